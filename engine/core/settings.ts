@@ -1,0 +1,120 @@
+/**
+ * The vocabulary of configuration: a *setting* is one environment variable with its
+ * default, its parser and one line of documentation; a *table* is a record of settings.
+ * `readSettings` reads a whole table and reports every problem at once.
+ *
+ * Pure: the environment is handed in, and only `config.ts` reads the real one.
+ */
+export interface Setting<T> {
+  readonly env: string;
+  readonly doc: string;
+  readonly fallback: T;
+  /** Throws an Error whose message says what would be accepted. */
+  readonly parse: (text: string) => T;
+}
+
+export type SettingsTable = Readonly<Record<string, Setting<unknown>>>;
+export type SettingsOf<T extends SettingsTable> = {
+  readonly [K in keyof T]: T[K] extends Setting<infer V> ? V : never;
+};
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** All the problems of one configuration, one a line. */
+export class ConfigurationError extends Error {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(`the configuration has ${problems.length} problem(s):\n  - ${problems.join('\n  - ')}`);
+    this.name = 'ConfigurationError';
+    this.problems = problems;
+  }
+}
+
+/**
+ * Reads every setting of `table` from `environment`; `relations` returns further problems
+ * that only show between settings. Throws ConfigurationError with all of them together.
+ */
+export function readSettings<T extends SettingsTable>(
+  table: T,
+  environment: Environment,
+  relations: (settings: SettingsOf<T>) => readonly string[] = () => [],
+): SettingsOf<T> {
+  const problems: string[] = [];
+  const values: Record<string, unknown> = {};
+  for (const [name, setting] of Object.entries(table)) {
+    const text = environment[setting.env];
+    try {
+      values[name] = text === undefined || text === '' ? setting.fallback : setting.parse(text);
+    } catch (error) {
+      values[name] = setting.fallback;
+      problems.push(`${setting.env}: ${(error as Error).message}`);
+    }
+  }
+  const settings = values as SettingsOf<T>;
+  problems.push(...relations(settings));
+  if (problems.length > 0) throw new ConfigurationError(problems);
+  return settings;
+}
+
+export function integer(
+  env: string,
+  fallback: number,
+  min: number,
+  max: number,
+  doc: string,
+): Setting<number> {
+  const parse = (text: string): number => {
+    const value = Number(text);
+    if (!/^-?\d+$/.test(text) || value < min || value > max) {
+      throw new Error(`"${text}" is not a whole number from ${min} to ${max}`);
+    }
+    return value;
+  };
+  return { env, doc, fallback, parse };
+}
+
+export function port(env: string, fallback: number, doc: string): Setting<number> {
+  return integer(env, fallback, 1, 65_535, doc);
+}
+
+export function text(env: string, fallback: string, doc: string): Setting<string> {
+  return { env, doc, fallback, parse: (value) => value };
+}
+
+export function flag(env: string, fallback: boolean, doc: string): Setting<boolean> {
+  const parse = (value: string): boolean => {
+    if (value === 'on' || value === 'true' || value === '1') return true;
+    if (value === 'off' || value === 'false' || value === '0') return false;
+    throw new Error(`"${value}" is neither on nor off`);
+  };
+  return { env, doc, fallback, parse };
+}
+
+export function choice<const C extends readonly string[]>(
+  env: string,
+  fallback: C[number],
+  choices: C,
+  doc: string,
+): Setting<C[number]> {
+  const parse = (value: string): C[number] => {
+    if (choices.includes(value)) return value;
+    throw new Error(`"${value}" is none of ${choices.join(', ')}`);
+  };
+  return { env, doc, fallback, parse };
+}
+
+export function powerOfTwo(
+  env: string,
+  fallback: number,
+  min: number,
+  max: number,
+  doc: string,
+): Setting<number> {
+  const whole = integer(env, fallback, min, max, doc);
+  const parse = (value: string): number => {
+    const number = whole.parse(value);
+    if ((number & (number - 1)) !== 0) throw new Error(`"${value}" is not a power of two`);
+    return number;
+  };
+  return { ...whole, parse };
+}
