@@ -7,7 +7,11 @@ export class EngineError extends Error {
   readonly code: string;
   readonly canRetry: boolean;
 
-  constructor(code: string, message: string, options: { cause?: unknown; canRetry?: boolean } = {}) {
+  constructor(
+    code: string,
+    message: string,
+    options: { cause?: unknown; canRetry?: boolean } = {},
+  ) {
     super(message, { cause: options.cause });
     this.name = 'EngineError';
     this.code = code;

@@ -7,5 +7,9 @@ import pino, { type Logger } from 'pino';
 export type { Logger } from 'pino';
 
 export function createLogger(role: string, level: string): Logger {
-  return pino({ level, base: { role, pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime });
+  return pino({
+    level,
+    base: { role, pid: process.pid },
+    timestamp: pino.stdTimeFunctions.isoTime,
+  });
 }

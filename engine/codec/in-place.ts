@@ -1,0 +1,35 @@
+/** Fields that are compared inside the encoded record, without decoding it. */
+import { HEADER_BYTES } from './single-object.js';
+
+export const FINGERPRINT_BYTES = 32;
+
+/** Whether two encoded CheckoutAccepted (or CommandRequested) came of requests with the same meaning. */
+export function sameFingerprint(a: Buffer, b: Buffer): boolean {
+  const end = HEADER_BYTES + FINGERPRINT_BYTES;
+  return a.compare(b, HEADER_BYTES, end, HEADER_BYTES, end) === 0;
+}
+
+/** `accepted_at` of an encoded CheckoutAccepted, in Unix milliseconds: the long after fingerprint and shard. */
+export function acceptedAt(bytes: Uint8Array): number {
+  const shard = readLong(bytes, HEADER_BYTES + FINGERPRINT_BYTES);
+  return readLong(bytes, shard.end).value;
+}
+
+/** `version` of an encoded PaymentStatus: its first field. */
+export function statusVersion(bytes: Uint8Array): number {
+  return readLong(bytes, HEADER_BYTES).value;
+}
+
+/** An Avro long (zigzag varint) within the safe integers. */
+function readLong(bytes: Uint8Array, offset: number): { value: number; end: number } {
+  let raw = 0;
+  let scale = 1;
+  let end = offset;
+  let byte: number;
+  do {
+    byte = bytes[end++]!;
+    raw += (byte & 0x7f) * scale;
+    scale *= 128;
+  } while (byte >= 0x80);
+  return { value: raw % 2 === 0 ? raw / 2 : -(raw + 1) / 2, end };
+}

@@ -1,0 +1,128 @@
+/**
+ * The records that are stored and published, one codec each: the same Avro bytes go from
+ * the ring to RocksDB, its write-ahead log and Kafka. The schemas stand in schemas/*.avsc.
+ */
+import { readFileSync } from 'node:fs';
+import avsc from 'avsc';
+import { EngineError } from '../core/errors.js';
+import { packageFile } from '../core/paths.js';
+import type { PaymentStatusName } from '../core/payment.js';
+import { HEADER_BYTES, singleObjectHeader, startsWithHeader } from './single-object.js';
+
+export interface CheckoutAccepted {
+  fingerprint: Buffer;
+  shard: number;
+  accepted_at: number;
+  merchant: string;
+  checkout_id: string;
+  amount: number;
+  currency: string;
+  payment_method: string;
+  provider: string;
+  description: string | null;
+  metadata: Record<string, string>;
+}
+
+export interface CommandRequested {
+  fingerprint: Buffer;
+  shard: number;
+  accepted_at: number;
+  merchant: string;
+  checkout_id: string;
+  kind: 'cancel' | 'capture' | 'refund';
+  command_key: string;
+  amount: number | null;
+}
+
+export interface WebhookReceived {
+  provider: string;
+  event_id: string;
+  shard: number;
+  received_at: number;
+  merchant: string | null;
+  checkout_id: string | null;
+  body: Buffer;
+}
+
+export interface HistoryEntry {
+  status: PaymentStatusName;
+  at: number;
+  reason: string;
+}
+
+export interface PaymentStatus {
+  version: number;
+  shard: number;
+  merchant: string;
+  checkout_id: string;
+  status: PaymentStatusName;
+  provider: string;
+  provider_reference: string | null;
+  failure_code: string | null;
+  refunded_amount: number;
+  disputed_amount: number;
+  next_action: string | null;
+  updated_at: number;
+  history: HistoryEntry[];
+}
+
+export interface DeadLetter {
+  reason: string;
+  detail: string;
+  attempts: number;
+  at: number;
+  source_topic: string;
+  source_partition: number;
+  source_offset: number;
+  key: Buffer | null;
+  value: Buffer | null;
+}
+
+export interface Codec<T> {
+  readonly name: string;
+  /** Writes header and datum at `offset`. @returns the end offset, or a negative number when it does not fit. */
+  encodeInto(record: T, buffer: Buffer, offset: number): number;
+  encode(record: T): Buffer;
+  /** @throws EngineError `undecodable` when the bytes are not such a record */
+  decode(bytes: Buffer): T;
+  /** Whether the bytes carry this record's schema fingerprint. */
+  recognises(bytes: Uint8Array): boolean;
+}
+
+export const checkoutAccepted = codecOf<CheckoutAccepted>('CheckoutAccepted');
+export const commandRequested = codecOf<CommandRequested>('CommandRequested');
+export const webhookReceived = codecOf<WebhookReceived>('WebhookReceived');
+export const paymentStatus = codecOf<PaymentStatus>('PaymentStatus');
+export const deadLetter = codecOf<DeadLetter>('DeadLetter');
+
+function codecOf<T>(name: string): Codec<T> {
+  const schema = JSON.parse(readFileSync(packageFile(`engine/codec/schemas/${name}.avsc`), 'utf8'));
+  const type = avsc.Type.forSchema(schema);
+  const header = singleObjectHeader(type);
+  return {
+    name,
+    encodeInto(record, buffer, offset) {
+      const start = offset + HEADER_BYTES;
+      if (start >= buffer.length) return -1;
+      for (let i = 0; i < HEADER_BYTES; i++) buffer[offset + i] = header[i]!;
+      return type.encode(record, buffer, start);
+    },
+    encode: (record) => Buffer.concat([header, type.toBuffer(record)]),
+    decode(bytes) {
+      if (!startsWithHeader(bytes, header)) {
+        throw new EngineError(
+          'undecodable',
+          `these bytes are no ${name}: the schema fingerprint differs`,
+        );
+      }
+      try {
+        return type.fromBuffer(bytes.subarray(HEADER_BYTES)) as T;
+      } catch (cause) {
+        throw new EngineError('undecodable', `these bytes are no ${name}: the datum is damaged`, {
+          cause,
+        });
+      }
+    },
+    recognises: (bytes) => startsWithHeader(bytes, header),
+  };
+}

@@ -1,0 +1,26 @@
+/** The words that engine, gateway and workers share about a payment. */
+
+export const PAYMENT_STATUSES = [
+  'pending',
+  'processing',
+  'requires_action',
+  'succeeded',
+  'failed',
+  'canceled',
+] as const;
+export type PaymentStatusName = (typeof PAYMENT_STATUSES)[number];
+
+/** A terminal status never changes. */
+export function isTerminal(status: PaymentStatusName): boolean {
+  return status === 'succeeded' || status === 'failed' || status === 'canceled';
+}
+
+export const PROVIDERS = ['simulator', 'stripe', 'wallet'] as const;
+
+/** The merchant of a system without API keys. */
+export const DEFAULT_MERCHANT = 'default';
+
+/** `merchant/checkoutId`: the key in RocksDB, in Kafka and at the providers. */
+export function paymentKey(merchant: string, checkoutId: string): string {
+  return `${merchant}/${checkoutId}`;
+}

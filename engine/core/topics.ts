@@ -1,0 +1,36 @@
+/** Kafka topics, their shapes, and the headers that say where a record came from. */
+
+export const TOPICS = {
+  accepted: 'payments.accepted',
+  webhooks: 'payments.webhooks',
+  dlq: 'payments.dlq',
+  status: 'payments.status',
+} as const;
+
+/**
+ * Every producer uses this partitioner (Kafka's own murmur2), so that all topics keyed by
+ * `merchant/checkoutId` put one payment on the same partition number.
+ */
+export const PARTITIONER = 'murmur2_random';
+
+/** `<volume identity>:<sequence in RocksDB>:<wal|rescan|sweep>` on accepted and webhooks. */
+export const ORIGIN_HEADER = 'tollgate-origin';
+
+export type OriginSource = 'wal' | 'rescan' | 'sweep';
+
+export interface Origin {
+  readonly volume: string;
+  readonly sequence: number;
+  readonly source: OriginSource;
+}
+
+export function formatOrigin(origin: Origin): string {
+  return `${origin.volume}:${origin.sequence}:${origin.source}`;
+}
+
+/** @returns undefined when the text is no origin */
+export function parseOrigin(text: string): Origin | undefined {
+  const match = /^([\w-]+):(\d+):(wal|rescan|sweep)$/.exec(text);
+  if (!match) return undefined;
+  return { volume: match[1]!, sequence: Number(match[2]), source: match[3] as OriginSource };
+}

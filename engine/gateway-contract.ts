@@ -1,0 +1,33 @@
+/** What the engine hands to a gateway thread, and what the thread says back. */
+export interface GatewayData {
+  readonly storeHandle: bigint;
+  readonly host: string;
+  readonly port: number;
+  readonly shard: number;
+  /** One lane a writer; the hash of merchant/id picks it. */
+  readonly lanes: readonly { lane: SharedArrayBuffer; writerBell: SharedArrayBuffer }[];
+  readonly bell: SharedArrayBuffer;
+  readonly changes: SharedArrayBuffer;
+  /** Set while checkouts may be taken: disk space, start, stop. */
+  readonly accepting: SharedArrayBuffer;
+  readonly counters: SharedArrayBuffer;
+  readonly waitersMax: number;
+}
+
+export type GatewayMessage =
+  | { type: 'listening' }
+  | { type: 'failed'; reason: string }
+  | { type: 'closed' };
+export type GatewayCommand = { type: 'close' };
+
+/** Gateway counters, in the order of their words. */
+export const GATEWAY_COUNTERS = [
+  'accepted',
+  'replayed',
+  'conflicts',
+  'refused',
+  'busy',
+  'reads',
+  'waiters',
+] as const;
+export type GatewayCounter = (typeof GATEWAY_COUNTERS)[number];

@@ -1,0 +1,157 @@
+/**
+ * One writer's batch: drop duplicates, write what is new with one sync, set every result.
+ *
+ * Keeps: nothing is answered before it is durable (I7); the same id gives the same answer,
+ * also twice within one batch (I3); a status only moves forward (I4); a row of `checkouts`
+ * is written once.
+ */
+import { acceptedAt, sameFingerprint, statusVersion } from '../codec/in-place.js';
+import { invariant } from '../core/errors.js';
+import type { BatchHandler } from '../ring/batch-processor.js';
+import type { BroadcastWriter } from '../ring/broadcast.js';
+import { hashBytes } from '../ring/hash.js';
+import type { LaneConsumer } from '../ring/lane-consumer.js';
+import { ageKey, encodeOffset, type Family, META_STATUS_OFFSET } from '../store/families.js';
+import type { Store, WriteBatch } from '../store/store.js';
+import { MessageKind, WriteResult } from './messages.js';
+
+const EMPTY = Buffer.alloc(0);
+
+interface Entry {
+  readonly lane: LaneConsumer;
+  readonly slot: number;
+  readonly kind: number;
+  readonly key: Buffer;
+  readonly value: Buffer;
+}
+
+export interface JournalEvents {
+  /** After each synced batch: how many messages, how many rows, how long the write took. */
+  onWritten(messages: number, rows: number, writeMs: number): void;
+  /** After a batch that changed statuses; readers of the broadcast may look. */
+  onStatusChanged(): void;
+}
+
+export class Journal implements BatchHandler {
+  readonly #store: Store;
+  readonly #batch: WriteBatch;
+  readonly #changes: BroadcastWriter;
+  readonly #events: JournalEvents;
+  #inserts: Entry[] = [];
+  #statuses: Entry[] = [];
+
+  constructor(store: Store, changes: BroadcastWriter, events: JournalEvents) {
+    this.#store = store;
+    this.#batch = store.batch();
+    this.#changes = changes;
+    this.#events = events;
+  }
+
+  onMessage(lane: LaneConsumer, slot: number): void {
+    const { memory } = lane;
+    const entry = {
+      lane,
+      slot,
+      kind: memory.kind(slot),
+      key: memory.key(slot),
+      value: memory.value(slot),
+    };
+    (entry.kind === MessageKind.status ? this.#statuses : this.#inserts).push(entry);
+  }
+
+  onBatchEnd(): void {
+    const messages = this.#inserts.length + this.#statuses.length;
+    this.#insertNew(
+      this.#inserts.filter((it) => it.kind === MessageKind.checkout),
+      'checkouts',
+    );
+    this.#insertNew(
+      this.#inserts.filter((it) => it.kind === MessageKind.command),
+      'commands',
+    );
+    this.#insertNew(
+      this.#inserts.filter((it) => it.kind === MessageKind.webhook),
+      'inbox',
+    );
+    const changed = this.#applyStatuses();
+    const rows = this.#batch.size;
+    const start = performance.now();
+    if (rows > 0) this.#batch.write();
+    this.#events.onWritten(messages, rows, performance.now() - start);
+    this.#announce(changed);
+    this.#inserts = [];
+    this.#statuses = [];
+  }
+
+  #announce(changed: readonly Entry[]): void {
+    if (changed.length === 0) return;
+    for (const entry of changed) this.#changes.add(hashBytes(entry.key, 0, entry.key.length));
+    this.#changes.publish();
+    this.#events.onStatusChanged();
+  }
+
+  #insertNew(entries: readonly Entry[], family: Family): void {
+    if (entries.length === 0) return;
+    const stored = this.#store.getMany(
+      family,
+      entries.map((it) => it.key),
+    );
+    const inThisBatch = new Map<string, Buffer>();
+    for (let i = 0; i < entries.length; i++) {
+      const entry = entries[i]!;
+      const name = entry.key.toString('latin1');
+      const first = stored[i] ?? inThisBatch.get(name);
+      if (first === undefined) {
+        inThisBatch.set(name, entry.value);
+        this.#batch.put(family, entry.key, entry.value);
+        if (family === 'checkouts') {
+          this.#batch.put('age', ageKey(acceptedAt(entry.value), entry.key), EMPTY);
+        }
+        entry.lane.memory.setResult(entry.slot, WriteResult.accepted, 0);
+      } else {
+        answerRepeat(entry, first);
+      }
+    }
+  }
+
+  /** @returns the entries whose status is written */
+  #applyStatuses(): Entry[] {
+    const entries = this.#statuses;
+    if (entries.length === 0) return [];
+    const stored = this.#store.getMany(
+      'status',
+      entries.map((it) => it.key),
+    );
+    const versions = new Map<string, number>();
+    const changed: Entry[] = [];
+    let offset = 0;
+    for (let i = 0; i < entries.length; i++) {
+      const entry = entries[i]!;
+      const { memory } = entry.lane;
+      offset = memory.detail(entry.slot);
+      const name = entry.key.toString('latin1');
+      const known = versions.get(name) ?? (stored[i] ? statusVersion(stored[i]!) : 0);
+      const version = entry.value.length === 0 ? 0 : statusVersion(entry.value);
+      const isNewer = version > known;
+      memory.setResult(entry.slot, isNewer ? WriteResult.applied : WriteResult.stale, offset);
+      if (!isNewer) continue;
+      versions.set(name, version);
+      this.#batch.put('status', entry.key, entry.value);
+      changed.push(entry);
+    }
+    invariant(offset > 0, 'a status message carries the offset after it');
+    this.#batch.put('meta', META_STATUS_OFFSET, encodeOffset(offset));
+    return changed;
+  }
+}
+
+function answerRepeat(entry: Entry, first: Buffer): void {
+  const { memory } = entry.lane;
+  if (entry.kind === MessageKind.webhook) {
+    memory.setResult(entry.slot, WriteResult.replayed, 0);
+  } else if (sameFingerprint(first, entry.value)) {
+    memory.setResult(entry.slot, WriteResult.replayed, acceptedAt(first));
+  } else {
+    memory.setResult(entry.slot, WriteResult.conflict, 0);
+  }
+}

@@ -1,0 +1,21 @@
+/** What travels through lanes, and what the writer answers. */
+export const MessageKind = {
+  checkout: 1,
+  command: 2,
+  webhook: 3,
+  /** Value: PaymentStatus; detail: the offset after it in payments.status. */
+  status: 4,
+} as const;
+
+export const WriteResult = {
+  /** New and durable. */
+  accepted: 1,
+  /** Seen before with the same meaning; detail: `accepted_at` of the first. */
+  replayed: 2,
+  /** Seen before with another meaning. */
+  conflict: 3,
+  /** A status newer than what was there, durable. */
+  applied: 4,
+  /** A status that was not newer. */
+  stale: 5,
+} as const;

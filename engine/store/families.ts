@@ -1,0 +1,61 @@
+/**
+ * The column families and their keys. Their order fixes the family numbers that stand in
+ * the write-ahead log (default is 0): families may be appended, never reordered.
+ *
+ * checkouts  merchant/id              → CheckoutAccepted, written once
+ * commands   merchant/id/kind/key     → CommandRequested
+ * inbox      provider/event id        → WebhookReceived
+ * status     merchant/id              → PaymentStatus; absent means pending
+ * age        accepted_at, merchant/id → nothing; serves the sweeper and retention
+ * meta       name                     → offset of payments.status, identity of the volume
+ */
+export const FAMILIES = [
+  'default',
+  'checkouts',
+  'commands',
+  'inbox',
+  'status',
+  'age',
+  'meta',
+] as const;
+export type Family = (typeof FAMILIES)[number];
+
+/** The number of a family in the write-ahead log. */
+export function familyId(family: Family): number {
+  return FAMILIES.indexOf(family);
+}
+
+export const META_STATUS_OFFSET = Buffer.from('status-offset');
+export const META_VOLUME = Buffer.from('volume');
+
+const AGE_TIME_BYTES = 8;
+
+/** Big-endian Unix milliseconds, then the payment's key: rows sort by time of acceptance. */
+export function ageKey(acceptedAtMs: number, key: Uint8Array): Buffer {
+  const row = Buffer.allocUnsafe(AGE_TIME_BYTES + key.length);
+  row.writeBigUInt64BE(BigInt(acceptedAtMs), 0);
+  row.set(key, AGE_TIME_BYTES);
+  return row;
+}
+
+/** The first possible age key at `acceptedAtMs`. */
+export function ageBound(acceptedAtMs: number): Buffer {
+  return ageKey(acceptedAtMs, Buffer.alloc(0));
+}
+
+export function splitAgeKey(row: Buffer): { acceptedAtMs: number; key: Buffer } {
+  return {
+    acceptedAtMs: Number(row.readBigUInt64BE(0)),
+    key: row.subarray(AGE_TIME_BYTES),
+  };
+}
+
+export function encodeOffset(offset: number): Buffer {
+  const bytes = Buffer.allocUnsafe(8);
+  bytes.writeBigInt64BE(BigInt(offset));
+  return bytes;
+}
+
+export function decodeOffset(bytes: Buffer): number {
+  return Number(bytes.readBigInt64BE(0));
+}

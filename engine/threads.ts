@@ -1,0 +1,163 @@
+/**
+ * The engine's threads and the memory between them: every gateway has a lane to every
+ * writer, and the main thread has one lane, for statuses, to writer 0, which alone writes
+ * them. A thread that ends unasked ends the process: lanes cannot be repaired, a restart can.
+ */
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import type { EngineConfig } from './core/config.js';
+import { EngineError } from './core/errors.js';
+import { GATEWAY_COUNTERS, type GatewayData, type GatewayMessage } from './gateway-contract.js';
+import { WRITER_COUNTERS, type WriterData } from './journal/writer-contract.js';
+import { BroadcastWriter } from './ring/broadcast.js';
+import { Counters } from './ring/counters.js';
+import { Doorbell } from './ring/doorbell.js';
+import { LaneMemory } from './ring/lane-memory.js';
+import { LaneProducer } from './ring/lane-producer.js';
+import { SharedCount, SharedFlag } from './ring/shared-flags.js';
+import type { Store } from './store/store.js';
+
+const STATUS_LANE_SLOTS = 4096;
+const THREAD_STOP_MS = 6_000;
+
+export interface ThreadOptions {
+  readonly config: EngineConfig;
+  readonly store: Store;
+  readonly gatewayWorker: URL;
+  /** Called once if a thread ends unasked. */
+  readonly onDeath: (reason: string) => void;
+}
+
+export class EngineThreads {
+  readonly accepting = new SharedFlag();
+  readonly statusLane: LaneProducer;
+  readonly mainBell: Doorbell;
+  readonly gatewayCounters: Counters<(typeof GATEWAY_COUNTERS)[number]>[];
+  readonly writerCounters: Counters<(typeof WRITER_COUNTERS)[number]>[];
+  readonly #durable: SharedCount[];
+  readonly #options: ThreadOptions;
+  readonly #stopWriters = new SharedFlag();
+  readonly #mainBellMemory = Doorbell.allocate();
+  readonly #gatewayBells: SharedArrayBuffer[];
+  readonly #writerBells: SharedArrayBuffer[];
+  readonly #changes = BroadcastWriter.allocate();
+  readonly #statusLaneMemory = LaneMemory.allocate(STATUS_LANE_SLOTS);
+  /** [gateway][writer] */
+  readonly #lanes: SharedArrayBuffer[][];
+  #writers: Worker[] = [];
+  #gateways: Worker[] = [];
+  #stopping = false;
+
+  constructor(options: ThreadOptions) {
+    const { gatewayThreads, writerThreads, laneSlots } = options.config;
+    this.#options = options;
+    this.mainBell = new Doorbell(this.#mainBellMemory);
+    this.#gatewayBells = times(gatewayThreads, () => Doorbell.allocate());
+    this.#writerBells = times(writerThreads, () => Doorbell.allocate());
+    this.#lanes = times(gatewayThreads, () =>
+      times(writerThreads, () => LaneMemory.allocate(laneSlots)),
+    );
+    this.#durable = times(writerThreads, () => new SharedCount());
+    this.gatewayCounters = times(gatewayThreads, () => new Counters(GATEWAY_COUNTERS));
+    this.writerCounters = times(writerThreads, () => new Counters(WRITER_COUNTERS));
+    this.statusLane = new LaneProducer(this.#statusLaneMemory, new Doorbell(this.#writerBells[0]!));
+  }
+
+  /** The sequence up to which everything is on disk, as far as the writers have said. */
+  get durableSequence(): number {
+    return Math.max(...this.#durable.map((it) => it.load()));
+  }
+
+  async start(): Promise<void> {
+    const writerFile = new URL('./journal/writer-thread.js', import.meta.url);
+    for (const count of this.#durable) count.store(this.#options.store.sequence);
+    this.#writers = this.#writerBells.map((_, i) =>
+      this.#spawn(writerFile, this.#writerData(i), `writer ${i}`),
+    );
+    await Promise.all(this.#writers.map((it) => once(it, 'message')));
+    const { gatewayWorker } = this.#options;
+    this.#gateways = this.#gatewayBells.map((_, i) =>
+      this.#spawn(gatewayWorker, this.#gatewayData(i), `gateway ${i}`),
+    );
+    await Promise.all(this.#gateways.map((it) => this.#listening(it)));
+  }
+
+  /** Gateways answer what is in flight and end; then the writers, whose lanes are then empty. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.accepting.set(false);
+    for (const gateway of this.#gateways) gateway.postMessage({ type: 'close' });
+    await Promise.all(this.#gateways.map(ended));
+    this.#stopWriters.set(true);
+    await Promise.all(this.#writers.map(ended));
+  }
+
+  #spawn(file: URL, data: WriterData | GatewayData, name: string): Worker {
+    const worker = new Worker(file, { workerData: data, name });
+    const died = (reason: string): void => {
+      if (!this.#stopping) this.#options.onDeath(`${name} ended: ${reason}`);
+    };
+    worker.on('error', (error) => died(error.stack ?? error.message));
+    worker.on('exit', (code) => died(`exit code ${code}`));
+    return worker;
+  }
+
+  async #listening(gateway: Worker): Promise<void> {
+    const [message] = (await once(gateway, 'message')) as [GatewayMessage];
+    if (message.type !== 'failed') return;
+    throw new EngineError('port_taken', `${message.reason}: is it taken? Set TOLLGATE_API_PORT.`);
+  }
+
+  #writerData(index: number): WriterData {
+    const { config, store } = this.#options;
+    const lanes = this.#lanes.map((row, gateway) => ({
+      lane: row[index]!,
+      producerBell: this.#gatewayBells[gateway]!,
+    }));
+    if (index === 0)
+      lanes.push({ lane: this.#statusLaneMemory, producerBell: this.#mainBellMemory });
+    return {
+      storeHandle: store.handle,
+      lanes,
+      bell: this.#writerBells[index]!,
+      mainBell: this.#mainBellMemory,
+      gatewayBells: this.#gatewayBells,
+      changes: this.#changes,
+      durable: this.#durable[index]!.memory,
+      counters: this.writerCounters[index]!.memory,
+      stop: this.#stopWriters.memory,
+      waitStrategy: config.waitStrategy,
+      batchMax: config.batchMax,
+    };
+  }
+
+  #gatewayData(index: number): GatewayData {
+    const { config, store } = this.#options;
+    return {
+      storeHandle: store.handle,
+      host: config.host,
+      port: config.apiPort,
+      shard: config.shard,
+      lanes: this.#lanes[index]!.map((lane, writer) => ({
+        lane,
+        writerBell: this.#writerBells[writer]!,
+      })),
+      bell: this.#gatewayBells[index]!,
+      changes: this.#changes,
+      accepting: this.accepting.memory,
+      counters: this.gatewayCounters[index]!.memory,
+      waitersMax: config.waitersMax,
+    };
+  }
+}
+
+function times<T>(count: number, make: () => T): T[] {
+  return Array.from({ length: count }, make);
+}
+
+/** Resolves when the thread has ended, or after a bound: it is never terminated from outside. */
+async function ended(worker: Worker): Promise<void> {
+  if (worker.threadId === -1) return;
+  const timer = new Promise((resolve) => setTimeout(resolve, THREAD_STOP_MS).unref());
+  await Promise.race([once(worker, 'exit'), timer]);
+}

@@ -1,0 +1,101 @@
+/**
+ * A checkout request, checked once: header id, then body. What comes out is a record ready
+ * to be encoded, with the fingerprint of its meaning: key order, white space and the way a
+ * number is written do not count, and neither does `payment_checkout_id`.
+ */
+import { createHash } from 'node:crypto';
+import { Ajv, type ErrorObject } from 'ajv';
+import type { CheckoutAccepted } from '../engine/codec/records.js';
+import { type BodyError, invalidBody, PROBLEMS, type Problem } from './problem.js';
+import { CHECKOUT_ID_PATTERN, CheckoutBody, CURRENCIES } from './schemas.js';
+
+const CHECKOUT_ID = new RegExp(CHECKOUT_ID_PATTERN);
+const ERRORS_MAX = 10;
+const known = new Set(CURRENCIES);
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+const ajv = new Ajv({ strict: true, allErrors: false });
+ajv.addFormat('currency', (text) => known.has(text));
+// U+0000 cannot be stored by Postgres, and an unpaired surrogate has no UTF-8.
+ajv.addFormat('text', (text) => !text.includes('\u0000') && text.isWellFormed());
+const validate = ajv.compile<CheckoutBody>(CheckoutBody);
+
+/** @returns the problem of a checkout id, or undefined */
+export function checkCheckoutId(id: string): Problem | undefined {
+  if (id === '') return PROBLEMS.checkoutIdMissing;
+  if (!CHECKOUT_ID.test(id)) return PROBLEMS.checkoutIdInvalid;
+  if (/^\d{13,19}$/.test(id) && passesLuhn(id)) return PROBLEMS.checkoutIdIsCard;
+  return undefined;
+}
+
+/** Parses and checks a raw body; a problem is returned, never thrown. */
+export function parseCheckout(
+  raw: Uint8Array,
+  merchant: string,
+  checkoutId: string,
+  shard: number,
+): CheckoutAccepted | Problem {
+  let body: unknown;
+  try {
+    body = JSON.parse(utf8.decode(raw));
+  } catch {
+    return PROBLEMS.invalidJson;
+  }
+  if (!validate(body))
+    return invalidBody((validate.errors ?? []).slice(0, ERRORS_MAX).map(bodyError));
+  if (body.payment_checkout_id !== undefined && body.payment_checkout_id !== checkoutId) {
+    return PROBLEMS.checkoutIdMismatch;
+  }
+  const provider = body.payment_method.startsWith('wallet_') ? 'wallet' : (body.provider ?? 'auto');
+  return {
+    fingerprint: fingerprint(body, provider),
+    shard,
+    accepted_at: Date.now(),
+    merchant,
+    checkout_id: checkoutId,
+    amount: body.amount,
+    currency: body.currency,
+    payment_method: body.payment_method,
+    provider,
+    description: body.description ?? null,
+    metadata: body.metadata ?? {},
+  };
+}
+
+export function isProblem(it: CheckoutAccepted | Problem): it is Problem {
+  return 'code' in it;
+}
+
+function fingerprint(body: CheckoutBody, provider: string): Buffer {
+  const metadata = Object.entries(body.metadata ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+  const meaning = [
+    body.amount,
+    body.currency,
+    body.payment_method,
+    provider,
+    body.description ?? null,
+    metadata,
+  ];
+  return createHash('sha256').update(JSON.stringify(meaning)).digest();
+}
+
+function bodyError(error: ErrorObject): BodyError {
+  const property = (error.params as { additionalProperty?: string }).additionalProperty;
+  if (property === undefined)
+    return { pointer: error.instancePath, detail: error.message ?? 'is invalid' };
+  const name = property.slice(0, 64).replaceAll('~', '~0').replaceAll('/', '~1');
+  return {
+    pointer: `${error.instancePath}/${name.toWellFormed()}`,
+    detail: 'is not a known field',
+  };
+}
+
+function passesLuhn(digits: string): boolean {
+  let sum = 0;
+  for (let i = 0; i < digits.length; i++) {
+    let digit = Number(digits[digits.length - 1 - i]);
+    if (i % 2 === 1) digit = digit > 4 ? digit * 2 - 9 : digit * 2;
+    sum += digit;
+  }
+  return sum % 10 === 0;
+}

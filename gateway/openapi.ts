@@ -1,0 +1,74 @@
+/** The OpenAPI 3.1 document, made from the schemas that validate. */
+import {
+  AcceptedPayment,
+  CHECKOUT_ID_PATTERN,
+  CheckoutBody,
+  Payment,
+  ProblemDocument,
+} from './schemas.js';
+
+const problem = (description: string): object => ({
+  description,
+  content: { 'application/problem+json': { schema: ProblemDocument } },
+});
+const header = (name: string, required: boolean, schema: object): object => ({
+  name,
+  in: 'header',
+  required,
+  schema,
+});
+const checkoutId = { type: 'string', pattern: CHECKOUT_ID_PATTERN };
+
+export const openapi = {
+  openapi: '3.1.0',
+  info: {
+    title: 'tollgate',
+    version: '0.1.0',
+    license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+  },
+  paths: {
+    '/payments': {
+      post: {
+        operationId: 'createPayment',
+        parameters: [header('X-PAYMENT-CHECKOUT-ID', true, checkoutId)],
+        requestBody: { required: true, content: { 'application/json': { schema: CheckoutBody } } },
+        responses: {
+          202: {
+            description: 'Accepted and durable; the same id and body give the same bytes again.',
+            headers: {
+              Location: { schema: { type: 'string' } },
+              'Retry-After': { schema: { type: 'integer' } },
+              'Idempotent-Replayed': { schema: { type: 'string', const: 'true' } },
+            },
+            content: { 'application/json': { schema: AcceptedPayment } },
+          },
+          400: problem('The request is malformed.'),
+          411: problem('Content-Length is missing.'),
+          413: problem('The body is too large.'),
+          415: problem('The body is not application/json.'),
+          422: problem('The id was used with another body.'),
+          503: problem('Too much is waiting, or the disk is full; send the same request again.'),
+        },
+      },
+    },
+    '/payments/{id}': {
+      get: {
+        operationId: 'getPayment',
+        parameters: [
+          { name: 'id', in: 'path', required: true, schema: checkoutId },
+          header('If-None-Match', false, { type: 'string' }),
+          header('Prefer', false, { type: 'string', examples: ['wait=10'] }),
+        ],
+        responses: {
+          200: {
+            description: 'The payment.',
+            content: { 'application/json': { schema: Payment } },
+          },
+          304: { description: 'Not changed.' },
+          400: problem('The id is malformed.'),
+          404: problem('No such payment.'),
+        },
+      },
+    },
+  },
+} as const;

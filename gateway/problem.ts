@@ -1,0 +1,110 @@
+/** RFC 9457 problem documents: every answer that is not 2xx or 304. */
+
+export interface BodyError {
+  /** JSON pointer (RFC 6901) into the body. */
+  readonly pointer: string;
+  readonly detail: string;
+}
+
+export interface Problem {
+  readonly status: string;
+  readonly code: string;
+  readonly detail: string;
+  readonly errors?: readonly BodyError[];
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** All problems that need no particulars. */
+export const PROBLEMS = {
+  notFound: problem('404 Not Found', 'not_found', 'There is nothing at this address.'),
+  paymentNotFound: problem(
+    '404 Not Found',
+    'payment_not_found',
+    'No payment has this checkout id.',
+  ),
+  checkoutIdMissing: problem(
+    '400 Bad Request',
+    'checkout_id_missing',
+    'Send the header X-PAYMENT-CHECKOUT-ID.',
+  ),
+  checkoutIdInvalid: problem(
+    '400 Bad Request',
+    'checkout_id_invalid',
+    'A checkout id is 1 to 64 letters, digits, _ or -.',
+  ),
+  checkoutIdIsCard: problem(
+    '400 Bad Request',
+    'checkout_id_invalid',
+    'The checkout id looks like a card number; card data must never be sent here.',
+  ),
+  checkoutIdMismatch: problem(
+    '400 Bad Request',
+    'checkout_id_mismatch',
+    'payment_checkout_id differs from the header X-PAYMENT-CHECKOUT-ID.',
+    [{ pointer: '/payment_checkout_id', detail: 'must equal the header' }],
+  ),
+  lengthRequired: problem('411 Length Required', 'length_required', 'Send Content-Length.'),
+  tooLarge: problem(
+    '413 Content Too Large',
+    'body_too_large',
+    'The body may have at most 16384 bytes.',
+  ),
+  unsupportedType: problem(
+    '415 Unsupported Media Type',
+    'unsupported_media_type',
+    'Send Content-Type: application/json.',
+  ),
+  invalidJson: problem('400 Bad Request', 'invalid_json', 'The body is not JSON in UTF-8.'),
+  keyReuse: problem(
+    '422 Unprocessable Content',
+    'idempotency_key_reuse',
+    'This checkout id was used with another body; use a new id for a new payment.',
+  ),
+  busy: problem(
+    '503 Service Unavailable',
+    'busy',
+    'Too much is waiting; send the same request again.',
+    undefined,
+    { 'Retry-After': '1' },
+  ),
+  unavailable: problem(
+    '503 Service Unavailable',
+    'unavailable',
+    'No checkouts are taken at the moment; send the same request again.',
+    undefined,
+    { 'Retry-After': '5' },
+  ),
+} as const;
+
+export function methodNotAllowed(allow: string): Problem {
+  return problem('405 Method Not Allowed', 'method_not_allowed', `Use ${allow}.`, undefined, {
+    Allow: allow,
+  });
+}
+
+export function invalidBody(errors: readonly BodyError[]): Problem {
+  return problem('400 Bad Request', 'invalid_request', 'The body does not fit the schema.', errors);
+}
+
+/** @returns the document's JSON text */
+export function problemBody(it: Problem, instance: string): string {
+  return JSON.stringify({
+    type: 'about:blank',
+    title: it.status.slice(4),
+    status: Number(it.status.slice(0, 3)),
+    code: it.code,
+    detail: it.detail,
+    instance,
+    ...(it.errors ? { errors: it.errors } : {}),
+  });
+}
+
+function problem(
+  status: string,
+  code: string,
+  detail: string,
+  errors?: readonly BodyError[],
+  headers?: Readonly<Record<string, string>>,
+): Problem {
+  return { status, code, detail, ...(errors ? { errors } : {}), ...(headers ? { headers } : {}) };
+}

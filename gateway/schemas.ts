@@ -1,0 +1,83 @@
+/** The one source of the public API's shapes: types, validation and OpenAPI come from here. */
+import { type Static, Type } from '@sinclair/typebox';
+import currencyCodes from 'currency-codes';
+import { PAYMENT_STATUSES, PROVIDERS } from '../engine/core/payment.js';
+
+export const CHECKOUT_ID_PATTERN = '^[A-Za-z0-9_-]{1,64}$';
+export const AMOUNT_MAX = 999_999_999_999;
+export const BODY_BYTES_MAX = 16 * 1024;
+export const CURRENCIES: readonly string[] = currencyCodes.codes();
+
+const closed = { additionalProperties: false } as const;
+
+export const CheckoutBody = Type.Object(
+  {
+    amount: Type.Integer({ minimum: 1, maximum: AMOUNT_MAX, description: 'minor units' }),
+    currency: Type.String({
+      format: 'currency',
+      minLength: 3,
+      maxLength: 3,
+      description: 'ISO 4217',
+    }),
+    payment_method: Type.String({
+      pattern: '^[A-Za-z0-9_-]{1,128}$',
+      description: 'a token; never card data',
+    }),
+    provider: Type.Optional(Type.Union(PROVIDERS.map((name) => Type.Literal(name)))),
+    description: Type.Optional(Type.String({ maxLength: 500, format: 'text' })),
+    metadata: Type.Optional(
+      Type.Record(
+        Type.String({ minLength: 1, maxLength: 40, format: 'text' }),
+        Type.String({ maxLength: 500, format: 'text' }),
+        { maxProperties: 50 },
+      ),
+    ),
+    payment_checkout_id: Type.Optional(Type.String({ pattern: CHECKOUT_ID_PATTERN })),
+  },
+  closed,
+);
+export type CheckoutBody = Static<typeof CheckoutBody>;
+
+const Status = Type.Union(PAYMENT_STATUSES.map((name) => Type.Literal(name)));
+const accepted = {
+  object: Type.Literal('payment'),
+  payment_checkout_id: Type.String({ pattern: CHECKOUT_ID_PATTERN }),
+  status: Status,
+  amount: Type.Integer(),
+  currency: Type.String(),
+  payment_method: Type.String(),
+  provider: Type.String(),
+  created_at: Type.String({ format: 'date-time' }),
+};
+
+export const AcceptedPayment = Type.Object(accepted, closed);
+export type AcceptedPayment = Static<typeof AcceptedPayment>;
+
+export const Payment = Type.Object(
+  {
+    ...accepted,
+    provider_reference: Type.Union([Type.String(), Type.Null()]),
+    failure_code: Type.Optional(Type.String()),
+    updated_at: Type.String({ format: 'date-time' }),
+    refunded_amount: Type.Integer(),
+    next_action: Type.Optional(Type.Unknown()),
+    history: Type.Array(
+      Type.Object(
+        { status: Status, at: Type.String({ format: 'date-time' }), reason: Type.String() },
+        closed,
+      ),
+    ),
+  },
+  closed,
+);
+export type Payment = Static<typeof Payment>;
+
+export const ProblemDocument = Type.Object({
+  type: Type.String(),
+  title: Type.String(),
+  status: Type.Integer(),
+  code: Type.String(),
+  detail: Type.String(),
+  instance: Type.String(),
+  errors: Type.Optional(Type.Array(Type.Object({ pointer: Type.String(), detail: Type.String() }))),
+});

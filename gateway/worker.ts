@@ -1,0 +1,72 @@
+/**
+ * A gateway thread: one event loop with uWebSockets.js on the port that all gateway threads
+ * share. It never blocks. On `close` it stops listening, answers what is in flight, and
+ * only then lets the thread end.
+ */
+
+import uWS from 'uWebSockets.js';
+import { parentPort, workerData } from 'node:worker_threads';
+import { invariant } from '../engine/core/errors.js';
+import {
+  GATEWAY_COUNTERS,
+  type GatewayCommand,
+  type GatewayData,
+  type GatewayMessage,
+} from '../engine/gateway-contract.js';
+import { BroadcastReader } from '../engine/ring/broadcast.js';
+import { Counters } from '../engine/ring/counters.js';
+import { Doorbell } from '../engine/ring/doorbell.js';
+import { LaneProducer } from '../engine/ring/lane-producer.js';
+import { SharedFlag } from '../engine/ring/shared-flags.js';
+import { Store } from '../engine/store/store.js';
+import { Admission } from './admission.js';
+import { Reads } from './reads.js';
+import { buildServer } from './server.js';
+
+const CLOSE_POLL_MS = 10;
+const CLOSE_MS_MAX = 5_000;
+
+async function run(data: GatewayData, port: NonNullable<typeof parentPort>): Promise<void> {
+  const say = (message: GatewayMessage): void => port.postMessage(message);
+  const store = await Store.attach(data.storeHandle);
+  const counters = new Counters(GATEWAY_COUNTERS, data.counters);
+  const lanes = data.lanes.map((it) => new LaneProducer(it.lane, new Doorbell(it.writerBell)));
+  const admission = new Admission(lanes, counters);
+  const reads = new Reads(store, new BroadcastReader(data.changes), data.waitersMax);
+  const app = buildServer({
+    admission,
+    reads,
+    accepting: new SharedFlag(data.accepting),
+    shard: data.shard,
+    countRefused: () => counters.add('refused', 1),
+    countRead: () => counters.add('reads', 1),
+  });
+  const listener = new Doorbell(data.bell).listen(
+    () => {
+      admission.collect();
+      if (reads.hasNews()) reads.notice();
+    },
+    () => admission.hasAnswers() || reads.hasNews(),
+  );
+  app.listen(data.host, data.port, (socket) => {
+    if (!socket)
+      return say({ type: 'failed', reason: `${data.host}:${data.port} cannot be listened on` });
+    port.once('message', (_command: GatewayCommand) => {
+      uWS.us_listen_socket_close(socket);
+      reads.close();
+      const giveUpAt = Date.now() + CLOSE_MS_MAX;
+      const timer = setInterval(() => {
+        if (admission.inFlight > 0 && Date.now() < giveUpAt) return;
+        clearInterval(timer);
+        listener.stop();
+        app.close();
+        say({ type: 'closed' });
+        port.close();
+      }, CLOSE_POLL_MS);
+    });
+    say({ type: 'listening' });
+  });
+}
+
+invariant(parentPort, 'the gateway runs as a worker thread');
+await run(workerData as GatewayData, parentPort);

@@ -1,0 +1,25 @@
+/** `tollgate engine`: one shard in this process, until SIGINT or SIGTERM. */
+import closeWithGrace from 'close-with-grace';
+import type { Command } from 'commander';
+import { engineConfig } from '../../engine/core/config.js';
+import { createLogger } from '../../engine/core/log.js';
+import { startEngine } from '../../engine/index.js';
+import { openapi } from '../../gateway/openapi.js';
+
+const STOP_MS_MAX = 12_000;
+
+export function registerEngine(program: Command): void {
+  program
+    .command('engine')
+    .description('run one shard: HTTP in, RocksDB, Kafka out; settings are TOLLGATE_… variables')
+    .action(async () => {
+      const config = engineConfig();
+      const logger = createLogger('engine', config.logLevel);
+      const gatewayWorker = new URL('../../gateway/worker.js', import.meta.url);
+      const service = await startEngine(config, logger, { gatewayWorker, openapi });
+      closeWithGrace({ delay: STOP_MS_MAX, logger: false }, async ({ err }) => {
+        if (err) logger.fatal({ err }, 'the engine ends');
+        await service.close();
+      });
+    });
+}

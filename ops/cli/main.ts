@@ -1,0 +1,19 @@
+/** The command line. Exit codes: 0 done, 1 failed, 2 wrong use, 3 done with open items. */
+import { Command, CommanderError } from 'commander';
+import { registerEngine } from './engine.js';
+
+const program = new Command('tollgate')
+  .description('A small payment system: durable before it answers, never charges twice.')
+  .version('0.1.0')
+  .exitOverride();
+registerEngine(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
+  else {
+    console.error(`tollgate: ${(error as Error).message}`);
+    process.exit(1);
+  }
+}
