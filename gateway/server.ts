@@ -38,7 +38,10 @@ function getPayment(parts: ServerParts, res: HttpResponse, req: HttpRequest, ref
   const reply = replyOf(res, req.getUrl());
   const checkoutId = req.getParameter(0) ?? '';
   const problem = checkCheckoutId(checkoutId);
-  if (problem) return refuse(reply, problem);
+  if (problem) {
+    refuse(reply, problem);
+    return;
+  }
   parts.countRead();
   parts.reads.read(reply, {
     merchant: DEFAULT_MERCHANT,

@@ -1,0 +1,25 @@
+.DEFAULT_GOAL := help
+.PHONY: help setup build test check engine clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: ## install what is missing, build
+	@ops/setup/setup.sh
+
+build: ## compile to dist/
+	@npx tsc -p tsconfig.json
+
+engine: setup ## run one shard in the foreground (Kafka at TOLLGATE_KAFKA_BROKERS)
+	@exec ./ops/cli/tollgate.mjs engine
+
+check: setup ## types, lint, format, house rules: no servers
+	@npx biome ci .
+	@node --test dist/ops/house-rules.test.js
+
+test: setup ## every test
+	@npx biome ci .
+	@node --test --test-concurrency=1 --test-reporter=spec $$(find dist -name '*.test.js' | sort)
+
+clean: ## remove what the build made
+	@rm -rf dist

@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { acceptedAt, sameFingerprint, statusVersion } from './in-place.js';
+import { type CheckoutAccepted, checkoutAccepted, paymentStatus } from './records.js';
+import { fingerprint64 } from './single-object.js';
+
+const checkout: fc.Arbitrary<CheckoutAccepted> = fc.record({
+  fingerprint: fc.uint8Array({ minLength: 32, maxLength: 32 }).map((it) => Buffer.from(it)),
+  shard: fc.nat(4095),
+  accepted_at: fc.integer({ min: 0, max: 2 ** 45 }),
+  merchant: fc.string(),
+  checkout_id: fc.string(),
+  amount: fc.integer({ min: 1, max: 999_999_999_999 }),
+  currency: fc.constant('USD'),
+  payment_method: fc.string(),
+  provider: fc.constant('auto'),
+  description: fc.option(fc.string({ unit: 'grapheme' })),
+  metadata: fc.dictionary(fc.stringMatching(/^[a-z]{1,9}$/), fc.string()).map((it) => ({ ...it })),
+});
+
+describe('the Avro records', () => {
+  it('should have the fingerprint that the Avro specification gives for "int"', () => {
+    assert.equal(fingerprint64(Buffer.from('"int"')), 0x7275d51a3f395c8fn);
+  });
+
+  it('should read back what they wrote, and compare fields in place', () => {
+    fc.assert(
+      fc.property(checkout, checkout, (a, b) => {
+        const bytes = checkoutAccepted.encode(a);
+        const read = checkoutAccepted.decode(bytes);
+        assert.deepEqual({ ...read, metadata: { ...read.metadata } }, { ...a });
+        assert.equal(acceptedAt(bytes), a.accepted_at);
+        assert.equal(
+          sameFingerprint(bytes, checkoutAccepted.encode(b)),
+          a.fingerprint.equals(b.fingerprint),
+        );
+      }),
+    );
+  });
+
+  it('should refuse damaged and foreign bytes with a code', () => {
+    const status = paymentStatus.encode({
+      version: 300,
+      shard: 0,
+      merchant: 'default',
+      checkout_id: 'a',
+      status: 'processing',
+      provider: 'simulator',
+      provider_reference: null,
+      failure_code: null,
+      refunded_amount: 0,
+      disputed_amount: 0,
+      next_action: null,
+      updated_at: 1,
+      history: [],
+    });
+    assert.equal(statusVersion(status), 300);
+    assert.throws(() => checkoutAccepted.decode(status), { code: 'undecodable' });
+    assert.throws(() => paymentStatus.decode(status.subarray(0, 14)), { code: 'undecodable' });
+  });
+});

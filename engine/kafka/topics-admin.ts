@@ -1,0 +1,54 @@
+/** Creates the topics that are missing; safe to run from every process at once. */
+import rdkafka, { type LibrdKafkaError } from 'node-rdkafka';
+import { TOPICS } from '../core/topics.js';
+import { clientSettings } from './client.js';
+
+export interface TopicSpec {
+  readonly name: string;
+  readonly partitions: number;
+}
+
+const CREATE_MS_MAX = 5_000;
+const WEEKS_4_MS = 28 * 86_400_000;
+
+export function topicSpecs(config: { partitions: number; shards: number }): TopicSpec[] {
+  return [
+    { name: TOPICS.accepted, partitions: config.partitions },
+    { name: TOPICS.webhooks, partitions: config.partitions },
+    { name: TOPICS.dlq, partitions: 1 },
+    { name: TOPICS.status, partitions: config.shards },
+  ];
+}
+
+/** One try. Rejects with librdkafka's error, also while the broker is away. */
+export async function createTopics(
+  brokers: string,
+  specs: readonly TopicSpec[],
+  replication: number,
+): Promise<void> {
+  const admin = rdkafka.AdminClient.create(clientSettings(brokers, 'tollgate-admin'));
+  try {
+    await Promise.all(specs.map((spec) => createTopic(admin, spec, replication)));
+  } finally {
+    admin.disconnect();
+  }
+}
+
+function createTopic(
+  admin: rdkafka.IAdminClient,
+  spec: TopicSpec,
+  replication: number,
+): Promise<void> {
+  const topic = {
+    topic: spec.name,
+    num_partitions: spec.partitions,
+    replication_factor: replication,
+    config: { 'retention.ms': String(WEEKS_4_MS), 'cleanup.policy': 'delete' as const },
+  };
+  return new Promise((resolve, reject) => {
+    admin.createTopic(topic, CREATE_MS_MAX, (error: LibrdKafkaError | null) => {
+      if (!error || error.code === rdkafka.CODES.ERRORS.ERR_TOPIC_ALREADY_EXISTS) resolve();
+      else reject(error);
+    });
+  });
+}

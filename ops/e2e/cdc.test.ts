@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import rdkafka, { type Message } from 'node-rdkafka';
+import { checkoutAccepted } from '../../engine/codec/records.js';
+import { stackConfig } from '../../engine/core/config.js';
+import { ORIGIN_HEADER, parseOrigin, TOPICS } from '../../engine/core/topics.js';
+import { type LocalKafka, startKafka } from '../up/kafka.js';
+import { post } from './checkout-client.js';
+import { type EngineProcess, eventually, freePorts, startEngineProcess } from './engine-process.js';
+
+const PARTITIONS = 8;
+
+describe('publishing from the write-ahead log', { timeout: 180_000 }, () => {
+  const dir = mkdtempSync(join(tmpdir(), 'tollgate-cdc-'));
+  const accepted = new Set<string>();
+  let port: number;
+  let controllerPort: number;
+  let kafka: LocalKafka;
+  let engine: EngineProcess;
+
+  const startBroker = async (): Promise<void> => {
+    kafka = await startKafka({
+      jars: join(stackConfig().cacheDir, 'kafka'),
+      dir: join(dir, 'kafka'),
+      port,
+      controllerPort,
+    });
+  };
+  const startEngine = async (): Promise<void> => {
+    engine = await startEngineProcess({
+      TOLLGATE_DATA_DIR: join(dir, 'shard-0'),
+      TOLLGATE_KAFKA_BROKERS: `127.0.0.1:${port}`,
+      TOLLGATE_PARTITIONS: `${PARTITIONS}`,
+    });
+  };
+  const accept = async (prefix: string, count: number): Promise<void> => {
+    for (let n = 0; n < count; n += 50) {
+      const ids = Array.from({ length: Math.min(50, count - n) }, (_, i) => `${prefix}-${n + i}`);
+      for (const [i, answer] of (
+        await Promise.all(ids.map((id) => post(engine.api, id)))
+      ).entries()) {
+        assert.equal(answer.status, 202);
+        accepted.add(ids[i]!);
+      }
+    }
+  };
+  const caughtUp = (): Promise<void> =>
+    eventually('Kafka has confirmed everything', 60_000, async () => {
+      return (
+        (await engine.metric('cdc_connected')) === 1 &&
+        (await engine.metric('cdc_lag_sequences')) === 0
+      );
+    });
+
+  before(async () => {
+    [port, controllerPort] = (await freePorts(2)) as [number, number];
+    await startBroker();
+    await startEngine();
+  });
+  after(async () => {
+    await engine?.stop();
+    await kafka?.stop();
+    rmSync(dir, { recursive: true });
+  });
+
+  it('should bring every accepted id to payments.accepted, also what was accepted without Kafka and before kill -9', async () => {
+    await accept('up', 500);
+    await caughtUp();
+    await kafka.stop('SIGKILL');
+    await accept('down', 500);
+    await engine.stop('SIGKILL');
+    await startEngine();
+    await accept('restarted', 200);
+    await startBroker();
+    await caughtUp();
+
+    const messages = await readAll(`127.0.0.1:${port}`);
+    const published = new Set(messages.map((it) => checkoutAccepted.decode(it.value!).checkout_id));
+    assert.deepEqual(
+      [...accepted].filter((id) => !published.has(id)),
+      [],
+    );
+    for (const message of messages) {
+      const origin = parseOrigin(String(message.headers?.[0]?.[ORIGIN_HEADER]));
+      assert.equal(origin?.source, 'wal');
+    }
+  });
+});
+
+/** Every record of payments.accepted, from the earliest to the end of each partition. */
+async function readAll(brokers: string): Promise<Message[]> {
+  const settings = {
+    'bootstrap.servers': brokers,
+    'group.id': 'test',
+    'enable.auto.commit': false,
+    'enable.partition.eof': true,
+  };
+  const consumer = new rdkafka.KafkaConsumer(settings, { 'auto.offset.reset': 'earliest' });
+  const messages: Message[] = [];
+  await new Promise<void>((resolve, reject) => {
+    const open = new Set(Array.from({ length: PARTITIONS }, (_, i) => i));
+    consumer.on('data', (message) => messages.push(message));
+    consumer.on('partition.eof', ({ partition }) => {
+      open.delete(partition);
+      if (open.size === 0) resolve();
+    });
+    consumer.on('event.error', reject);
+    consumer.once('ready', () => {
+      consumer.assign(
+        [...open].map((partition) => ({ topic: TOPICS.accepted, partition, offset: 0 })),
+      );
+      consumer.consume();
+    });
+    consumer.connect({ timeout: 10_000 }, (error) => error && reject(error));
+  });
+  await new Promise((done) => consumer.disconnect(done));
+  return messages;
+}
