@@ -74,7 +74,10 @@ class Search {
     const record = this.#record;
     let at = Math.max(0, this.#badOffset + 1 - base);
     while (at + HEADER_BYTES <= limit) {
-      if (parseRecord(block, at, limit, this.#file, record) !== Parsed.record) {
+      // Checksums are dear at every byte: only what claims to be part of a batch is looked at.
+      const type = block[at + 6]!;
+      const claims = type >= 1 && type <= 8;
+      if (!claims || parseRecord(block, at, limit, this.#file, record) !== Parsed.record) {
         this.#splitBytes = -1;
         at++;
         continue;
