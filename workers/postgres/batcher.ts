@@ -1,0 +1,92 @@
+/**
+ * Micro-batches without timers: what arrives while one batch is being written forms the
+ * next. A batch that fails because of a row is split until the culprit is alone; one that
+ * fails because Postgres is away is tried again until it is back. Bounded by its callers:
+ * each waits for its own row.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isBadData } from './pool.js';
+
+const RETRY_MS_MIN = 50;
+const RETRY_MS_MAX = 2_000;
+
+interface Entry<Row, Result> {
+  readonly row: Row;
+  readonly resolve: (result: Result) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export class Batcher<Row extends { readonly key: string }, Result> {
+  readonly #write: (rows: readonly Row[]) => Promise<readonly Result[]>;
+  readonly #rowsMax: number;
+  #waiting: Entry<Row, Result>[] = [];
+  #isWriting = false;
+  #stopped = false;
+
+  /**
+   * @param write one transaction over rows sorted by key, no key twice; gives one result a
+   *   row, in order. Must be safe to repeat when it is not known whether it was committed.
+   */
+  constructor(write: (rows: readonly Row[]) => Promise<readonly Result[]>, rowsMax: number) {
+    this.#write = write;
+    this.#rowsMax = rowsMax;
+  }
+
+  /** Resolves once the row is committed; rejects when the database refuses this very row. */
+  add(row: Row): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ row, resolve, reject });
+      if (this.#isWriting) return;
+      this.#isWriting = true;
+      queueMicrotask(() => void this.#run());
+    });
+  }
+
+  /** Rows that wait for an absent database are refused from now on. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  async #run(): Promise<void> {
+    while (this.#waiting.length > 0) await this.#flush(this.#takeBatch());
+    this.#isWriting = false;
+  }
+
+  /** At most `rowsMax`, each key once: a second row of one key goes into the next batch. */
+  #takeBatch(): Entry<Row, Result>[] {
+    const taken = new Map<string, Entry<Row, Result>>();
+    const left: Entry<Row, Result>[] = [];
+    for (const entry of this.#waiting) {
+      if (taken.size < this.#rowsMax && !taken.has(entry.row.key)) taken.set(entry.row.key, entry);
+      else left.push(entry);
+    }
+    this.#waiting = left;
+    return [...taken.values()].sort((a, b) => (a.row.key < b.row.key ? -1 : 1));
+  }
+
+  async #flush(entries: readonly Entry<Row, Result>[]): Promise<void> {
+    try {
+      const results = await this.#persist(entries.map((it) => it.row));
+      for (const [i, entry] of entries.entries()) entry.resolve(results[i]!);
+    } catch (error) {
+      if (entries.length === 1 || !isBadData(error)) {
+        for (const entry of entries) entry.reject(error);
+        return;
+      }
+      const half = entries.length >> 1;
+      await this.#flush(entries.slice(0, half));
+      await this.#flush(entries.slice(half));
+    }
+  }
+
+  async #persist(rows: readonly Row[]): Promise<readonly Result[]> {
+    for (let wait = RETRY_MS_MIN; ; wait = Math.min(wait * 2, RETRY_MS_MAX)) {
+      try {
+        return await this.#write(rows);
+      } catch (error) {
+        if (isBadData(error) || this.#stopped) throw error;
+      }
+      await sleep(wait);
+    }
+  }
+}

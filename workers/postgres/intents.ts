@@ -1,0 +1,100 @@
+/**
+ * Intent first: the row that must be committed before the first byte goes to a provider.
+ * Whoever inserts it may call; everyone else finds it there. It carries the time at which
+ * somebody asks the provider, should its maker die before the answer is written.
+ */
+import type pg from 'pg';
+
+export interface IntentRow {
+  /** merchant/checkoutId */
+  readonly key: string;
+  readonly merchant: string;
+  readonly checkout_id: string;
+  readonly shard: number;
+  /** SHA-256 of the request's meaning, hex. */
+  readonly fingerprint: string;
+  readonly amount: number;
+  readonly currency: string;
+  readonly payment_method: string;
+  readonly provider: string;
+  readonly idempotency_key: string;
+  readonly accepted_ms: number;
+  /** `failed` for a checkout that will never be sent. */
+  readonly status: 'processing' | 'failed';
+  readonly reason: string;
+  readonly failure_code: string | null;
+  readonly ask_after_ms: number;
+  /** The engine asks to hear the status again. */
+  readonly republish: boolean;
+}
+
+/** `inserted`: ours to send. `known`: the row was there. `conflict`: with another meaning. */
+export type IntentResult = 'inserted' | 'known' | 'conflict';
+
+const INPUT = `json_to_recordset($1) as input(
+  merchant text, checkout_id text, shard int, fingerprint text, amount bigint, currency text,
+  payment_method text, provider text, idempotency_key text, accepted_ms bigint, status text,
+  reason text, failure_code text, ask_after_ms int, republish boolean)`;
+
+const INSERT = {
+  name: 'insert-intents',
+  text: `
+with input as (select * from ${INPUT}),
+inserted as (
+  insert into payments (merchant, checkout_id, shard, fingerprint, status, amount, currency,
+    payment_method, provider, failure_code, version, idempotency_key, first_sent_at, next_ask_at,
+    accepted_at)
+  select merchant, checkout_id, shard, decode(fingerprint, 'hex'), status, amount, currency,
+    payment_method, provider, failure_code, 1, idempotency_key,
+    case when status = 'processing' then now() end,
+    case when status = 'processing' then now() + ask_after_ms * interval '1 ms' end,
+    to_timestamp(accepted_ms / 1000.0)
+  from input order by merchant, checkout_id
+  on conflict do nothing returning merchant, checkout_id),
+events as (
+  insert into payment_events (merchant, checkout_id, version, status, reason, source)
+  select merchant, checkout_id, 1, status, reason, 'processor'
+  from input join inserted using (merchant, checkout_id)),
+republished as (
+  update payments p set published_version = p.version - 1
+  from input i where i.republish and p.merchant = i.merchant and p.checkout_id = i.checkout_id
+    and p.published_version = p.version)
+select i.merchant || '/' || i.checkout_id as key, n.merchant is not null as is_new,
+  p.fingerprint = decode(i.fingerprint, 'hex') as is_same
+from input i
+left join inserted n on n.merchant = i.merchant and n.checkout_id = i.checkout_id
+left join payments p on p.merchant = i.merchant and p.checkout_id = i.checkout_id`,
+};
+
+/** Rows that a transaction unseen by the first statement inserted. */
+const COMPARE = `
+select merchant || '/' || checkout_id as key,
+  p.fingerprint = decode(input.fingerprint, 'hex') as is_same
+from ${INPUT} join payments p using (merchant, checkout_id)`;
+
+interface Found {
+  key: string;
+  is_new: boolean;
+  is_same: boolean | null;
+}
+
+/** One statement, so one transaction. Rows sorted by key; results in the rows' order. */
+export async function insertIntents(
+  pool: pg.Pool,
+  rows: readonly IntentRow[],
+): Promise<IntentResult[]> {
+  const { rows: found } = await pool.query<Found>({ ...INSERT, values: [JSON.stringify(rows)] });
+  const results = new Map(found.map((it) => [it.key, resultOf(it)]));
+  const unseen = rows.filter((it) => results.get(it.key) === undefined);
+  if (unseen.length > 0) {
+    const again = await pool.query<Found>(COMPARE, [JSON.stringify(unseen)]);
+    for (const it of again.rows) results.set(it.key, it.is_same ? 'known' : 'conflict');
+  }
+  return rows.map((it) => results.get(it.key) ?? 'known');
+}
+
+function resultOf(it: Found): IntentResult | undefined {
+  if (it.is_new) return 'inserted';
+  if (it.is_same === null) return undefined;
+  return it.is_same ? 'known' : 'conflict';
+}

@@ -1,0 +1,58 @@
+/**
+ * Connections to Postgres, and what an error of it means: away (try again), a bad row
+ * (find the culprit), or a conflict between transactions (try again at once).
+ */
+import pg from 'pg';
+
+const CONNECT_MS_MAX = 5_000;
+const STATEMENT_MS_MAX = 30_000;
+
+/** `int8` as a number: our amounts are below 10^12, sums are made in SQL. */
+pg.types.setTypeParser(pg.types.builtins.INT8, (text) => {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value)) throw new RangeError(`${text} is beyond 2^53`);
+  return value;
+});
+
+export function openPool(databaseUrl: string, connectionsMax: number): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: databaseUrl,
+    max: connectionsMax,
+    connectionTimeoutMillis: CONNECT_MS_MAX,
+    statement_timeout: STATEMENT_MS_MAX,
+    query_timeout: STATEMENT_MS_MAX + 5_000,
+    keepAlive: true,
+    application_name: 'tollgate',
+  });
+  // An idle connection that breaks is replaced at the next use.
+  pool.on('error', () => {});
+  return pool;
+}
+
+/** A statement of ours with a value that this row must not have: SQLSTATE 22 and 23. */
+export function isBadData(error: unknown): boolean {
+  const code = (error as { code?: string }).code ?? '';
+  return /^2[23]/.test(code) && code.length === 5;
+}
+
+/** Runs `work` in one transaction on one connection. */
+export async function transaction<T>(
+  pool: pg.Pool,
+  work: (client: pg.PoolClient) => Promise<T>,
+): Promise<T> {
+  const client = await pool.connect();
+  let broken = false;
+  try {
+    await client.query('begin');
+    const result = await work(client);
+    await client.query('commit');
+    return result;
+  } catch (error) {
+    await client.query('rollback').catch(() => {
+      broken = true;
+    });
+    throw error;
+  } finally {
+    client.release(broken);
+  }
+}
