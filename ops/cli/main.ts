@@ -1,12 +1,14 @@
 /** The command line. Exit codes: 0 done, 1 failed, 2 wrong use, 3 done with open items. */
 import { Command, CommanderError } from 'commander';
 import { registerEngine } from './engine.js';
+import { registerProcessor } from './processor.js';
 
 const program = new Command('tollgate')
   .description('A small payment system: durable before it answers, never charges twice.')
   .version('0.1.0')
   .exitOverride();
 registerEngine(program);
+registerProcessor(program);
 
 try {
   await program.parseAsync();

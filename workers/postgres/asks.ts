@@ -26,11 +26,7 @@ export interface Ask {
 }
 
 /** One statement: `first_sent_at` is committed before anything is sent. */
-export async function claimAsks(
-  pool: pg.Pool,
-  rowsMax: number,
-  leaseMs: number,
-): Promise<Ask[]> {
+export async function claimAsks(pool: pg.Pool, rowsMax: number, leaseMs: number): Promise<Ask[]> {
   const { rows } = await pool.query<Ask>(CLAIM, [rowsMax, leaseMs]);
   return rows;
 }

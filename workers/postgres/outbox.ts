@@ -50,7 +50,10 @@ where p.merchant = i.merchant and p.checkout_id = i.checkout_id`,
 };
 
 /** At most `rowsMax` payments' unpublished versions, those of one payment in order. */
-export async function unpublished(client: pg.ClientBase, rowsMax: number): Promise<PaymentStatus[]> {
+export async function unpublished(
+  client: pg.ClientBase,
+  rowsMax: number,
+): Promise<PaymentStatus[]> {
   const { rows } = await client.query<Row>({ ...SELECT, values: [rowsMax] });
   return rows.flatMap(recordsOf);
 }

@@ -78,12 +78,17 @@ export class SimulatorPsp implements Psp {
   }
 }
 
+/** The answer without what Postgres cannot hold: U+0000 and lone surrogates. */
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(text, (_name, value) => (typeof value === 'string' ? clean(value) : value));
   } catch {
-    return { text: text.slice(0, 200) };
+    return { text: clean(text.slice(0, 200)) };
   }
+}
+
+function clean(text: string): string {
+  return text.replaceAll('\0', '').toWellFormed();
 }
 
 /** The provider's explicit word, or `unknown`. 401, 403, 409 and 429 say nothing of the card. */

@@ -1,0 +1,23 @@
+/** `tollgate processor`: one processor in this process, until SIGINT or SIGTERM. */
+import closeWithGrace from 'close-with-grace';
+import type { Command } from 'commander';
+import { processorConfig } from '../../engine/core/config.js';
+import { createLogger } from '../../engine/core/log.js';
+import { startProcessor } from '../../workers/index.js';
+
+const STOP_MS_MAX = 13_000;
+
+export function registerProcessor(program: Command): void {
+  program
+    .command('processor')
+    .description('run one processor: Kafka in, PSP calls, Postgres and statuses out')
+    .action(async () => {
+      const config = processorConfig();
+      const logger = createLogger('processor', config.logLevel);
+      const processor = await startProcessor(config, logger);
+      closeWithGrace({ delay: STOP_MS_MAX, logger: false }, async ({ err }) => {
+        if (err) logger.fatal({ err }, 'the processor ends');
+        await processor.close();
+      });
+    });
+}

@@ -1,0 +1,23 @@
+/** What the main thread hands to a piscina worker, and what comes back. */
+import type { OriginSource } from '../../engine/core/topics.js';
+import type { Ask } from '../postgres/asks.js';
+
+export type Task =
+  | { readonly kind: 'accepted'; readonly value: Uint8Array; readonly source: OriginSource }
+  | { readonly kind: 'ask'; readonly ask: Ask };
+
+/**
+ * `done`: durable in Postgres, whatever becomes of it. `dead`: belongs into the dead-letter
+ * topic.
+ */
+export type TaskResult =
+  | { readonly kind: 'done'; readonly outcome: string }
+  | { readonly kind: 'dead'; readonly reason: string; readonly detail: string };
+
+export interface WorkerSettings {
+  readonly databaseUrl: string;
+  readonly simulatorUrl: string;
+  readonly pspTimeoutMs: number;
+  readonly askAfterMs: number;
+  readonly deadlineMs: number;
+}

@@ -1,0 +1,38 @@
+/** A piscina worker: PSP calls and micro-batched writes for many payments at once. */
+import { workerData } from 'piscina';
+import { EngineError } from '../../engine/core/errors.js';
+import { Batcher } from '../postgres/batcher.js';
+import { type IntentResult, type IntentRow, insertIntents } from '../postgres/intents.js';
+import { type OutcomeRow, recordOutcomes } from '../postgres/outcomes.js';
+import { isBadData, openPool } from '../postgres/pool.js';
+import type { Psp } from '../psp/port.js';
+import { SimulatorPsp } from '../psp/simulator/simulator-psp.js';
+import { Executor } from './executor.js';
+import type { Task, TaskResult, WorkerSettings } from './tasks.js';
+
+const ROWS_MAX = 500;
+const CONNECTIONS_MAX = 3;
+
+const settings = workerData as WorkerSettings;
+const pool = openPool(settings.databaseUrl, CONNECTIONS_MAX);
+const simulator = new SimulatorPsp(settings.simulatorUrl, settings.pspTimeoutMs);
+const executor = new Executor({
+  settings,
+  psps: new Map<string, Psp>([[simulator.name, simulator]]),
+  intents: new Batcher<IntentRow, IntentResult>((rows) => insertIntents(pool, rows), ROWS_MAX),
+  outcomes: new Batcher<OutcomeRow, boolean>((rows) => recordOutcomes(pool, rows), ROWS_MAX),
+});
+
+export default async function run(task: Task): Promise<TaskResult> {
+  try {
+    return task.kind === 'accepted'
+      ? await executor.accepted(task.value, task.source)
+      : await executor.ask(task.ask);
+  } catch (error) {
+    if (error instanceof EngineError && error.code === 'undecodable')
+      return { kind: 'dead', reason: 'undecodable', detail: error.message };
+    if (isBadData(error))
+      return { kind: 'dead', reason: 'refused_by_database', detail: (error as Error).message };
+    throw error;
+  }
+}

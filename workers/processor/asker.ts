@@ -1,0 +1,70 @@
+/**
+ * Looks for payments whose provider must be asked, and has them asked. Bounded: no more are
+ * claimed than may be in work.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type pg from 'pg';
+import type { Logger } from '../../engine/core/log.js';
+import { type Ask, claimAsks } from '../postgres/asks.js';
+
+const LOOK_MS = 250;
+const AWAY_MS = 1_000;
+const CLAIM_MAX = 100;
+const IN_WORK_MAX = 200;
+const LEASE_EXTRA_MS = 30_000;
+
+export interface AskerParts {
+  readonly pool: pg.Pool;
+  readonly pspTimeoutMs: number;
+  readonly logger: Logger;
+  /** Must not reject. */
+  readonly ask: (ask: Ask) => Promise<void>;
+}
+
+export class Asker {
+  readonly #parts: AskerParts;
+  readonly #stop = new AbortController();
+  #inWork = 0;
+  asked = 0;
+
+  constructor(parts: AskerParts) {
+    this.#parts = parts;
+  }
+
+  get inWork(): number {
+    return this.#inWork;
+  }
+
+  start(): void {
+    void this.#run();
+  }
+
+  stop(): void {
+    this.#stop.abort();
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      let wait = LOOK_MS;
+      try {
+        await this.#look();
+      } catch (error) {
+        this.#parts.logger.warn({ reason: (error as Error).message }, 'asking waits');
+        wait = AWAY_MS;
+      }
+      await sleep(wait, undefined, { signal, ref: false }).catch(() => {});
+    }
+  }
+
+  async #look(): Promise<void> {
+    const { pool, pspTimeoutMs, ask } = this.#parts;
+    const room = Math.min(CLAIM_MAX, IN_WORK_MAX - this.#inWork);
+    if (room <= 0) return;
+    for (const it of await claimAsks(pool, room, pspTimeoutMs + LEASE_EXTRA_MS)) {
+      this.#inWork++;
+      this.asked++;
+      void ask(it).finally(() => this.#inWork--);
+    }
+  }
+}

@@ -1,0 +1,168 @@
+/**
+ * The consumer of `payments.accepted`: hands each record on, bounds how many are in work,
+ * and commits the low-water mark of what is finished. Works on a main thread only.
+ */
+import rdkafka, {
+  type Assignment,
+  type KafkaConsumer,
+  type LibrdKafkaError,
+  type Message,
+} from 'node-rdkafka';
+import type { Logger } from '../../engine/core/log.js';
+import { clientSettings } from '../../engine/kafka/client.js';
+import { Offsets } from './offsets.js';
+
+const COMMIT_MS = 500;
+const CONNECT_MS_MAX = 10_000;
+const CLOSE_MS_MAX = 3_000;
+const ASSIGN = -175;
+
+export interface IntakeParts {
+  readonly brokers: string;
+  readonly groupId: string;
+  readonly topics: readonly string[];
+  readonly inFlightMax: number;
+  readonly logger: Logger;
+  /** Resolves when the record is finished: its state is durable elsewhere. Must not reject. */
+  readonly handle: (message: Message) => Promise<void>;
+  readonly onFatal: (reason: string) => void;
+}
+
+export class Intake {
+  readonly #parts: IntakeParts;
+  readonly #consumer: KafkaConsumer;
+  readonly #timer: NodeJS.Timeout;
+  #partitions = new Map<string, Offsets>();
+  #assignment: Assignment[] = [];
+  #inFlight = 0;
+  #isPaused = false;
+  #isClosing = false;
+  consumed = 0;
+
+  constructor(parts: IntakeParts) {
+    this.#parts = parts;
+    this.#consumer = new rdkafka.KafkaConsumer(
+      {
+        ...clientSettings(parts.brokers, 'tollgate-processor'),
+        'group.id': parts.groupId,
+        'enable.auto.commit': false,
+        'enable.auto.offset.store': false,
+        'session.timeout.ms': 6_000,
+        'heartbeat.interval.ms': 1_500,
+        'queued.max.messages.kbytes': 1_024,
+        'fetch.wait.max.ms': 50,
+        rebalance_cb: (error: LibrdKafkaError, assignment: Assignment[]) =>
+          this.#rebalance(error.code, assignment),
+      },
+      { 'auto.offset.reset': 'earliest' },
+    );
+    this.#consumer.on('data', (message) => this.#take(message));
+    this.#consumer.on('event.error', (error) => {
+      if (error.isFatal) parts.onFatal(`the consumer failed: ${error.message}`);
+      else parts.logger.debug({ reason: error.message }, 'Kafka');
+    });
+    this.#timer = setInterval(() => this.#commit(false), COMMIT_MS);
+  }
+
+  start(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#consumer.once('ready', () => {
+        this.#consumer.subscribe([...this.#parts.topics]);
+        this.#consumer.consume();
+        resolve();
+      });
+      this.#consumer.connect({ timeout: CONNECT_MS_MAX }, (error) => error && reject(error));
+    });
+  }
+
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  get partitions(): number {
+    return this.#assignment.length;
+  }
+
+  /** Takes nothing more, waits a while for what is in work, commits, leaves the group. */
+  async close(msMax: number): Promise<void> {
+    this.#isClosing = true;
+    clearInterval(this.#timer);
+    this.#pause();
+    const giveUpAt = Date.now() + msMax;
+    while (this.#inFlight > 0 && Date.now() < giveUpAt) await sleep(20);
+    this.#commit(true);
+    const left = new Promise<void>((resolve) => this.#consumer.disconnect(() => resolve()));
+    await Promise.race([left, sleep(CLOSE_MS_MAX)]);
+  }
+
+  #take(message: Message): void {
+    const offsets = this.#offsetsOf(message);
+    if (this.#isClosing || !offsets.begin(message.offset)) return;
+    this.consumed++;
+    this.#inFlight++;
+    if (this.#inFlight >= this.#parts.inFlightMax) this.#pause();
+    void this.#parts.handle(message).finally(() => {
+      offsets.finish(message.offset);
+      this.#inFlight--;
+      if (this.#isPaused && this.#inFlight <= this.#parts.inFlightMax / 2) this.#resume();
+    });
+  }
+
+  #offsetsOf({ topic, partition }: { topic: string; partition: number }): Offsets {
+    const name = `${topic}/${partition}`;
+    const offsets = this.#partitions.get(name) ?? new Offsets();
+    this.#partitions.set(name, offsets);
+    return offsets;
+  }
+
+  #pause(): void {
+    if (this.#isPaused) return;
+    this.#isPaused = true;
+    if (this.#assignment.length > 0) this.#consumer.pause(this.#assignment);
+  }
+
+  #resume(): void {
+    if (this.#isClosing) return;
+    this.#isPaused = false;
+    if (this.#assignment.length > 0) this.#consumer.resume(this.#assignment);
+  }
+
+  /**
+   * What is in work when its partition goes finishes here and begins again at the new
+   * owner; the database tells the two apart.
+   */
+  #rebalance(code: number, assignment: Assignment[]): void {
+    if (!this.#consumer.isConnected()) return;
+    if (code === ASSIGN) {
+      this.#partitions = new Map();
+      this.#assignment = assignment;
+      this.#consumer.assign(assignment);
+      if (this.#isPaused) this.#consumer.pause(assignment);
+    } else {
+      this.#commit(true);
+      this.#partitions = new Map();
+      this.#assignment = [];
+      this.#consumer.unassign();
+    }
+    this.#parts.logger.info({ partitions: this.#assignment.length }, 'assigned');
+  }
+
+  #commit(isSync: boolean): void {
+    const offsets = this.#assignment.flatMap(({ topic, partition }) => {
+      const offset = this.#partitions.get(`${topic}/${partition}`)?.take();
+      return offset === undefined ? [] : [{ topic, partition, offset }];
+    });
+    if (offsets.length === 0) return;
+    try {
+      if (isSync) this.#consumer.commitSync(offsets);
+      else this.#consumer.commit(offsets);
+    } catch (error) {
+      // The partitions have moved on, or Kafka is away: what is not committed comes again.
+      this.#parts.logger.debug({ reason: (error as Error).message }, 'not committed');
+    }
+  }
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((done) => setTimeout(done, ms));
+}

@@ -1,0 +1,104 @@
+/**
+ * The outbox's loop: one process at a time (an advisory lock held by its connection) takes
+ * what Postgres has and Kafka does not, sends it, marks it. No row is locked while Kafka is
+ * waited for. The connection that dies takes the lock with it.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { paymentStatus } from '../../engine/codec/records.js';
+import type { Logger } from '../../engine/core/log.js';
+import { paymentKey } from '../../engine/core/payment.js';
+import { TOPICS } from '../../engine/core/topics.js';
+import { markPublished, unpublished } from '../postgres/outbox.js';
+import type { Sender } from './sender.js';
+
+const LOCK = 7_011_001;
+const ROWS_MAX = 1_000;
+const IDLE_MS = 20;
+const FOLLOWER_MS = 500;
+const RETRY_MS = 500;
+const QUERY_MS_MAX = 10_000;
+
+export class OutboxPublisher {
+  readonly #databaseUrl: string;
+  readonly #sender: Sender;
+  readonly #logger: Logger;
+  #stopped = false;
+  #loop: Promise<void> | undefined;
+  isLeader = false;
+  published = 0;
+
+  constructor(databaseUrl: string, sender: Sender, logger: Logger) {
+    this.#databaseUrl = databaseUrl;
+    this.#sender = sender;
+    this.#logger = logger;
+  }
+
+  start(): void {
+    this.#loop = this.#run();
+  }
+
+  /** Stops after the round under way; bounded when Kafka is away. */
+  async stop(msMax: number): Promise<void> {
+    this.#stopped = true;
+    await Promise.race([this.#loop, sleep(msMax, undefined, { ref: false })]);
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopped) {
+      try {
+        await this.#session();
+      } catch (error) {
+        this.#logger.warn({ reason: (error as Error).message }, 'the outbox waits');
+        await sleep(RETRY_MS);
+      }
+    }
+  }
+
+  /** One connection's life: ask for the lock until it is ours, then publish. */
+  async #session(): Promise<void> {
+    const client = new pg.Client({
+      connectionString: this.#databaseUrl,
+      connectionTimeoutMillis: QUERY_MS_MAX,
+      query_timeout: QUERY_MS_MAX,
+      keepAlive: true,
+      application_name: 'tollgate-outbox',
+    });
+    let isBroken = false;
+    client.on('error', () => {
+      isBroken = true;
+    });
+    await client.connect();
+    try {
+      while (!this.#stopped && !isBroken) {
+        this.isLeader ||= await isLocked(client);
+        if (!this.isLeader) await sleep(FOLLOWER_MS);
+        else if ((await this.#publishOnce(client)) === 0) await sleep(IDLE_MS);
+      }
+    } finally {
+      this.isLeader = false;
+      await client.end().catch(() => {});
+    }
+  }
+
+  async #publishOnce(client: pg.Client): Promise<number> {
+    const records = await unpublished(client, ROWS_MAX);
+    if (records.length === 0) return 0;
+    await this.#sender.send(
+      records.map((it) => ({
+        topic: TOPICS.status,
+        partition: it.shard,
+        key: Buffer.from(paymentKey(it.merchant, it.checkout_id)),
+        value: paymentStatus.encode(it),
+      })),
+    );
+    await markPublished(client, records);
+    this.published += records.length;
+    return records.length;
+  }
+}
+
+async function isLocked(client: pg.Client): Promise<boolean> {
+  const sql = 'select pg_try_advisory_lock($1) as ours';
+  return (await client.query<{ ours: boolean }>(sql, [LOCK])).rows[0]?.ours === true;
+}
