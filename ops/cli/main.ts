@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { registerEngine } from './engine.js';
 import { registerProcessor } from './processor.js';
+import { registerSimulator } from './simulator.js';
 
 const program = new Command('tollgate')
   .description('A small payment system: durable before it answers, never charges twice.')
@@ -9,6 +10,7 @@ const program = new Command('tollgate')
   .exitOverride();
 registerEngine(program);
 registerProcessor(program);
+registerSimulator(program);
 
 try {
   await program.parseAsync();

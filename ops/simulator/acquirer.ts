@@ -1,0 +1,177 @@
+/**
+ * The simulator's decisions: what a charge request does to the ledger and what is answered,
+ * with idempotency keys as Stripe has them. Knows nothing of HTTP.
+ */
+import { ulid } from 'ulid';
+import { type Faults, NO_FAULTS } from './faults.js';
+import type { Charge, Ledger } from './ledger.js';
+import { type Behaviour, behaviourOf } from './tokens.js';
+
+export interface ChargeBody {
+  readonly merchant: string;
+  readonly checkout_id: string;
+  readonly amount: number;
+  readonly currency: string;
+  readonly payment_method: string;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly body: object;
+  readonly isReplay?: boolean;
+  /** Milliseconds; Infinity: never. */
+  readonly after?: number;
+}
+
+/** Keys whose errors are counted, so that memory stays bounded. */
+const COUNTED_KEYS_MAX = 100_000;
+
+export class Acquirer {
+  readonly #ledger: Ledger;
+  readonly #inUse = new Set<string>();
+  readonly #errors = new Map<string, number>();
+  readonly #timers = new Set<NodeJS.Timeout>();
+  faults: Faults = NO_FAULTS;
+  calls = 0;
+  replays = 0;
+
+  constructor(ledger: Ledger) {
+    this.#ledger = ledger;
+    for (const charge of ledger.all())
+      if (charge.status === 'authorized') this.#captureLater(charge);
+  }
+
+  /** Takes the charge at once; the answer may come later, and the key is in use until `release`. */
+  charge(key: string, body: ChargeBody): Answer {
+    this.calls++;
+    if (this.faults.down) return error(503, 'unavailable', 'the provider is down');
+    if (this.#inUse.has(key))
+      return error(409, 'idempotency_key_in_use', 'a request with this key is under way');
+    const known = this.#ledger.find(key);
+    if (known && !this.#isForgotten(known)) return this.#replay(known, body);
+    const behaviour = behaviourOf(body.payment_method);
+    if (this.#failsFirst(key, behaviour)) return error(500, 'internal_error', 'try again');
+    const charge = this.#take(key, body, behaviour);
+    this.#inUse.add(key);
+    return { ...answerOf(charge), after: this.#delay(behaviour) };
+  }
+
+  /** The answer is out, or nobody waits for it any more. */
+  release(key: string): void {
+    this.#inUse.delete(key);
+  }
+
+  find(referenceOrKey: string): Answer {
+    if (this.faults.down) return error(503, 'unavailable', 'the provider is down');
+    const charge = this.#ledger.find(referenceOrKey);
+    if (!charge || ageMs(charge) < this.faults.find_lag_ms)
+      return error(404, 'not_found', 'no such charge');
+    return { status: 200, body: charge };
+  }
+
+  refund(key: string, reference: string, amount: number): Answer {
+    if (this.faults.down) return error(503, 'unavailable', 'the provider is down');
+    const charge = this.#ledger.find(reference);
+    if (!charge) return error(404, 'not_found', 'no such charge');
+    let refund = this.#ledger.refundOfKey(key);
+    const isReplay = refund !== undefined;
+    if (refund && (refund.reference !== reference || refund.amount !== amount))
+      return error(400, 'idempotency_key_reuse', 'this key came with other parameters');
+    if (!refund) {
+      if (charge.status !== 'captured' || charge.refunded_amount + amount > charge.amount)
+        return error(400, 'refund_exceeds_charge', 'more than what was captured');
+      const created_at = new Date().toISOString();
+      refund = {
+        refund_reference: `re_${ulid()}`,
+        idempotency_key: key,
+        reference,
+        amount,
+        created_at,
+      };
+      this.#ledger.refund(refund);
+    }
+    const { refund_reference } = refund;
+    const { refunded_amount } = charge;
+    return {
+      status: 200,
+      body: { refund_reference, reference, amount, refunded_amount },
+      isReplay,
+    };
+  }
+
+  close(): void {
+    for (const timer of this.#timers) clearTimeout(timer);
+  }
+
+  #replay(known: Charge, body: ChargeBody): Answer {
+    const fields = ['merchant', 'checkout_id', 'amount', 'currency', 'payment_method'] as const;
+    if (fields.some((name) => known[name] !== body[name]))
+      return error(400, 'idempotency_key_reuse', 'this key came with other parameters');
+    this.replays++;
+    return { ...answerOf(known), isReplay: true };
+  }
+
+  #isForgotten(charge: Charge): boolean {
+    return ageMs(charge) >= this.faults.key_window_ms;
+  }
+
+  #failsFirst(key: string, behaviour: Behaviour): boolean {
+    const before = this.#errors.get(key) ?? 0;
+    const isReplayed = before > 0 && this.faults.replay_errors;
+    const fails = before < behaviour.errorsFirst || Math.random() < this.faults.error_rate;
+    if (!fails && !isReplayed) return false;
+    if (this.#errors.size >= COUNTED_KEYS_MAX) this.#errors.clear();
+    this.#errors.set(key, before + 1);
+    return true;
+  }
+
+  #take(key: string, body: ChargeBody, behaviour: Behaviour): Charge {
+    const charge: Charge = {
+      reference: `ch_${ulid()}`,
+      ...body,
+      idempotency_key: key,
+      status: behaviour.status,
+      failure_code: behaviour.failureCode,
+      refunded_amount: 0,
+      created_at: new Date().toISOString(),
+    };
+    this.#ledger.add(charge);
+    if (charge.status === 'authorized') this.#captureLater(charge);
+    return charge;
+  }
+
+  /** The payer acts, or the bank's batch runs: the capture comes by itself. */
+  #captureLater(charge: Charge): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      this.#ledger.setStatus(charge.reference, 'captured');
+    }, behaviourOf(charge.payment_method).capturesAfterMs ?? 0);
+    this.#timers.add(timer);
+  }
+
+  #delay(behaviour: Behaviour): number {
+    const { timeout_rate, slow_rate, slow_ms } = this.faults;
+    if (behaviour.isFirstAnswerLost || Math.random() < timeout_rate)
+      return Number.POSITIVE_INFINITY;
+    return behaviour.answerAfterMs + (Math.random() < slow_rate ? slow_ms : 0);
+  }
+}
+
+function answerOf(charge: Charge): Answer {
+  if (charge.status === 'declined') {
+    const code = charge.failure_code ?? 'declined';
+    return { status: 402, body: { error: { code, message: 'declined' }, charge } };
+  }
+  if (charge.status !== 'authorized') return { status: 200, body: charge };
+  if (!behaviourOf(charge.payment_method).needsAction) return { status: 202, body: charge };
+  const next_action = { type: 'redirect', url: `https://psp.example/act/${charge.reference}` };
+  return { status: 200, body: { ...charge, next_action } };
+}
+
+function error(status: number, code: string, message: string): Answer {
+  return { status, body: { error: { code, message } } };
+}
+
+function ageMs(charge: Charge): number {
+  return Date.now() - Date.parse(charge.created_at);
+}

@@ -1,0 +1,35 @@
+/** The PSP simulator: a process of its own whose ledger is the oracle of the tests. */
+import type { SimulatorConfig } from '../../engine/core/config.js';
+import { EngineError } from '../../engine/core/errors.js';
+import type { Logger } from '../../engine/core/log.js';
+import { Acquirer } from './acquirer.js';
+import { Ledger } from './ledger.js';
+import { buildServer } from './server.js';
+
+export interface Simulator {
+  close(): Promise<void>;
+}
+
+export async function startSimulator(config: SimulatorConfig, logger: Logger): Promise<Simulator> {
+  const ledger = new Ledger(config.simulatorDir);
+  const acquirer = new Acquirer(ledger);
+  const app = buildServer(ledger, acquirer);
+  try {
+    await app.listen({ host: '127.0.0.1', port: config.port });
+  } catch (cause) {
+    throw new EngineError(
+      'port_taken',
+      `127.0.0.1:${config.port} cannot be listened on: is it taken? Set TOLLGATE_SIMULATOR_PORT.`,
+      { cause },
+    );
+  }
+  logger.info({ port: config.port, charges: ledger.size }, 'simulator ready');
+  return {
+    async close() {
+      app.server.closeAllConnections();
+      await app.close();
+      acquirer.close();
+      ledger.close();
+    },
+  };
+}

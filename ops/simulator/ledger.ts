@@ -1,0 +1,149 @@
+/**
+ * The simulator's books: every charge there ever was, in memory and in an append-only file.
+ * A change is in the file before anybody hears of it, so kill -9 loses none; a torn last
+ * line, which nobody heard of, is dropped at the next start.
+ */
+import { closeSync, mkdirSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+
+export type ChargeStatus = 'captured' | 'declined' | 'authorized' | 'canceled' | 'refunded';
+
+export interface Charge {
+  readonly reference: string;
+  readonly merchant: string;
+  readonly checkout_id: string;
+  readonly idempotency_key: string;
+  status: ChargeStatus;
+  readonly amount: number;
+  readonly currency: string;
+  readonly payment_method: string;
+  readonly failure_code: string | null;
+  refunded_amount: number;
+  readonly created_at: string;
+}
+
+export interface Refund {
+  readonly refund_reference: string;
+  readonly idempotency_key: string;
+  readonly reference: string;
+  readonly amount: number;
+  readonly created_at: string;
+}
+
+type Entry =
+  | { type: 'charge'; charge: Charge }
+  | { type: 'status'; reference: string; status: ChargeStatus }
+  | { type: 'refund'; refund: Refund };
+
+export class Ledger {
+  readonly #fd: number;
+  readonly #charges = new Map<string, Charge>();
+  /** The newest charge of each key. */
+  readonly #byKey = new Map<string, Charge>();
+  readonly #byPayment = new Map<string, Charge[]>();
+  readonly #refunds = new Map<string, Refund>();
+  captured = 0;
+  capturedAmount = 0;
+  refundedAmount = 0;
+
+  constructor(dir: string) {
+    mkdirSync(dir, { recursive: true });
+    const path = join(dir, 'ledger.jsonl');
+    const text = readIfThere(path);
+    const end = text.lastIndexOf('\n') + 1;
+    for (const line of text.slice(0, end).split('\n')) if (line) this.#apply(JSON.parse(line));
+    if (end < text.length) truncateSync(path, Buffer.byteLength(text.slice(0, end)));
+    this.#fd = openSync(path, 'a', 0o600);
+  }
+
+  get size(): number {
+    return this.#charges.size;
+  }
+
+  add(charge: Charge): void {
+    this.#write({ type: 'charge', charge });
+  }
+
+  setStatus(reference: string, status: ChargeStatus): void {
+    this.#write({ type: 'status', reference, status });
+  }
+
+  refund(refund: Refund): void {
+    this.#write({ type: 'refund', refund });
+  }
+
+  refundOfKey(key: string): Refund | undefined {
+    return this.#refunds.get(key);
+  }
+
+  /** By reference, or the newest of an idempotency key. */
+  find(referenceOrKey: string): Charge | undefined {
+    return this.#charges.get(referenceOrKey) ?? this.#byKey.get(referenceOrKey);
+  }
+
+  of(merchant: string, checkoutId: string): readonly Charge[] {
+    return this.#byPayment.get(`${merchant}/${checkoutId}`) ?? [];
+  }
+
+  all(): Iterable<Charge> {
+    return this.#charges.values();
+  }
+
+  refunds(): Iterable<Refund> {
+    return this.#refunds.values();
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+
+  #write(entry: Entry): void {
+    writeSync(this.#fd, `${JSON.stringify(entry)}\n`);
+    this.#apply(entry);
+  }
+
+  #apply(entry: Entry): void {
+    if (entry.type === 'charge') this.#addCharge(entry.charge);
+    else if (entry.type === 'refund') this.#addRefund(entry.refund);
+    else this.#move(this.#charges.get(entry.reference), entry.status);
+  }
+
+  #addCharge(charge: Charge): void {
+    const payment = `${charge.merchant}/${charge.checkout_id}`;
+    this.#charges.set(charge.reference, charge);
+    this.#byKey.set(charge.idempotency_key, charge);
+    const charges = this.#byPayment.get(payment);
+    if (charges) charges.push(charge);
+    else this.#byPayment.set(payment, [charge]);
+    if (charge.status === 'captured') this.#count(charge);
+  }
+
+  #move(charge: Charge | undefined, status: ChargeStatus): void {
+    if (!charge) return;
+    if (status === 'captured' && charge.status !== 'captured') this.#count(charge);
+    charge.status = status;
+  }
+
+  #addRefund(refund: Refund): void {
+    this.#refunds.set(refund.idempotency_key, refund);
+    this.refundedAmount += refund.amount;
+    const charge = this.#charges.get(refund.reference);
+    if (!charge) return;
+    charge.refunded_amount += refund.amount;
+    if (charge.refunded_amount === charge.amount) charge.status = 'refunded';
+  }
+
+  #count(charge: Charge): void {
+    this.captured++;
+    this.capturedAmount += charge.amount;
+  }
+}
+
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    throw error;
+  }
+}
