@@ -15,6 +15,8 @@ import { logStart } from './cdc/wal-follower.js';
 import type { EngineConfig } from './core/config.js';
 import type { Logger } from './core/log.js';
 import { DiskGuard } from './disk-guard.js';
+import { StatusConsumer } from './status/status-consumer.js';
+import { decodeOffset, META_STATUS_OFFSET } from './store/families.js';
 import { Store } from './store/store.js';
 import { EngineThreads } from './threads.js';
 import { claimVolume, type Volume } from './volume.js';
@@ -50,17 +52,26 @@ export async function startEngine(
     onDeath: die,
   });
   let publisher: CdcPublisher | undefined;
+  let statuses: StatusConsumer | undefined;
   let seen = 0;
   const bell = threads.mainBell.listen(
     () => {
       seen = threads.durableSequence;
       threads.statusLane.collect(() => {});
+      statuses?.wake();
       publisher?.wake();
     },
     () => threads.statusLane.hasAnswers() || threads.durableSequence !== seen,
   );
   await threads.start();
   if (config.cdc === 'on') publisher = startPublisher(config, threads, volume, marks, logger, die);
+  const offset = store.get('meta', META_STATUS_OFFSET);
+  statuses = new StatusConsumer({
+    config,
+    lane: threads.statusLane,
+    offset: offset ? decodeOffset(offset) : 0,
+    logger,
+  });
   const markNow = () => ({
     volume: volume.id,
     sequence: threads.durableSequence,
@@ -86,6 +97,9 @@ export async function startEngine(
       cdc_restarts_total: publisher?.restarts ?? 0,
       cdc_lag_sequences: publisher?.lag ?? 0,
       cdc_connected: publisher?.isConnected ? 1 : 0,
+      status_applied_total: statuses?.applied ?? 0,
+      status_undecodable_total: statuses?.undecodable ?? 0,
+      status_connected: statuses?.isConnected ? 1 : 0,
     }),
   });
   threads.accepting.set(true);
@@ -98,6 +112,7 @@ export async function startEngine(
       guard.stop();
       clearInterval(markTimer);
       await admin.close();
+      await statuses?.close();
       await threads.stop();
       bell.stop();
       await publisher?.close();

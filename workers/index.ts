@@ -6,6 +6,7 @@ import type { Message } from 'node-rdkafka';
 import { Piscina } from 'piscina';
 import type { ProcessorConfig } from '../engine/core/config.js';
 import type { Logger } from '../engine/core/log.js';
+import { untilDone } from '../engine/core/retry.js';
 import { ORIGIN_HEADER, type OriginSource, parseOrigin, TOPICS } from '../engine/core/topics.js';
 import { createTopics, topicSpecs } from '../engine/kafka/topics-admin.js';
 import type { Task, TaskResult, WorkerSettings } from './payment/tasks.js';
@@ -17,7 +18,7 @@ import { deadLetterOf, listDeadLetters } from './processor/dead-letters.js';
 import { Intake } from './processor/intake.js';
 import { KeyOrder } from './processor/key-order.js';
 import { OutboxPublisher } from './processor/publisher.js';
-import { untilDone } from './processor/retry.js';
+
 import { Sender } from './processor/sender.js';
 
 const GROUP = 'tollgate-processors';

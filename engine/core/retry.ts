@@ -1,6 +1,6 @@
 /** Tries something outside again until it works or the process stops, saying so once. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Logger } from '../../engine/core/log.js';
+import type { Logger } from './log.js';
 
 const RETRY_MS = 500;
 

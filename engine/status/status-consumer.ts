@@ -1,0 +1,159 @@
+/**
+ * Statuses from Kafka into the store: reads this shard's partition of `payments.status` from
+ * the offset that the store holds, and puts each record on the status lane together with
+ * the offset after it, so that both are written in one batch. When the lane is full it
+ * stops reading. A record that does not decode moves only the offset.
+ */
+import rdkafka, { type KafkaConsumer, type Message } from 'node-rdkafka';
+import { paymentStatus } from '../codec/records.js';
+import type { EngineConfig } from '../core/config.js';
+import type { Logger } from '../core/log.js';
+import { untilDone } from '../core/retry.js';
+import { TOPICS } from '../core/topics.js';
+import { MessageKind } from '../journal/messages.js';
+import { clientSettings } from '../kafka/client.js';
+import { createTopics, topicSpecs } from '../kafka/topics-admin.js';
+import { type LaneProducer, NO_SLOT } from '../ring/lane-producer.js';
+
+const BATCH_MAX = 500;
+const POLL_MS = 100;
+const CONNECT_MS_MAX = 5_000;
+const CLOSE_MS_MAX = 2_000;
+const EMPTY = Buffer.alloc(0);
+
+export interface StatusConsumerParts {
+  readonly config: EngineConfig;
+  readonly lane: LaneProducer;
+  /** The first offset that the store has not seen. */
+  readonly offset: number;
+  readonly logger: Logger;
+}
+
+export class StatusConsumer {
+  readonly #parts: StatusConsumerParts;
+  readonly #stop = new AbortController();
+  readonly #running: Promise<void>;
+  #consumer: KafkaConsumer | undefined;
+  #roomy: (() => void) | undefined;
+  #nextOffset: number;
+  applied = 0;
+  undecodable = 0;
+
+  constructor(parts: StatusConsumerParts) {
+    this.#parts = parts;
+    this.#nextOffset = parts.offset;
+    this.#running = this.#run();
+  }
+
+  get isConnected(): boolean {
+    return this.#consumer !== undefined;
+  }
+
+  /** Call when answers were collected from the lane: there may be room again. */
+  wake(): void {
+    this.#roomy?.();
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort();
+    this.wake();
+    await this.#running;
+    const consumer = this.#consumer;
+    if (!consumer) return;
+    const left = new Promise<void>((resolve) => consumer.disconnect(() => resolve()));
+    await Promise.race([left, new Promise((done) => setTimeout(done, CLOSE_MS_MAX).unref())]);
+  }
+
+  async #run(): Promise<void> {
+    const { config, logger } = this.#parts;
+    const { signal } = this.#stop;
+    const connect = async (): Promise<void> => {
+      await createTopics(config.kafkaBrokers, topicSpecs(config), config.replication);
+      this.#consumer = await connected(config.kafkaBrokers);
+    };
+    await untilDone('payments.status', connect, logger, signal);
+    const consumer = this.#consumer;
+    if (!consumer) return;
+    const position = { topic: TOPICS.status, partition: config.shard, offset: this.#nextOffset };
+    consumer.assign([position]);
+    while (!signal.aborted) {
+      for (const message of await nextBatch(consumer, logger)) await this.#put(message);
+      this.#parts.lane.publish();
+    }
+  }
+
+  async #put(message: Message): Promise<void> {
+    if (message.offset < this.#nextOffset) return;
+    this.#nextOffset = message.offset + 1;
+    const { lane } = this.#parts;
+    const value = this.#checked(message);
+    const key = value.length === 0 ? EMPTY : Buffer.from(message.key as Buffer);
+    let slot = lane.claim(key.length + value.length);
+    while (slot === NO_SLOT) {
+      lane.publish();
+      await this.#room();
+      if (this.#stop.signal.aborted) return;
+      slot = lane.claim(key.length + value.length);
+    }
+    const start = lane.payloadStart(slot);
+    lane.memory.bytes.set(key, start);
+    lane.memory.bytes.set(value, start + key.length);
+    lane.memory.setDetail(slot, message.offset + 1);
+    lane.commit(slot, MessageKind.status, key.length, value.length);
+    this.applied++;
+  }
+
+  #checked(message: Message): Buffer {
+    try {
+      const value = message.value ?? EMPTY;
+      paymentStatus.decode(value);
+      if (message.key && value.length < this.#parts.lane.messageBytesMax / 2) return value;
+    } catch {
+      // Counted below: no reader could use it either.
+    }
+    this.undecodable++;
+    this.#parts.logger.error({ offset: message.offset }, 'a status record does not decode');
+    return EMPTY;
+  }
+
+  #room(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#roomy = () => {
+        this.#roomy = undefined;
+        resolve();
+      };
+    });
+  }
+}
+
+function connected(brokers: string): Promise<KafkaConsumer> {
+  const consumer = new rdkafka.KafkaConsumer(
+    {
+      ...clientSettings(brokers, 'tollgate-status'),
+      'group.id': 'tollgate-status',
+      'enable.auto.commit': false,
+      'enable.auto.offset.store': false,
+      // The end of the partition ends a batch at once, rather than after POLL_MS.
+      'enable.partition.eof': true,
+      'fetch.wait.max.ms': 50,
+      'queued.max.messages.kbytes': 4_096,
+    },
+    { 'auto.offset.reset': 'earliest' },
+  );
+  consumer.setDefaultConsumeTimeout(POLL_MS);
+  return new Promise((resolve, reject) =>
+    consumer.connect({ timeout: CONNECT_MS_MAX }, (error) =>
+      error ? reject(error) : resolve(consumer),
+    ),
+  );
+}
+
+function nextBatch(consumer: KafkaConsumer, logger: Logger): Promise<Message[]> {
+  return new Promise((resolve) =>
+    consumer.consume(BATCH_MAX, (error, messages) => {
+      if (!error) return resolve(messages);
+      logger.debug({ reason: error.message }, 'payments.status');
+      setTimeout(() => resolve([]), POLL_MS);
+    }),
+  );
+}
