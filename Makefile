@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup build test check engine clean
+.PHONY: help setup build run test check engine clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -9,6 +9,9 @@ setup: ## install what is missing, build
 
 build: ## compile to dist/
 	@npx tsc -p tsconfig.json
+
+run: setup ## the whole system on this machine, in the foreground
+	@exec ./ops/cli/tollgate.mjs up
 
 engine: setup ## run one shard in the foreground (Kafka at TOLLGATE_KAFKA_BROKERS)
 	@exec ./ops/cli/tollgate.mjs engine

@@ -229,6 +229,13 @@ export function stackConfig(environment: Environment = process.env): StackConfig
   return { ...settings, home: resolve(settings.home), cacheDir: resolve(settings.cacheDir) };
 }
 
+/** Set by a supervisor whose children end with it: their standard input closes. */
+export const STOP_WITH_PARENT = 'TOLLGATE_STOP_WITH_PARENT';
+
+export function stopsWithParent(environment: Environment = process.env): boolean {
+  return environment[STOP_WITH_PARENT] === 'on';
+}
+
 /** The environment handed to a child process: ours, with `overrides` on top. */
 export function childEnvironment(overrides: Environment): Environment {
   return { ...process.env, ...overrides };

@@ -1,8 +1,10 @@
 /** The command line. Exit codes: 0 done, 1 failed, 2 wrong use, 3 done with open items. */
 import { Command, CommanderError } from 'commander';
+import { stopsWithParent } from '../../engine/core/config.js';
 import { registerEngine } from './engine.js';
 import { registerProcessor } from './processor.js';
 import { registerSimulator } from './simulator.js';
+import { registerUp } from './up.js';
 
 const program = new Command('tollgate')
   .description('A small payment system: durable before it answers, never charges twice.')
@@ -11,7 +13,9 @@ const program = new Command('tollgate')
 registerEngine(program);
 registerProcessor(program);
 registerSimulator(program);
+registerUp(program);
 
+if (stopsWithParent()) process.stdin.on('end', () => process.kill(process.pid, 'SIGTERM')).resume();
 try {
   await program.parseAsync();
 } catch (error) {

@@ -3,10 +3,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import rdkafka, { type Message } from 'node-rdkafka';
+import type { Message } from 'node-rdkafka';
 import { checkoutAccepted } from '../../engine/codec/records.js';
 import { stackConfig } from '../../engine/core/config.js';
 import { ORIGIN_HEADER, parseOrigin, TOPICS } from '../../engine/core/topics.js';
+import { readTopic } from '../../engine/kafka/read-topic.js';
 import { type LocalKafka, startKafka } from '../up/kafka.js';
 import { post } from './checkout-client.js';
 import { type EngineProcess, eventually, freePorts, startEngineProcess } from './engine-process.js';
@@ -62,14 +63,14 @@ describe('publishing from the write-ahead log', { timeout: 180_000 }, () => {
   });
   after(async () => {
     await engine?.stop();
-    await kafka?.stop();
+    await kafka?.stop('SIGTERM', 10_000);
     rmSync(dir, { recursive: true });
   });
 
   it('should bring every accepted id to payments.accepted, also what was accepted without Kafka and before kill -9', async () => {
     await accept('up', 500);
     await caughtUp();
-    await kafka.stop('SIGKILL');
+    await kafka.stop('SIGKILL', 1_000);
     await accept('down', 500);
     await engine.stop('SIGKILL');
     await startEngine();
@@ -77,7 +78,9 @@ describe('publishing from the write-ahead log', { timeout: 180_000 }, () => {
     await startBroker();
     await caughtUp();
 
-    const messages = await readAll(`127.0.0.1:${port}`);
+    const messages: Message[] = [];
+    const all = { partitions: PARTITIONS };
+    await readTopic(`127.0.0.1:${port}`, TOPICS.accepted, all, (it) => messages.push(it));
     const published = new Set(messages.map((it) => checkoutAccepted.decode(it.value!).checkout_id));
     assert.deepEqual(
       [...accepted].filter((id) => !published.has(id)),
@@ -89,33 +92,3 @@ describe('publishing from the write-ahead log', { timeout: 180_000 }, () => {
     }
   });
 });
-
-/** Every record of payments.accepted, from the earliest to the end of each partition. */
-async function readAll(brokers: string): Promise<Message[]> {
-  const settings = {
-    'bootstrap.servers': brokers,
-    'group.id': 'test',
-    'enable.auto.commit': false,
-    'enable.partition.eof': true,
-  };
-  const consumer = new rdkafka.KafkaConsumer(settings, { 'auto.offset.reset': 'earliest' });
-  const messages: Message[] = [];
-  await new Promise<void>((resolve, reject) => {
-    const open = new Set(Array.from({ length: PARTITIONS }, (_, i) => i));
-    consumer.on('data', (message) => messages.push(message));
-    consumer.on('partition.eof', ({ partition }) => {
-      open.delete(partition);
-      if (open.size === 0) resolve();
-    });
-    consumer.on('event.error', reject);
-    consumer.once('ready', () => {
-      consumer.assign(
-        [...open].map((partition) => ({ topic: TOPICS.accepted, partition, offset: 0 })),
-      );
-      consumer.consume();
-    });
-    consumer.connect({ timeout: 10_000 }, (error) => error && reject(error));
-  });
-  await new Promise((done) => consumer.disconnect(done));
-  return messages;
-}

@@ -1,14 +1,12 @@
 /** A real Apache Kafka (KRaft, one node) on loopback, as a child process. */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { EngineError } from '../../engine/core/errors.js';
+import { accepts, becomes, type Running, startChild } from './child.js';
 
 const CLUSTER_ID = 'dG9sbGdhdGUtbG9jYWwtMQ';
 const LISTEN_MS_MAX = 60_000;
-const POLL_MS = 100;
-const STOP_MS_MAX = 10_000;
 
 export interface KafkaOptions {
   /** Where `make setup` put the jars. */
@@ -16,13 +14,11 @@ export interface KafkaOptions {
   readonly dir: string;
   readonly port: number;
   readonly controllerPort: number;
+  /** Default: kafka.log in `dir`. */
+  readonly log?: string;
 }
 
-export interface LocalKafka {
-  readonly pid: number;
-  /** Stops it and waits for its end. */
-  stop(signal?: NodeJS.Signals): Promise<void>;
-}
+export type LocalKafka = Running;
 
 /** Formats the folder once, starts the broker, and resolves when it listens. */
 export async function startKafka(options: KafkaOptions): Promise<LocalKafka> {
@@ -55,13 +51,15 @@ export async function startKafka(options: KafkaOptions): Promise<LocalKafka> {
       );
     }
   }
-  const log = openSync(join(options.dir, 'kafka.log'), 'a');
+  const log = options.log ?? join(options.dir, 'kafka.log');
   const heap = ['-Xmx512m', '-XX:+UseSerialGC', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn'];
-  const child = spawn('java', [...heap, '-cp', jars, 'kafka.Kafka', properties], {
-    stdio: ['ignore', log, log],
-  });
-  await listening(child, options.port);
-  return { pid: child.pid!, stop: (signal = 'SIGTERM') => stop(child, signal) };
+  const broker = startChild('java', [...heap, '-cp', jars, 'kafka.Kafka', properties], log);
+  if (await becomes(() => accepts(options.port), broker, LISTEN_MS_MAX)) return broker;
+  await broker.stop('SIGKILL', 1_000);
+  throw new EngineError(
+    'kafka_start_failed',
+    `Kafka does not listen on port ${options.port}: see ${log}.`,
+  );
 }
 
 function serverProperties(options: KafkaOptions): string {
@@ -85,40 +83,4 @@ function serverProperties(options: KafkaOptions): string {
   })
     .map(([name, value]) => `${name}=${value}\n`)
     .join('');
-}
-
-async function listening(child: ChildProcess, port: number): Promise<void> {
-  const giveUpAt = Date.now() + LISTEN_MS_MAX;
-  while (!(await accepts(port))) {
-    if (child.exitCode !== null || Date.now() > giveUpAt) {
-      child.kill('SIGKILL');
-      throw new EngineError(
-        'kafka_start_failed',
-        `Kafka does not listen on port ${port}: see kafka.log in its folder.`,
-      );
-    }
-    await new Promise((done) => setTimeout(done, POLL_MS));
-  }
-}
-
-function accepts(port: number): Promise<boolean> {
-  return new Promise((done) => {
-    const socket = connect({ host: '127.0.0.1', port, timeout: 1_000 });
-    const answer = (isOpen: boolean): void => {
-      socket.destroy();
-      done(isOpen);
-    };
-    socket.once('connect', () => answer(true));
-    socket.once('error', () => answer(false));
-    socket.once('timeout', () => answer(false));
-  });
-}
-
-async function stop(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exited = new Promise((done) => child.once('exit', done));
-  child.kill(signal);
-  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS_MAX);
-  await exited;
-  clearTimeout(timer);
 }

@@ -1,0 +1,45 @@
+/** `tollgate up`: the whole system on this machine, in the foreground, until Ctrl-C. */
+import type { Command } from 'commander';
+import { stackConfig } from '../../engine/core/config.js';
+import type { Endpoints } from '../up/endpoints.js';
+import { startStack } from '../up/stack.js';
+
+export function registerUp(program: Command): void {
+  program
+    .command('up')
+    .description('run everything on loopback: Kafka, Postgres, simulator, engine, processor')
+    .action(async () => {
+      const config = stackConfig();
+      const stopped = new Promise<void>((resolve) => {
+        for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+          process.on(signal, () => resolve());
+      });
+      const say = (line: string): void => console.log(`tollgate: ${line}`);
+      say(`starting in ${config.home} (logs in ${config.home}/logs)`);
+      const starting = startStack(config, say);
+      const stack = await starting;
+      console.log(welcome(stack.endpoints));
+      await stopped;
+      say('stopping');
+      await stack.stop();
+      say('stopped');
+      process.exit(0);
+    });
+}
+
+function welcome(endpoints: Endpoints): string {
+  return `
+  API        ${endpoints.api}
+  admin      ${endpoints.admin}   processor ${endpoints.processorAdmin}
+  simulator  ${endpoints.simulator}
+  Kafka      ${endpoints.kafka}   Postgres ${endpoints.postgres}
+
+Try it:
+
+  curl -i ${endpoints.api}/payments \\
+    -H 'X-PAYMENT-CHECKOUT-ID: order-1' -H 'Content-Type: application/json' \\
+    -d '{"amount": 1999, "currency": "USD", "payment_method": "pm_card_visa"}'
+  curl -i ${endpoints.api}/payments/order-1 -H 'Prefer: wait=10'
+
+Ctrl-C stops it all.`;
+}

@@ -1,0 +1,87 @@
+/** A child process of the local stack: its log, its end, and its stop within a bound. */
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, statSync, truncateSync } from 'node:fs';
+import { connect } from 'node:net';
+import { dirname } from 'node:path';
+
+const LOG_BYTES_MAX = 64 << 20;
+
+export interface Running {
+  readonly pid: number;
+  /** Resolves when the process has ended, for whatever reason. */
+  readonly exited: Promise<void>;
+  hasExited(): boolean;
+  /** Sends the signal, after `msMax` SIGKILL, and resolves when it has ended. */
+  stop(signal: NodeJS.Signals, msMax: number): Promise<void>;
+}
+
+/**
+ * Starts a process in a group of its own, so that Ctrl-C at the terminal reaches only us.
+ * Its output goes to `log`, which is emptied at a start when it has grown beyond 64 MiB.
+ */
+export function startChild(
+  command: string,
+  args: readonly string[],
+  log: string,
+  options: SpawnOptions = {},
+): Running {
+  mkdirSync(dirname(log), { recursive: true });
+  const fd = openSync(log, 'a', 0o600);
+  if (statSync(log).size > LOG_BYTES_MAX) truncateSync(log);
+  const child = spawn(command, args, {
+    ...options,
+    detached: true,
+    stdio: [options.stdio === 'pipe' ? 'pipe' : 'ignore', fd, fd],
+  });
+  closeSync(fd);
+  return running(child);
+}
+
+function running(child: ChildProcess): Running {
+  const exited = new Promise<void>((resolve) => {
+    child.once('exit', () => resolve());
+    child.once('error', () => resolve());
+  });
+  const hasExited = (): boolean =>
+    child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
+  return {
+    pid: child.pid ?? 0,
+    exited,
+    hasExited,
+    async stop(signal, msMax) {
+      if (hasExited()) return;
+      child.kill(signal);
+      const timer = setTimeout(() => child.kill('SIGKILL'), msMax);
+      await exited;
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** Whether something listens on this port of loopback. */
+export function accepts(port: number): Promise<boolean> {
+  return new Promise((done) => {
+    const socket = connect({ host: '127.0.0.1', port, timeout: 1_000 });
+    const answer = (isOpen: boolean): void => {
+      socket.destroy();
+      done(isOpen);
+    };
+    socket.once('connect', () => answer(true));
+    socket.once('error', () => answer(false));
+    socket.once('timeout', () => answer(false));
+  });
+}
+
+/** Asks every 50 ms; gives up when the process has ended or after `msMax`. */
+export async function becomes(
+  isReady: () => Promise<boolean>,
+  it: Running,
+  msMax: number,
+): Promise<boolean> {
+  const giveUpAt = Date.now() + msMax;
+  while (!(await isReady())) {
+    if (it.hasExited() || Date.now() > giveUpAt) return false;
+    await new Promise((done) => setTimeout(done, 50));
+  }
+  return true;
+}

@@ -1,0 +1,81 @@
+/**
+ * Keeps one process running: one that dies is started again at once, one that keeps dying
+ * after a wait that doubles. Stopped once, it stays stopped.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Running } from './child.js';
+
+const BACKOFF_MS_MIN = 250;
+const BACKOFF_MS_MAX = 5_000;
+/** A process that lived this long has recovered: its next death counts as the first. */
+const STEADY_MS = 30_000;
+
+export interface ComponentSpec {
+  readonly name: string;
+  /** Resolves once the process is ready; rejects with what to do. */
+  readonly start: () => Promise<Running>;
+  readonly stopSignal: NodeJS.Signals;
+  readonly stopMsMax: number;
+}
+
+export interface ComponentEvents {
+  /** After each start. */
+  onStarted(name: string, pid: number): void;
+  onDeath(name: string, restartAfterMs: number): void;
+  onFailedStart(name: string, reason: string): void;
+}
+
+export class Component {
+  readonly #spec: ComponentSpec;
+  readonly #events: ComponentEvents;
+  readonly #stop = new AbortController();
+  #process: Running | undefined;
+  #starting: Promise<Running> | undefined;
+  #watching: Promise<void> | undefined;
+
+  constructor(spec: ComponentSpec, events: ComponentEvents) {
+    this.#spec = spec;
+    this.#events = events;
+  }
+
+  get name(): string {
+    return this.#spec.name;
+  }
+
+  /** The first start; when it fails nothing is tried again. */
+  async start(): Promise<void> {
+    await this.#startOnce();
+    this.#watching = this.#watch();
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#starting?.catch(() => {});
+    await this.#process?.stop(this.#spec.stopSignal, this.#spec.stopMsMax);
+    await this.#watching;
+  }
+
+  async #startOnce(): Promise<void> {
+    this.#starting = this.#spec.start();
+    this.#process = await this.#starting;
+    this.#events.onStarted(this.name, this.#process.pid);
+  }
+
+  async #watch(): Promise<void> {
+    const { signal } = this.#stop;
+    let backoffMs = 0;
+    while (!signal.aborted) {
+      const since = Date.now();
+      await this.#process?.exited;
+      if (signal.aborted) return;
+      if (Date.now() - since > STEADY_MS) backoffMs = 0;
+      this.#events.onDeath(this.name, backoffMs);
+      await sleep(backoffMs, undefined, { signal }).catch(() => {});
+      backoffMs = Math.min(Math.max(BACKOFF_MS_MIN, backoffMs * 2), BACKOFF_MS_MAX);
+      if (signal.aborted) return;
+      await this.#startOnce().catch((error: Error) =>
+        this.#events.onFailedStart(this.name, error.message),
+      );
+    }
+  }
+}
