@@ -1,7 +1,9 @@
 /** The command line. Exit codes: 0 done, 1 failed, 2 wrong use, 3 done with open items. */
 import { Command, CommanderError } from 'commander';
 import { stopsWithParent } from '../../engine/core/config.js';
+import { registerDoctor } from './doctor.js';
 import { registerEngine } from './engine.js';
+import { registerPay } from './pay.js';
 import { registerProcessor } from './processor.js';
 import { registerSimulator } from './simulator.js';
 import { registerUp } from './up.js';
@@ -14,6 +16,8 @@ registerEngine(program);
 registerProcessor(program);
 registerSimulator(program);
 registerUp(program);
+registerPay(program);
+registerDoctor(program);
 
 if (stopsWithParent()) process.stdin.on('end', () => process.kill(process.pid, 'SIGTERM')).resume();
 try {

@@ -91,7 +91,7 @@ export class Executor {
       idempotency_key: chargeKey(merchant, checkout_id, 1),
       accepted_ms: checkout.accepted_at,
       status: refusal ? 'failed' : 'processing',
-      reason: refusal ?? 'accepted',
+      reason: refusal ?? 'charge_started',
       failure_code: refusal,
       ask_after_ms: settings.pspTimeoutMs + INTENT_GRACE_MS,
       republish,
