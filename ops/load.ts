@@ -22,8 +22,8 @@ export interface LoadOptions {
   /** How long after the last post every payment must be terminal. */
   readonly settleMsMax: number;
   readonly onProgress?: (progress: LoadProgress) => void;
-  /** Called as soon as an id is answered 202. */
-  readonly onAccepted?: (id: string) => void;
+  /** Called as soon as an id is answered 202, with the answer's bytes. */
+  readonly onAccepted?: (id: string, body: string) => void;
 }
 
 export interface LoadProgress {
@@ -129,7 +129,7 @@ class Load {
         if (answer.status === 202) {
           this.#latency.recordValue(Math.max(1, Math.round((performance.now() - dueAt) * 1_000)));
           this.#accepted.push(id);
-          this.#options.onAccepted?.(id);
+          this.#options.onAccepted?.(id, answer.body);
           return;
         }
         last = `${answer.status}`;

@@ -21,12 +21,6 @@ export interface PostgresOptions {
   readonly log: string;
 }
 
-/** Whose process it is; empty: ours. */
-interface Owner {
-  uid?: number;
-  gid?: number;
-}
-
 export interface LocalPostgres extends Running {
   readonly url: string;
 }
@@ -39,11 +33,10 @@ export function postgresUrl(port: number): string {
 export async function startPostgres(options: PostgresOptions): Promise<LocalPostgres> {
   const { dir, port, log } = options;
   const binaries = await binaryPaths();
-  const owner: Owner = process.getuid?.() === 0 ? unprivilegedUser() : {};
   const data = join(dir, 'data');
   mkdirSync(dir, { recursive: true });
-  if (owner.uid !== undefined) chownSync(dir, owner.uid, owner.gid ?? owner.uid);
-  if (!existsSync(join(data, 'PG_VERSION'))) initialise(binaries.initdb, dir, data, owner);
+  const prefix = process.getuid?.() === 0 ? dropRoot(dir, binaries.postgres) : [];
+  if (!existsSync(join(data, 'PG_VERSION'))) initialise([...prefix, binaries.initdb], dir, data);
   const settings = {
     port,
     listen_addresses: '127.0.0.1',
@@ -54,7 +47,8 @@ export async function startPostgres(options: PostgresOptions): Promise<LocalPost
     synchronous_commit: 'on',
   };
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-  const server = startChild(binaries.postgres, ['-D', data, ...flags], log, { ...owner, cwd: dir });
+  const [command, ...args] = [...prefix, binaries.postgres, '-D', data, ...flags];
+  const server = startChild(command!, args, log);
   const url = postgresUrl(port);
   if (!(await becomes(() => answers(postgresAdminUrl(port)), server, START_MS_MAX))) {
     await server.stop('SIGKILL', 1_000);
@@ -77,37 +71,37 @@ async function binaryPaths(): Promise<{ initdb: string; postgres: string }> {
   }
 }
 
-function initialise(initdb: string, dir: string, data: string, owner: Owner): void {
+/** The password of a database that listens on loopback only is no secret. */
+function initialise(command: readonly string[], dir: string, data: string): void {
   const passwordFile = join(dir, 'password');
-  writeFileSync(passwordFile, USER, { mode: 0o600 });
-  if (owner.uid !== undefined) chownSync(passwordFile, owner.uid, owner.gid ?? owner.uid);
+  writeFileSync(passwordFile, USER, { mode: 0o644 });
   const args = ['-D', data, '-U', USER, '-A', 'scram-sha-256', `--pwfile=${passwordFile}`];
-  const utf8 = ['-E', 'UTF8', '--locale=C.UTF-8'];
-  const done = spawnSync(initdb, [...args, ...utf8], { ...owner, cwd: dir, encoding: 'utf8' });
+  const [program, ...rest] = [...command, ...args, '-E', 'UTF8', '--locale=C.UTF-8'];
+  const done = spawnSync(program!, rest, { encoding: 'utf8' });
   if (done.status === 0) return;
-  const hint = owner.uid === undefined ? '' : ` The user ${OS_USER} must be able to reach ${dir}.`;
   throw new EngineError(
     'postgres_init_failed',
-    `initdb failed: ${done.stderr || done.error?.message}.${hint}`,
+    `initdb failed in ${dir}: ${done.stderr || done.error?.message}`,
   );
 }
 
-/** Postgres refuses to run as root. */
-function unprivilegedUser(): { uid: number; gid: number } {
-  const id = (flag: string): number | undefined => {
-    const done = spawnSync('id', [flag, OS_USER], { encoding: 'utf8' });
-    return done.status === 0 ? Number(done.stdout) : undefined;
-  };
-  if (id('-u') === undefined) {
-    execFileSync('useradd', [
-      '--system',
-      '--no-create-home',
-      '--shell',
-      '/usr/sbin/nologin',
-      OS_USER,
-    ]);
+/**
+ * Postgres refuses to run as root: a command that runs another as the user `postgres`, who
+ * owns `dir`. Where that user cannot pass a parent folder (root's home), it gets the one
+ * capability to do so.
+ */
+function dropRoot(dir: string, binary: string): string[] {
+  if (spawnSync('id', ['-u', OS_USER]).status !== 0) {
+    const flags = ['--system', '--no-create-home', '--shell', '/usr/sbin/nologin'];
+    execFileSync('useradd', [...flags, OS_USER]);
   }
-  return { uid: id('-u')!, gid: id('-g')! };
+  const id = (flag: string): number =>
+    Number(execFileSync('id', [flag, OS_USER], { encoding: 'utf8' }));
+  chownSync(dir, id('-u'), id('-g'));
+  const user = ['setpriv', '--reuid', OS_USER, '--regid', OS_USER, '--clear-groups'];
+  const check = ['sh', '-c', 'test -x "$1" && test -x "$2"', 'check', binary, dir];
+  if (spawnSync(user[0]!, [...user.slice(1), ...check]).status === 0) return user;
+  return [...user, '--inh-caps', '+dac_override', '--ambient-caps', '+dac_override'];
 }
 
 function postgresAdminUrl(port: number): string {

@@ -1,0 +1,15 @@
+/** `make prove-<name>` and `make prove`: runs proofs whole, prints figures and a verdict each. */
+import { PROOFS, prove } from './proofs.js';
+
+const [name, form] = process.argv.slice(2);
+const chosen = PROOFS.filter((it) => name === 'all' || it.name === name);
+if (chosen.length === 0) {
+  console.error(`there is no proof ${name}: ${PROOFS.map((it) => it.name).join(', ')}`);
+  process.exit(2);
+}
+let broken = 0;
+for (const proof of chosen) {
+  const problem = await prove(proof, form === '--short', console.log);
+  if (problem !== undefined) broken++;
+}
+process.exit(broken === 0 ? 0 : 1);

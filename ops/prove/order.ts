@@ -1,0 +1,112 @@
+/** Order within a payment, concurrency across payments, while processors come and go. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { childEnvironment } from '../../engine/core/config.js';
+import { packageFile } from '../../engine/core/paths.js';
+import { get, post, VISA } from '../e2e/checkout-client.js';
+import { freePorts } from '../e2e/engine-process.js';
+import { runLoad } from '../load.js';
+import { query, statusDisorder } from './audit.js';
+import type { Proof, Stage } from './proof.js';
+import { LocalSystem } from './system.js';
+
+const SLOW_MS = 5_000;
+const DELAY_MS_MAX = 200;
+
+export const order: Proof = {
+  name: 'order',
+  shows:
+    'versions run 1..n for every id while a second processor joins and leaves; one slow payment delays no other',
+  async run(stage) {
+    const settings = { TOLLGATE_PARTITIONS: '64', TOLLGATE_ASK_AFTER_MS: '500' };
+    const system = await LocalSystem.start({ settings });
+    try {
+      await joinAndLeave(stage, system);
+      await oneSlow(stage, system);
+    } finally {
+      await system.stop();
+    }
+  },
+};
+
+/** `pm_requires_action` makes three versions of each payment: processing, action, outcome. */
+async function joinAndLeave(stage: Stage, system: LocalSystem): Promise<void> {
+  const count = stage.size(1_000, 10_000);
+  const loading = runLoad({
+    api: system.endpoints.api,
+    count,
+    ratePerSecond: 500,
+    idOf: (n) => `order-${n}`,
+    body: { ...VISA, payment_method: 'pm_requires_action' },
+    settleMsMax: 120_000,
+  });
+  const joins = stage.size(1, 3);
+  for (let i = 0; i < joins; i++) {
+    const second = await startSecond(system);
+    await sleep(3_000);
+    second.kill('SIGTERM');
+    await once(second, 'exit');
+  }
+  const result = await loading;
+  stage.must(result.statuses.size === count, `${result.statuses.size} of ${count} terminal`);
+  const [row] = await query<{ ids: number; events: number; bad: number }>(
+    system,
+    `select count(*) as ids, sum(n) as events, count(*) filter (where n <> top or n < 3) as bad
+     from (select count(*) as n, max(version) as top from payment_events
+       group by merchant, checkout_id) e`,
+  );
+  stage.figure('ids / events / with gaps', `${row!.ids} / ${row!.events} / ${row!.bad}`);
+  stage.must(Number(row!.bad) === 0, 'payment_events has gaps');
+  const disorder = await statusDisorder(system.endpoints.kafka, false);
+  stage.figure('payments.status', disorder ?? '1..n for every id');
+  stage.must(disorder === undefined, `payments.status: ${disorder}`);
+}
+
+/** A second processor beside the system's own, until it is told to leave. */
+async function startSecond(system: LocalSystem): Promise<ChildProcess> {
+  const [port] = await freePorts(1);
+  const { kafka, postgres, simulator } = system.endpoints;
+  const child = spawn(process.execPath, [packageFile('ops/cli/tollgate.mjs'), 'processor'], {
+    env: childEnvironment({
+      TOLLGATE_KAFKA_BROKERS: kafka,
+      TOLLGATE_DATABASE_URL: postgres,
+      TOLLGATE_SIMULATOR_URL: simulator,
+      TOLLGATE_PARTITIONS: '64',
+      TOLLGATE_PROCESSOR_ADMIN_PORT: `${port}`,
+    }),
+    stdio: 'ignore',
+  });
+  return child;
+}
+
+/** The slow payment and its neighbours, of which many share its partition. */
+async function oneSlow(stage: Stage, system: LocalSystem): Promise<void> {
+  const { api } = system.endpoints;
+  const count = stage.size(200, 640);
+  const plain = await worstDelay(api, 'plain', count);
+  await post(api, 'slow', { ...VISA, payment_method: `pm_slow_${SLOW_MS}` });
+  const beside = await worstDelay(api, 'beside', count);
+  const { status } = JSON.parse((await get(api, 'slow')).body) as { status: string };
+  stage.figure('slowest of its neighbours: before / beside', `${plain} ms / ${beside} ms`);
+  stage.must(status === 'processing', 'the slow payment was not slow');
+  stage.must(beside - plain <= DELAY_MS_MAX, `${beside - plain} ms of delay`);
+}
+
+/** @returns milliseconds that the slowest of `count` payments took to its outcome */
+async function worstDelay(api: string, prefix: string, count: number): Promise<number> {
+  const queue = Array.from({ length: count }, (_, i) => `${prefix}-${i}`).values();
+  let worst = 0;
+  const client = async (): Promise<void> => {
+    for (const id of queue) {
+      const since = Date.now();
+      await post(api, id);
+      while (
+        !(await get(api, id, { Prefer: 'wait=5' })).body.includes('"status":"succeeded","amount"')
+      );
+      worst = Math.max(worst, Date.now() - since);
+    }
+  };
+  await Promise.all(Array.from({ length: 8 }, client));
+  return worst;
+}

@@ -1,0 +1,38 @@
+/** All proofs by name, and how one is run. */
+
+import { firstPayment } from './first-payment.js';
+import { killEngine, killProcessor } from './kill.js';
+import { order } from './order.js';
+import { outage } from './outage.js';
+import { type Proof, Stage } from './proof.js';
+import { rate } from './rate.js';
+
+export const PROOFS: readonly Proof[] = [
+  firstPayment,
+  rate,
+  killEngine,
+  killProcessor,
+  outage,
+  order,
+];
+
+/** @returns undefined when the promise holds, else why not */
+export async function prove(
+  proof: Proof,
+  isShort: boolean,
+  print: (line: string) => void,
+): Promise<string | undefined> {
+  const since = Date.now();
+  print(`prove-${proof.name}: ${proof.shows}`);
+  let problem: string | undefined;
+  try {
+    await proof.run(new Stage(isShort, print));
+  } catch (error) {
+    problem = (error as Error).message;
+  }
+  const seconds = ((Date.now() - since) / 1_000).toFixed(0);
+  print(
+    `prove-${proof.name}: ${problem === undefined ? 'HOLDS' : `BROKEN: ${problem}`} (${seconds} s)`,
+  );
+  return problem;
+}

@@ -1,0 +1,188 @@
+/** The whole system as a user runs it (`tollgate up`), in a folder of its own, for proofs. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { childEnvironment, stackConfig } from '../../engine/core/config.js';
+import { packageFile } from '../../engine/core/paths.js';
+import { freePorts } from '../e2e/engine-process.js';
+import type { ComponentName, Endpoints } from '../up/endpoints.js';
+import { type LocalKafka, startKafka } from '../up/kafka.js';
+import { type LocalPostgres, startPostgres } from '../up/postgres.js';
+
+const UP_MS_MAX = 90_000;
+const PARTITIONS = 16;
+
+export interface SystemOptions {
+  readonly settings?: Record<string, string>;
+  /** Kafka and Postgres belong to the proof, which takes them down and brings them back. */
+  readonly ownServers?: boolean;
+}
+
+export class LocalSystem {
+  readonly home: string;
+  readonly partitions = PARTITIONS;
+  readonly #child: ChildProcess;
+  #output = '';
+  kafka: LocalKafka | undefined;
+  postgres: LocalPostgres | undefined;
+  #startKafka: () => Promise<LocalKafka>;
+  #startPostgres: () => Promise<LocalPostgres>;
+
+  private constructor(home: string, child: ChildProcess, servers: Servers) {
+    this.home = home;
+    this.#child = child;
+    this.kafka = servers.kafka;
+    this.postgres = servers.postgres;
+    this.#startKafka = servers.startKafka;
+    this.#startPostgres = servers.startPostgres;
+    for (const stream of [child.stdout, child.stderr])
+      stream?.on('data', (chunk) => (this.#output += chunk));
+  }
+
+  static async start(options: SystemOptions = {}): Promise<LocalSystem> {
+    const home = mkdtempSync(join(tmpdir(), 'tollgate-proof-'));
+    const ports = await freePorts(7);
+    const servers = serversIn(home, ports);
+    const env: Record<string, string> = {
+      TOLLGATE_HOME: home,
+      TOLLGATE_CACHE: stackConfig().cacheDir,
+      TOLLGATE_API_PORT: `${ports[0]}`,
+      TOLLGATE_ADMIN_PORT: `${ports[1]}`,
+      TOLLGATE_PROCESSOR_ADMIN_PORT: `${ports[2]}`,
+      TOLLGATE_SIMULATOR_PORT: `${ports[3]}`,
+      TOLLGATE_KAFKA_PORT: `${ports[4]}`,
+      TOLLGATE_KAFKA_CONTROLLER_PORT: `${ports[5]}`,
+      TOLLGATE_POSTGRES_PORT: `${ports[6]}`,
+      TOLLGATE_PARTITIONS: `${PARTITIONS}`,
+      TOLLGATE_DISK_FREE_MIN_MB: '64',
+      ...options.settings,
+    };
+    if (options.ownServers) {
+      [servers.kafka, servers.postgres] = await Promise.all([
+        servers.startKafka(),
+        servers.startPostgres(),
+      ]);
+      env['TOLLGATE_KAFKA_BROKERS'] = `127.0.0.1:${ports[4]}`;
+      env['TOLLGATE_DATABASE_URL'] = servers.postgres.url;
+    }
+    const child = spawn(process.execPath, [packageFile('ops/cli/tollgate.mjs'), 'up'], {
+      env: childEnvironment(env),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const system = new LocalSystem(home, child, servers);
+    await system.#untilUp();
+    return system;
+  }
+
+  get endpoints(): Endpoints {
+    return JSON.parse(readFileSync(join(this.home, 'endpoints.json'), 'utf8'));
+  }
+
+  /** Sends a signal to a component. @returns its pid */
+  signal(name: ComponentName, signal: NodeJS.Signals): number {
+    const pid = this.endpoints.pids[name];
+    if (pid === undefined) throw new Error(`${name} is not ours`);
+    process.kill(pid, signal);
+    return pid;
+  }
+
+  /** `kill -9`, then waits for the supervisor's restart. @returns milliseconds until ready */
+  async killAndWait(name: 'engine' | 'processor', msMax = 30_000): Promise<number> {
+    const since = Date.now();
+    const pid = this.signal(name, 'SIGKILL');
+    const { admin, processorAdmin } = this.endpoints;
+    const ready = `${name === 'engine' ? admin : processorAdmin}/readyz`;
+    await until(`${name} is ready again`, msMax, async () => {
+      return this.endpoints.pids[name] !== pid && (await isOk(ready));
+    });
+    return Date.now() - since;
+  }
+
+  async startKafkaAgain(): Promise<void> {
+    this.kafka = await this.#startKafka();
+  }
+
+  async startPostgresAgain(): Promise<void> {
+    this.postgres = await this.#startPostgres();
+  }
+
+  async metric(which: 'admin' | 'processorAdmin', name: string): Promise<number> {
+    const page = await (await fetch(`${this.endpoints[which]}/metrics`)).text();
+    return Number(new RegExp(`^${name} (.*)$`, 'm').exec(page)?.[1]);
+  }
+
+  /** @returns seconds that it took */
+  async stop(): Promise<number> {
+    const since = Date.now();
+    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+      this.#child.kill('SIGTERM');
+      await once(this.#child, 'exit');
+    }
+    const seconds = (Date.now() - since) / 1_000;
+    await Promise.all([this.kafka?.stop('SIGTERM', 5_000), this.postgres?.stop('SIGINT', 5_000)]);
+    rmSync(this.home, { recursive: true, force: true });
+    return seconds;
+  }
+
+  async #untilUp(): Promise<void> {
+    const giveUpAt = Date.now() + UP_MS_MAX;
+    while (!this.#output.includes('Try it:')) {
+      if (this.#child.exitCode !== null || Date.now() > giveUpAt) {
+        this.#child.kill('SIGTERM');
+        throw new Error(`the system did not start:\n${this.#output}`);
+      }
+      await sleep(50);
+    }
+  }
+}
+
+interface Servers {
+  kafka: LocalKafka | undefined;
+  postgres: LocalPostgres | undefined;
+  readonly startKafka: () => Promise<LocalKafka>;
+  readonly startPostgres: () => Promise<LocalPostgres>;
+}
+
+function serversIn(home: string, ports: readonly number[]): Servers {
+  return {
+    kafka: undefined,
+    postgres: undefined,
+    startKafka: () =>
+      startKafka({
+        jars: join(stackConfig().cacheDir, 'kafka'),
+        dir: join(home, 'data', 'own-kafka'),
+        port: ports[4]!,
+        controllerPort: ports[5]!,
+      }),
+    startPostgres: () =>
+      startPostgres({
+        dir: join(home, 'data', 'own-postgres'),
+        port: ports[6]!,
+        log: join(home, 'logs', 'own-postgres.log'),
+      }),
+  };
+}
+
+/** Asks every 50 ms; throws after `msMax`. */
+export async function until(
+  what: string,
+  msMax: number,
+  holds: () => Promise<boolean>,
+): Promise<void> {
+  const giveUpAt = Date.now() + msMax;
+  while (!(await holds())) {
+    if (Date.now() > giveUpAt) throw new Error(`not within ${msMax} ms: ${what}`);
+    await sleep(50);
+  }
+}
+
+async function isOk(url: string): Promise<boolean> {
+  try {
+    return (await fetch(url, { signal: AbortSignal.timeout(1_000) })).ok;
+  } catch {
+    return false;
+  }
+}
