@@ -1,25 +1,19 @@
 /**
  * The engine: one process a shard. The main thread opens and owns the store, starts and
- * watches the threads, and serves the admin pages.
+ * watches the threads, publishes, takes statuses back in, and serves the admin pages.
  */
-
-import { join } from 'node:path';
 import { startAdmin } from './admin.js';
-import { type Checkpoint, checkpointFile } from './cdc/checkpoint.js';
-import { checkWal } from './cdc/integrity.js';
-import { markFile } from './cdc/mark.js';
-import { CdcPublisher } from './cdc/publisher.js';
-import { deleteConsumed } from './cdc/retention.js';
-import { oldestLiveWal } from './cdc/wal-directory.js';
-import { logStart } from './cdc/wal-follower.js';
 import type { EngineConfig } from './core/config.js';
 import type { Logger } from './core/log.js';
 import { DiskGuard } from './disk-guard.js';
+import { Marks } from './marks.js';
+import { Publishing } from './publishing.js';
+import { Retention } from './retention.js';
 import { StatusConsumer } from './status/status-consumer.js';
 import { decodeOffset, META_STATUS_OFFSET } from './store/families.js';
 import { Store } from './store/store.js';
 import { EngineThreads } from './threads.js';
-import { claimVolume, type Volume } from './volume.js';
+import { claimVolume } from './volume.js';
 
 /** What the layers above hand in, so that nothing here imports upwards. */
 export interface Composition {
@@ -37,52 +31,31 @@ export async function startEngine(
   logger: Logger,
   composition: Composition,
 ): Promise<Service> {
-  const marks = openMarks(config);
-  const log = config.acceptLoss ? undefined : checkLog(config, marks);
-  const store = await Store.open(config.dataDir, config);
-  const volume = claimVolume(store, config.shard);
   const die = (reason: string): void => {
     logger.fatal({ reason }, 'the process ends so that a restart can repair it');
     process.kill(process.pid, 'SIGKILL');
   };
-  const threads = new EngineThreads({
-    config,
-    store,
-    gatewayWorker: composition.gatewayWorker,
-    onDeath: die,
-  });
-  let publisher: CdcPublisher | undefined;
-  let statuses: StatusConsumer | undefined;
-  let seen = 0;
-  const bell = threads.mainBell.listen(
-    () => {
-      seen = threads.durableSequence;
-      threads.statusLane.collect(() => {});
-      statuses?.wake();
-      publisher?.wake();
-    },
-    () => threads.statusLane.hasAnswers() || threads.durableSequence !== seen,
-  );
-  await threads.start();
-  if (config.cdc === 'on') publisher = startPublisher(config, threads, volume, marks, logger, die);
-  const offset = store.get('meta', META_STATUS_OFFSET);
-  statuses = new StatusConsumer({
+  const marks = new Marks(config, logger);
+  const log = config.acceptLoss ? undefined : marks.checkLog();
+  const store = await Store.open(config.dataDir, config);
+  const volume = claimVolume(store, config.shard, config.acceptLoss);
+  if (!config.acceptLoss) marks.checkVolume(volume.id);
+  const parts = { config, store, volume, marks, logger, onFatal: die };
+  const publishing = await Publishing.prepare(parts);
+  const { gatewayWorker } = composition;
+  const threads = new EngineThreads({ config, store, gatewayWorker, onDeath: die });
+  const statuses = new StatusConsumer({
     config,
     lane: threads.statusLane,
-    offset: offset ? decodeOffset(offset) : 0,
+    offset: statusOffset(store),
     logger,
   });
-  const markNow = () => ({
-    volume: volume.id,
-    sequence: threads.durableSequence,
-    oldestFile: oldestLiveWal(Store.directory(config.dataDir)) ?? 0,
-  });
-  const saveMark = (): void => {
-    marks.mark
-      .save(markNow())
-      .catch((error: Error) => logger.error({ reason: error.message }, 'the mark was not saved'));
-  };
-  const markTimer = setInterval(saveMark, config.markIntervalMs);
+  const bell = listen(threads, statuses, publishing);
+  await threads.start();
+  publishing.start(() => threads.durableSequence);
+  statuses.start();
+  marks.start(config.markIntervalMs, volume.id, () => threads.durableSequence);
+  const retention = new Retention(store, config.retentionMs, logger);
   const guard = new DiskGuard(config.dataDir, config.diskFreeMinMb, (isFull) =>
     threads.accepting.set(!isFull),
   );
@@ -93,13 +66,11 @@ export async function startEngine(
     notReady: () => (threads.accepting.isSet ? [] : ['disk']),
     figures: () => ({
       disk_free_mb: guard.freeMb,
-      cdc_published_total: publisher?.published ?? 0,
-      cdc_restarts_total: publisher?.restarts ?? 0,
-      cdc_lag_sequences: publisher?.lag ?? 0,
-      cdc_connected: publisher?.isConnected ? 1 : 0,
-      status_applied_total: statuses?.applied ?? 0,
-      status_undecodable_total: statuses?.undecodable ?? 0,
-      status_connected: statuses?.isConnected ? 1 : 0,
+      ...publishing.figures(),
+      status_applied_total: statuses.applied,
+      status_undecodable_total: statuses.undecodable,
+      status_connected: statuses.isConnected ? 1 : 0,
+      retention_deleted_total: retention.deleted,
     }),
   });
   threads.accepting.set(true);
@@ -110,62 +81,39 @@ export async function startEngine(
   return {
     async close() {
       guard.stop();
-      clearInterval(markTimer);
+      retention.stop();
+      marks.stop();
       await admin.close();
-      await statuses?.close();
+      await statuses.close();
       await threads.stop();
       bell.stop();
-      await publisher?.close();
-      marks.mark.saveSync(markNow());
+      await publishing.close();
+      marks.saveSync(volume.id, threads.durableSequence);
       await store.close();
       logger.info('engine stopped');
     },
   };
 }
 
-function openMarks(config: EngineConfig) {
-  return {
-    checkpoint: checkpointFile(join(config.dataDir, 'cdc-checkpoint.json')),
-    mark: markFile(config.markFile),
-  };
-}
-
-/** Before RocksDB opens the database, which would forget silently what is damaged. */
-function checkLog(config: EngineConfig, marks: ReturnType<typeof openMarks>) {
-  const checkpoint = marks.checkpoint.load();
-  const mark = marks.mark.load();
-  const volume = mark?.volume ?? checkpoint?.volume ?? '';
-  return checkWal({ dbDir: Store.directory(config.dataDir), volume, checkpoint, mark });
-}
-
-function startPublisher(
-  config: EngineConfig,
+/** The writers' bell on the main thread: something is durable, or a status was written. */
+function listen(
   threads: EngineThreads,
-  volume: Volume,
-  marks: ReturnType<typeof openMarks>,
-  logger: Logger,
-  die: (reason: string) => void,
-): CdcPublisher {
-  const dbDir = Store.directory(config.dataDir);
-  return new CdcPublisher({
-    config,
-    dbDir,
-    volume: volume.id,
-    checkpoint: marks.checkpoint,
-    start: marks.checkpoint.load() ?? logStart(dbDir),
-    durableSequence: () => threads.durableSequence,
-    logger,
-    onCheckpoint: (checkpoint) => forgetConsumed(dbDir, marks, checkpoint),
-    onFatal: (error) => die(error.message),
-  });
+  statuses: StatusConsumer,
+  publishing: Publishing,
+): { stop(): void } {
+  let seen = 0;
+  return threads.mainBell.listen(
+    () => {
+      seen = threads.durableSequence;
+      threads.statusLane.collect(() => {});
+      statuses.wake();
+      publishing.wake();
+    },
+    () => threads.statusLane.hasAnswers() || threads.durableSequence !== seen,
+  );
 }
 
-/** Archived log files that neither Kafka nor the next start's check needs are deleted. */
-function forgetConsumed(
-  dbDir: string,
-  marks: ReturnType<typeof openMarks>,
-  checkpoint: Checkpoint,
-): void {
-  const mark = marks.mark.load();
-  if (mark) deleteConsumed(dbDir, checkpoint, mark);
+function statusOffset(store: Store): number {
+  const offset = store.get('meta', META_STATUS_OFFSET);
+  return offset ? decodeOffset(offset) : 0;
 }

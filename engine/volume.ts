@@ -13,10 +13,14 @@ export interface Volume {
   readonly format: number;
 }
 
-/** Reads the identity, or gives a new volume one. Throws EngineError `wrong_volume`. */
-export function claimVolume(store: Store, shard: number): Volume {
+/**
+ * Reads the identity, or gives a new volume one. With `isNewHistory` (after an accepted loss)
+ * it gets another: its sequences no longer mean what Kafka has seen under the old one.
+ * Throws EngineError `wrong_volume`.
+ */
+export function claimVolume(store: Store, shard: number, isNewHistory = false): Volume {
   const stored = store.get('meta', META_VOLUME);
-  if (stored === undefined) {
+  if (stored === undefined || isNewHistory) {
     const volume = { id: randomUUID(), shard, format: FORMAT };
     const batch = store.batch();
     batch.put('meta', META_VOLUME, Buffer.from(JSON.stringify(volume)));

@@ -7,11 +7,12 @@
 import rdkafka, { type DeliveryReport, type LibrdKafkaError, type Producer } from 'node-rdkafka';
 import type { EngineConfig } from '../core/config.js';
 import type { DurableFile } from '../core/durable-file.js';
+import { EngineError } from '../core/errors.js';
 import type { Logger } from '../core/log.js';
-import { formatOrigin, ORIGIN_HEADER, TOPICS } from '../core/topics.js';
+import { formatOrigin, ORIGIN_HEADER, type OriginSource, TOPICS } from '../core/topics.js';
 import { producerSettings, producerTopicSettings } from '../kafka/client.js';
 import { createTopics, topicSpecs } from '../kafka/topics-admin.js';
-import { familyId } from '../store/families.js';
+import { type Family, familyId } from '../store/families.js';
 import type { Checkpoint } from './checkpoint.js';
 import { DeliveryWindow } from './delivery-window.js';
 import { WalFollower } from './wal-follower.js';
@@ -23,6 +24,13 @@ const BATCHES_PER_TURN = 256;
 const POLL_MS = 5;
 const RETRY_MS = 500;
 const CLOSE_MS_MAX = 3_000;
+const STALL_LOOK_MS = 500;
+
+/** Who waits for a record that is published again, outside the log's order. */
+interface Repeat {
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
 
 export interface PublisherParts {
   readonly config: EngineConfig;
@@ -31,6 +39,8 @@ export interface PublisherParts {
   readonly checkpoint: DurableFile<Checkpoint>;
   readonly start: WalPosition;
   readonly durableSequence: () => number;
+  /** Awaited once, before the first record goes out. Rejects with what forbids it. */
+  readonly beforeFirst: () => Promise<void>;
   readonly logger: Logger;
   /** After each checkpoint that is on disk. */
   readonly onCheckpoint: (checkpoint: Checkpoint) => void;
@@ -44,8 +54,15 @@ export class CdcPublisher {
   #tail: WalFollower;
   #window = new DeliveryWindow(WINDOW_MAX);
   #producer: Producer | undefined;
+  readonly #repeats = new Set<Repeat>();
+  #mayPublish = false;
+  #hasWarned = false;
   #pumpScheduled = false;
   #stopped = false;
+  /** A moment and the durable sequence then; once all below is delivered, `caughtUpAt` is it. */
+  #sample = { at: 0, sequence: 0 };
+  /** Unix milliseconds: all that was durable then is delivered. */
+  caughtUpAt = 0;
   #saveTimer: NodeJS.Timeout;
   published = 0;
   restarts = 0;
@@ -69,6 +86,28 @@ export class CdcPublisher {
   /** Sequences that are durable and not yet confirmed by Kafka. */
   get lag(): number {
     return Math.max(0, this.#parts.durableSequence() + 1 - this.#lowWater().sequence);
+  }
+
+  /**
+   * Publishes a stored row once more. Resolves when it is delivered; rejects when Kafka is
+   * away or the producer had to be started again.
+   */
+  republish(
+    family: Family,
+    key: Buffer,
+    value: Buffer,
+    source: Exclude<OriginSource, 'wal'>,
+  ): Promise<void> {
+    const producer = this.#producer;
+    const topic = this.#topicOf.get(familyId(family));
+    if (!producer || !topic || this.#stopped)
+      return Promise.reject(new EngineError('kafka_away', 'Kafka is away', { canRetry: true }));
+    const origin = formatOrigin({ volume: this.#parts.volume, sequence: 0, source });
+    return new Promise((resolve, reject) => {
+      const repeat: Repeat = { resolve, reject };
+      this.#repeats.add(repeat);
+      producer.produce(topic, null, value, key, null, { repeat }, [{ [ORIGIN_HEADER]: origin }]);
+    });
   }
 
   /** Call whenever the durable sequence has grown. */
@@ -106,14 +145,22 @@ export class CdcPublisher {
         if (this.#window.isFull || this.#window.open > WINDOW_MAX / 2) return;
         if (
           !this.#tail.readBatch(durable, (record, batch) => this.#publish(producer, record, batch))
-        )
+        ) {
+          this.#lookAgain(durable);
           return;
+        }
       }
     } catch (error) {
       this.#parts.onFatal(error as Error);
       return;
     }
     this.wake();
+  }
+
+  /** What is durable and cannot be read is looked for again, also when nothing new comes. */
+  #lookAgain(durable: number): void {
+    if (this.#tail.position.sequence > durable) return;
+    setTimeout(() => this.wake(), STALL_LOOK_MS).unref();
   }
 
   #publish(producer: Producer, record: WriteBatchCursor, batch: WalPosition): void {
@@ -139,8 +186,16 @@ export class CdcPublisher {
   }
 
   #onDelivery(error: LibrdKafkaError | null, report: DeliveryReport): void {
-    const { window, ticket } = report.opaque as { window: DeliveryWindow; ticket: number };
-    if (window !== this.#window) return;
+    const { window, ticket, repeat } = report.opaque as {
+      window: DeliveryWindow;
+      ticket: number;
+      repeat?: Repeat;
+    };
+    if (repeat && this.#repeats.delete(repeat)) {
+      if (error) repeat.reject(new EngineError('not_delivered', error.message, { canRetry: true }));
+      else repeat.resolve();
+    }
+    if (repeat || window !== this.#window) return;
     if (error) {
       this.#restart(`a delivery failed: ${error.message}`);
       return;
@@ -154,12 +209,16 @@ export class CdcPublisher {
     const { config, logger } = this.#parts;
     if (this.#stopped) return;
     createTopics(config.kafkaBrokers, topicSpecs(config), config.replication)
-      .then(() => this.#connectProducer())
+      .then(() => (this.#mayPublish ? undefined : this.#parts.beforeFirst()))
+      .then(() => {
+        this.#mayPublish = true;
+        this.#connectProducer();
+      })
       .catch((error: Error) => {
-        logger.warn(
-          { reason: error.message },
-          'Kafka is away: checkouts are accepted, publishing waits',
-        );
+        if (error instanceof EngineError && !error.canRetry) return this.#parts.onFatal(error);
+        const line = 'Kafka is away: checkouts are accepted, publishing waits';
+        if (!this.#hasWarned) logger.warn({ reason: error.message }, line);
+        this.#hasWarned = true;
         setTimeout(() => this.#connect(), RETRY_MS).unref();
       });
   }
@@ -180,6 +239,7 @@ export class CdcPublisher {
     producer.once('ready', () => {
       producer.setPollInterval(POLL_MS);
       this.#producer = producer;
+      this.#hasWarned = false;
       this.wake();
     });
     producer.connect({ timeout: RETRY_MS * 10 }, (error) => {
@@ -192,6 +252,9 @@ export class CdcPublisher {
     if (!producer || this.#stopped) return;
     this.#producer = undefined;
     this.restarts++;
+    for (const repeat of this.#repeats)
+      repeat.reject(new EngineError('not_delivered', reason, { canRetry: true }));
+    this.#repeats.clear();
     const from = this.#lowWater();
     this.#parts.logger.warn(
       { reason, sequence: from.sequence },
@@ -207,6 +270,10 @@ export class CdcPublisher {
   #save(): void {
     const { checkpoint, volume, logger } = this.#parts;
     const position = this.#lowWater();
+    if (position.sequence > this.#sample.sequence) {
+      this.caughtUpAt = this.#sample.at;
+      this.#sample = { at: Date.now(), sequence: this.#parts.durableSequence() };
+    }
     checkpoint
       .save({ ...position, volume })
       .then(() => this.#parts.onCheckpoint({ ...position, volume }))

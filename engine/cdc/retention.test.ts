@@ -18,12 +18,13 @@ import {
 import {
   encodeBatch,
   LogImage,
+  logStart,
   openTestDatabase,
   putWal,
   temporaryFolder,
   writeBatch,
 } from './wal-fixture.js';
-import { logStart, WalFollower } from './wal-follower.js';
+import { WalFollower } from './wal-follower.js';
 
 const volume = 'v';
 

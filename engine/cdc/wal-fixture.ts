@@ -8,8 +8,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RocksLevel } from 'rocksdb';
 import { FAMILIES } from '../store/families.js';
-import { walName } from './wal-directory.js';
+import { listWalFiles, walName } from './wal-directory.js';
 import { BLOCK_BYTES, HEADER_BYTES, maskedCrc32c, RECYCLABLE_HEADER_BYTES } from './wal-format.js';
+import type { WalPosition } from './wal-position.js';
 import { RecordKind, type WriteBatchCursor } from './write-batch.js';
 
 export interface FixtureRecord {
@@ -175,4 +176,9 @@ export function writeBatch(db: RocksLevel, count: number): number {
   }
   batch._writeSync({ sync: true });
   return db.sequence;
+}
+
+/** Where the log of a new database begins. */
+export function logStart(dbDir: string): WalPosition {
+  return { file: listWalFiles(dbDir)[0]!.number, offset: 0, sequence: 1 };
 }

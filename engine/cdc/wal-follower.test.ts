@@ -8,8 +8,14 @@ import { fileURLToPath } from 'node:url';
 import { EngineError } from '../core/errors.js';
 import { checkWal } from './integrity.js';
 import { archiveDir, listWalFiles, oldestLiveWal, walName } from './wal-directory.js';
-import { isRecordOf, openTestDatabase, temporaryFolder, writeBatch } from './wal-fixture.js';
-import { logStart, WalFollower } from './wal-follower.js';
+import {
+  isRecordOf,
+  logStart,
+  openTestDatabase,
+  temporaryFolder,
+  writeBatch,
+} from './wal-fixture.js';
+import { WalFollower } from './wal-follower.js';
 import { locate, type WalPosition } from './wal-position.js';
 
 const CHILD = fileURLToPath(new URL('./wal-crash-child.js', import.meta.url));

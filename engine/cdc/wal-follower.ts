@@ -4,24 +4,20 @@
  * yet is not an error, what is missing below the durable sequence is.
  */
 import { EngineError } from '../core/errors.js';
-import { listWalFiles, nextWal, walName } from './wal-directory.js';
+import { nextWal, walName } from './wal-directory.js';
 import { Next, WalFileReader } from './wal-file-reader.js';
 import type { WalPosition } from './wal-position.js';
 import { WriteBatchCursor } from './write-batch.js';
 
-/** Where a new database's log begins. Throws EngineError `wal_missing` when there is none. */
-export function logStart(dbDir: string): WalPosition {
-  const first = listWalFiles(dbDir)[0];
-  if (first === undefined)
-    throw new EngineError('wal_missing', `${dbDir} holds no write-ahead log`);
-  return { file: first.number, offset: 0, sequence: 1 };
-}
+/** How long a durable record may be unreadable; writes are synced before they count as durable. */
+const STALL_MS_MAX = 2_000;
 
 export class WalFollower {
   readonly #dbDir: string;
   readonly #cursor = new WriteBatchCursor();
   #reader: WalFileReader | undefined;
   #position: WalPosition;
+  #stalledSince = 0;
 
   constructor(dbDir: string, position: WalPosition) {
     this.#dbDir = dbDir;
@@ -48,6 +44,7 @@ export class WalFollower {
       if (status !== Next.batch) {
         if (this.#moveOn()) continue;
         if (status === Next.bad) throw damaged(reader);
+        this.#stall(reader);
         return false;
       }
       // RocksDB writes batches without records; they take no sequence.
@@ -71,11 +68,22 @@ export class WalFollower {
     this.#reader = undefined;
   }
 
+  /** A durable record is not there: soon a fault, since nothing will ever bring it. */
+  #stall(reader: WalFileReader): void {
+    this.#stalledSince ||= Date.now();
+    if (Date.now() - this.#stalledSince < STALL_MS_MAX) return;
+    throw new EngineError(
+      'wal_gap',
+      `sequence ${this.#position.sequence} is durable but in no file: ${walName(reader.file)} ends at ${reader.offset}. Was it cut? Restart: the check at the start says what is lost.`,
+    );
+  }
+
   #handOut(
     reader: WalFileReader,
     onRecord: (record: WriteBatchCursor, batch: WalPosition) => void,
   ): void {
     const batch = this.#position;
+    this.#stalledSince = 0;
     this.#cursor.reset(reader.bytes, reader.start, reader.end);
     while (this.#cursor.next()) onRecord(this.#cursor, batch);
     if (this.#cursor.problem !== undefined) {

@@ -17,6 +17,8 @@ import {
 } from './settings.js';
 
 const cores = availableParallelism();
+/** Kafka keeps what the store keeps, or a recovery from it would have holes. */
+export const TOPIC_RETENTION_MS = 28 * 86_400_000;
 
 const shared = {
   home: text('TOLLGATE_HOME', '.run', 'folder of endpoints.json, data and logs'),
@@ -106,6 +108,13 @@ export const engineTable = {
     1_000,
     86_400_000,
     'an accepted row without a status for this long is published again',
+  ),
+  retentionMs: integer(
+    'TOLLGATE_RETENTION_MS',
+    7 * 86_400_000,
+    86_400_000,
+    TOPIC_RETENTION_MS,
+    'terminal payments stay in the store this long: at least the 24 h of replays, at most what Kafka keeps',
   ),
   diskFreeMinMb: integer(
     'TOLLGATE_DISK_FREE_MIN_MB',

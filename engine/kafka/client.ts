@@ -1,6 +1,43 @@
 /** Settings that every Kafka client shares. node-rdkafka works on main threads only. */
+import { connect } from 'node:net';
 import type { GlobalConfig, ProducerGlobalConfig, ProducerTopicConfig } from 'node-rdkafka';
+import { EngineError } from '../core/errors.js';
 import { PARTITIONER } from '../core/topics.js';
+
+const REACH_MS_MAX = 1_000;
+
+/**
+ * Rejects at once when no broker listens. librdkafka's own calls take seconds to say so, and
+ * each holds one of the few threads that also write our small files.
+ */
+export async function assertReachable(brokers: string): Promise<void> {
+  const reached = brokers.split(',').map((it) => {
+    const [host, port] = it.trim().split(/:(?=\d+$)/);
+    return new Promise<void>((resolve, reject) => {
+      const socket = connect({
+        host: host ?? '',
+        port: Number(port ?? 9092),
+        timeout: REACH_MS_MAX,
+      });
+      const fail = (): void => {
+        socket.destroy();
+        reject(
+          new EngineError('kafka_away', `no broker listens at ${brokers}`, { canRetry: true }),
+        );
+      };
+      socket
+        .once('error', fail)
+        .once('timeout', fail)
+        .once('connect', () => {
+          socket.destroy();
+          resolve();
+        });
+    });
+  });
+  await Promise.any(reached).catch((error: AggregateError) => {
+    throw error.errors[0];
+  });
+}
 
 export function clientSettings(brokers: string, clientId: string): GlobalConfig {
   return {

@@ -1,6 +1,6 @@
 /** Reads what a topic holds now, from the earliest record to each partition's present end. */
 import rdkafka, { type KafkaConsumer, type Message } from 'node-rdkafka';
-import { clientSettings } from './client.js';
+import { assertReachable, clientSettings } from './client.js';
 
 const CALL_MS_MAX = 5_000;
 const CLOSE_MS_MAX = 2_000;
@@ -20,6 +20,7 @@ export async function readTopic(
   options: ReadOptions,
   onMessage: (message: Message) => void,
 ): Promise<void> {
+  await assertReachable(brokers);
   const consumer = new rdkafka.KafkaConsumer(
     {
       ...clientSettings(brokers, 'tollgate-reader'),

@@ -1,7 +1,8 @@
 /** Creates the topics that are missing; safe to run from every process at once. */
 import rdkafka, { type LibrdKafkaError } from 'node-rdkafka';
+import { TOPIC_RETENTION_MS } from '../core/config.js';
 import { TOPICS } from '../core/topics.js';
-import { clientSettings } from './client.js';
+import { assertReachable, clientSettings } from './client.js';
 
 export interface TopicSpec {
   readonly name: string;
@@ -9,7 +10,6 @@ export interface TopicSpec {
 }
 
 const CREATE_MS_MAX = 5_000;
-const WEEKS_4_MS = 28 * 86_400_000;
 
 export function topicSpecs(config: { partitions: number; shards: number }): TopicSpec[] {
   return [
@@ -26,9 +26,11 @@ export async function createTopics(
   specs: readonly TopicSpec[],
   replication: number,
 ): Promise<void> {
+  await assertReachable(brokers);
   const admin = rdkafka.AdminClient.create(clientSettings(brokers, 'tollgate-admin'));
   try {
-    await Promise.all(specs.map((spec) => createTopic(admin, spec, replication)));
+    // One after the other: a broker that hangs then holds one thread, once.
+    for (const spec of specs) await createTopic(admin, spec, replication);
   } finally {
     admin.disconnect();
   }
@@ -43,7 +45,7 @@ function createTopic(
     topic: spec.name,
     num_partitions: spec.partitions,
     replication_factor: replication,
-    config: { 'retention.ms': String(WEEKS_4_MS), 'cleanup.policy': 'delete' as const },
+    config: { 'retention.ms': String(TOPIC_RETENTION_MS), 'cleanup.policy': 'delete' as const },
   };
   return new Promise((resolve, reject) => {
     admin.createTopic(topic, CREATE_MS_MAX, (error: LibrdKafkaError | null) => {

@@ -4,6 +4,7 @@
  * the offset after it, so that both are written in one batch. When the lane is full it
  * stops reading. A record that does not decode moves only the offset.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import rdkafka, { type KafkaConsumer, type Message } from 'node-rdkafka';
 import { paymentStatus } from '../codec/records.js';
 import type { EngineConfig } from '../core/config.js';
@@ -32,7 +33,7 @@ export interface StatusConsumerParts {
 export class StatusConsumer {
   readonly #parts: StatusConsumerParts;
   readonly #stop = new AbortController();
-  readonly #running: Promise<void>;
+  #running: Promise<void> | undefined;
   #consumer: KafkaConsumer | undefined;
   #roomy: (() => void) | undefined;
   #nextOffset: number;
@@ -42,6 +43,9 @@ export class StatusConsumer {
   constructor(parts: StatusConsumerParts) {
     this.#parts = parts;
     this.#nextOffset = parts.offset;
+  }
+
+  start(): void {
     this.#running = this.#run();
   }
 
@@ -57,11 +61,12 @@ export class StatusConsumer {
   async close(): Promise<void> {
     this.#stop.abort();
     this.wake();
-    await this.#running;
+    // A try to connect that is under way ends by itself, later.
+    await Promise.race([this.#running, sleep(POLL_MS * 5)]);
     const consumer = this.#consumer;
     if (!consumer) return;
     const left = new Promise<void>((resolve) => consumer.disconnect(() => resolve()));
-    await Promise.race([left, new Promise((done) => setTimeout(done, CLOSE_MS_MAX).unref())]);
+    await Promise.race([left, sleep(CLOSE_MS_MAX)]);
   }
 
   async #run(): Promise<void> {

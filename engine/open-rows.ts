@@ -1,0 +1,39 @@
+/** Stored rows that may still be waiting for an outcome, and how they are published again. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { CdcPublisher } from './cdc/publisher.js';
+import { paymentStatus } from './codec/records.js';
+import { isTerminal } from './core/payment.js';
+import type { Family } from './store/families.js';
+import type { Store } from './store/store.js';
+
+const RETRY_MS = 1_000;
+
+export interface Row {
+  readonly family: Family;
+  readonly key: Buffer;
+  readonly value: Buffer;
+}
+
+/** Whether the payment with this key (merchant/id) has come to its end. */
+export function isSettled(store: Store, key: Buffer): boolean {
+  const status = store.get('status', key);
+  return status !== undefined && isTerminal(paymentStatus.decode(status).status);
+}
+
+/** Publishes the rows and waits for Kafka's word, again and again until it has all of them. */
+export async function republishAll(
+  publisher: CdcPublisher,
+  rows: readonly Row[],
+  source: 'rescan' | 'sweep',
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await Promise.all(rows.map((it) => publisher.republish(it.family, it.key, it.value, source)));
+      return;
+    } catch {
+      // Kafka is away, or the producer was started again: all of them once more.
+      await sleep(RETRY_MS, undefined, { signal }).catch(() => {});
+    }
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * Deletes payments that are older than the retention, terminal, and therefore published.
+ * Postgres keeps its rows for good, so an id that comes again later is still known there.
+ */
+import type { Logger } from './core/log.js';
+import { isSettled } from './open-rows.js';
+import { ageBound, splitAgeKey } from './store/families.js';
+import type { Store } from './store/store.js';
+
+const PASS_MS = 600_000;
+const PAGE_ROWS = 500;
+
+export class Retention {
+  readonly #store: Store;
+  readonly #keepMs: number;
+  readonly #logger: Logger;
+  readonly #timer: NodeJS.Timeout;
+  #isStopped = false;
+  deleted = 0;
+
+  constructor(store: Store, keepMs: number, logger: Logger) {
+    this.#store = store;
+    this.#keepMs = keepMs;
+    this.#logger = logger;
+    this.#timer = setInterval(() => {
+      this.pass(Date.now()).catch((error: Error) =>
+        this.#logger.error({ reason: error.message }, 'the retention pass failed'),
+      );
+    }, PASS_MS);
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    clearInterval(this.#timer);
+  }
+
+  async pass(nowMs: number): Promise<void> {
+    const until = ageBound(Math.max(0, nowMs - this.#keepMs));
+    let from = ageBound(0);
+    while (!this.#isStopped) {
+      const page = this.#store.range('age', from, until, PAGE_ROWS);
+      const batch = this.#store.batch();
+      let last: Buffer | undefined;
+      for (let i = 0; i < page.length; i += 2) {
+        last = page[i]!;
+        const { key } = splitAgeKey(last);
+        if (!isSettled(this.#store, key)) continue;
+        batch.delete('age', last);
+        batch.delete('checkouts', key);
+        batch.delete('status', key);
+        this.deleted++;
+      }
+      if (batch.size > 0) batch.write();
+      if (last === undefined || page.length < PAGE_ROWS * 2) return;
+      from = Buffer.concat([last, Buffer.alloc(1)]);
+      await new Promise((done) => setImmediate(done));
+    }
+  }
+}
