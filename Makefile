@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test check engine clean
+.PHONY: help setup build run test check engine bench prove clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,6 +23,18 @@ check: setup ## types, lint, format, house rules: no servers
 test: setup ## every test
 	@npx biome ci .
 	@node --test --test-concurrency=1 --test-reporter=spec $$(find dist -name '*.test.js' | sort)
+
+prove: setup ## every proof, whole (about half an hour)
+	@node dist/ops/prove/main.js all
+	@$(MAKE) --no-print-directory prove-bench
+
+prove-bench: setup ## the benches next to their rivals, with their targets
+	@node dist/bench/main.js
+
+prove-%: setup ## one proof, e.g. prove-rate: prints its figures and a verdict
+	@node dist/ops/prove/main.js $*
+
+bench: prove-bench ## the same as prove-bench
 
 clean: ## remove what the build made
 	@rm -rf dist

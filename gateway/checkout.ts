@@ -43,6 +43,9 @@ export function parseCheckout(
   }
   if (!validate(body))
     return invalidBody((validate.errors ?? []).slice(0, ERRORS_MAX).map(bodyError));
+  // As a key of a map it would vanish: no reader could give it back.
+  if (Object.hasOwn(body.metadata ?? {}, '__proto__'))
+    return invalidBody([{ pointer: '/metadata/__proto__', detail: 'is not a possible name' }]);
   if (body.payment_checkout_id !== undefined && body.payment_checkout_id !== checkoutId) {
     return PROBLEMS.checkoutIdMismatch;
   }

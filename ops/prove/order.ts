@@ -18,7 +18,7 @@ export const order: Proof = {
   name: 'order',
   shows:
     'versions run 1..n for every id while a second processor joins and leaves; one slow payment delays no other',
-  async run(stage) {
+  async run(stage: Stage) {
     const settings = { TOLLGATE_PARTITIONS: '64', TOLLGATE_ASK_AFTER_MS: '500' };
     const system = await LocalSystem.start({ settings });
     try {

@@ -40,7 +40,7 @@ const OUTAGES: readonly Outage[] = [
 export const outage: Proof = {
   name: 'outage',
   shows: 'Kafka or Postgres away for 60 s under load: accepted all the same, finished afterwards',
-  async run(stage) {
+  async run(stage: Stage) {
     const timeout = {
       TOLLGATE_KAFKA_MESSAGE_TIMEOUT_MS: `${stage.size(3_000, MESSAGE_TIMEOUT_MS)}`,
     };

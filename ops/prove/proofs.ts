@@ -1,6 +1,10 @@
 /** All proofs by name, and how one is run. */
 
+import { badInput } from './bad-input.js';
+import { damage } from './damage.js';
 import { firstPayment } from './first-payment.js';
+import { fullRing } from './full-ring.js';
+import { idempotency } from './idempotency.js';
 import { killEngine, killProcessor } from './kill.js';
 import { order } from './order.js';
 import { outage } from './outage.js';
@@ -10,9 +14,13 @@ import { rate } from './rate.js';
 export const PROOFS: readonly Proof[] = [
   firstPayment,
   rate,
+  idempotency,
   killEngine,
   killProcessor,
   outage,
+  damage,
+  fullRing,
+  badInput,
   order,
 ];
 

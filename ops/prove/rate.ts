@@ -10,7 +10,7 @@ import { LocalSystem } from './system.js';
 export const rate: Proof = {
   name: 'rate',
   shows: '20 000 payments at 1 000/s are all terminal, and all books agree exactly',
-  async run(stage) {
+  async run(stage: Stage) {
     const system = await LocalSystem.start();
     try {
       const count = stage.size(3_000, 20_000);

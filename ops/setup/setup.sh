@@ -22,6 +22,8 @@ need g++ g++
 need make make
 need python3 python3
 need strace strace
+need wrk wrk
+need setpriv util-linux
 [ -e /usr/include/zlib.h ] || missing+=(zlib1g-dev)
 [ -e /usr/include/openssl/ssl.h ] || missing+=(libssl-dev)
 if [ "${#missing[@]}" -gt 0 ]; then
