@@ -17,6 +17,20 @@ const HEIGHTS: readonly (readonly [RegExp, number])[] = [
   [/^(bench|ops)\//, 6],
 ];
 
+const FUNCTION_LINES_MAX = 70;
+const PILLARS = [
+  'uWebSockets.js',
+  'rocksdb',
+  'node-rdkafka',
+  'pg',
+  'piscina',
+  'avsc',
+  'tinybench',
+  'node:test',
+];
+const LICENCES =
+  /\b(MIT|ISC|Apache-2\.0|BSD-[23]-Clause|0BSD|BlueOak-1\.0\.0|Zlib|Unlicense|CC0-1\.0)\b/i;
+
 const folders = ['engine', 'gateway', 'workers', 'bench', 'ops'];
 const present = folders.filter((it) => existsSync(join(packageRoot, it)));
 const files = present.flatMap((folder) => {
@@ -36,6 +50,35 @@ function heightOf(path: string): number {
 function importsOf(path: string, text: string): string[] {
   const relative = [...text.matchAll(/from '(\.[^']+)'/g)].map((it) => it[1]!);
   return relative.map((it) => join(path, '..', it));
+}
+
+/** Top-level functions and methods: from their opening line to the brace at its indentation. */
+function functionsOf(text: string): { name: string; lines: number }[] {
+  const found: { name: string; lines: number }[] = [];
+  const lines = text.split('\n');
+  const opening =
+    /^( {0,2})(?:export )?(?:default )?(?:async |static |get |private )*(?:function\*? )?(#?\w+)\(.*$/;
+  for (const [i, line] of lines.entries()) {
+    const match = opening.exec(line);
+    if (!match || /^ *(if|for|while|switch|return|describe|it|test)\b/.test(line)) continue;
+    const end = lines.indexOf(`${match[1]}}`, i);
+    if (end > i) found.push({ name: match[2]!, lines: end - i + 1 });
+  }
+  return found;
+}
+
+/** Packages whose lock entry says nothing have it in their own package.json or LICENSE. */
+function licenceInFolder(path: string): string {
+  const folder = join(packageRoot, path);
+  if (!existsSync(folder)) return 'MIT'; // another platform's binary, not installed here
+  const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
+    license?: string;
+    licenses?: { type: string }[];
+  };
+  const stated = manifest.license ?? manifest.licenses?.[0]?.type;
+  if (stated) return stated;
+  const file = readdirSync(folder).find((it) => /^licen[cs]e/i.test(it));
+  return file ? readFileSync(join(folder, file), 'utf8').slice(0, 2_000) : 'none';
 }
 
 describe('the house rules', () => {
@@ -60,6 +103,30 @@ describe('the house rules', () => {
   it('should read the environment in core/config.ts only', () => {
     for (const { path, text } of products) {
       if (path !== 'engine/core/config.ts') assert.doesNotMatch(text, /process\.env/, path);
+    }
+  });
+
+  it('should fit every function on a screen', () => {
+    for (const { path, text } of products) {
+      for (const { name, lines } of functionsOf(text))
+        assert.ok(lines <= FUNCTION_LINES_MAX, `${path}: ${name} has ${lines} lines`);
+    }
+  });
+
+  it('should have product code use each of the packages the design is made of', () => {
+    const all = sources.map((it) => it.text).join('\n');
+    for (const name of PILLARS)
+      assert.match(all, new RegExp(`from '${name.replace('.', '\\.')}'`), name);
+  });
+
+  it('should have dependencies under licences that allow what ours allows', () => {
+    const lock = JSON.parse(readFileSync(join(packageRoot, 'package-lock.json'), 'utf8')) as {
+      packages: Record<string, { license?: string; dev?: boolean; optional?: boolean }>;
+    };
+    for (const [path, { license, dev }] of Object.entries(lock.packages)) {
+      if (path === '' || dev) continue;
+      const named = license ?? licenceInFolder(path);
+      assert.match(named, LICENCES, `${path}: ${named}`);
     }
   });
 

@@ -28,7 +28,13 @@ const LedgerQuery = Type.Object({
 });
 
 export function buildServer(ledger: Ledger, acquirer: Acquirer): FastifyInstance {
-  const app = Fastify({ logger: false, bodyLimit: BODY_BYTES_MAX, requestTimeout: HELD_MS_MAX });
+  const app = Fastify({
+    logger: false,
+    bodyLimit: BODY_BYTES_MAX,
+    requestTimeout: HELD_MS_MAX,
+    // Unknown fields are refused, not dropped.
+    ajv: { customOptions: { removeAdditional: false } },
+  });
   app.setErrorHandler((error: Error & { statusCode?: number }, _request, reply) =>
     reply
       .code(error.statusCode ?? 500)

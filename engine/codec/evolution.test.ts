@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import avsc from 'avsc';
+import { packageFile } from '../core/paths.js';
+import * as records from './records.js';
+
+/** releases/<version>.json: for each record its schema then, and one value in that release's bytes. */
+interface Release {
+  readonly [name: string]: { readonly schema: avsc.Schema; readonly bytes: string };
+}
+const folder = packageFile('engine/codec/releases');
+const codecs = [
+  records.checkoutAccepted,
+  records.commandRequested,
+  records.webhookReceived,
+  records.paymentStatus,
+  records.deadLetter,
+];
+
+describe('records of released versions', () => {
+  for (const file of readdirSync(folder)) {
+    const release = JSON.parse(readFileSync(`${folder}/${file}`, 'utf8')) as Release;
+    for (const { name } of codecs) {
+      it(`should be readable by today's schema: ${name} of ${file}`, () => {
+        const then = release[name];
+        assert.ok(then, `${name} is missing in ${file}`);
+        const today = JSON.parse(
+          readFileSync(packageFile(`engine/codec/schemas/${name}.avsc`), 'utf8'),
+        );
+        const reader = avsc.Type.forSchema(today);
+        const writer = avsc.Type.forSchema(then.schema);
+        const resolver = reader.createResolver(writer);
+        const datum = Buffer.from(then.bytes, 'base64').subarray(10);
+        assert.ok(reader.isValid(reader.fromBuffer(datum, resolver)));
+      });
+      it(`should still carry the fingerprint this release knows: ${name} of ${file}`, () => {
+        const codec = codecs.find((it) => it.name === name)!;
+        assert.ok(codec.recognises(Buffer.from(release[name]!.bytes, 'base64')));
+      });
+    }
+  }
+});

@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { checkoutAccepted } from '../../engine/codec/records.js';
+import { TOPICS } from '../../engine/core/topics.js';
+import { Sender } from '../../workers/processor/sender.js';
+import { LocalSystem, until } from '../prove/system.js';
+import { get, post } from './checkout-client.js';
+
+it('should put what cannot be worked off into the dead-letter topic, and go on', {
+  timeout: 120_000,
+}, async () => {
+  const system = await LocalSystem.start();
+  const sender = new Sender(system.endpoints.kafka, assert.fail);
+  try {
+    const { api, processorAdmin } = system.endpoints;
+    await post(api, 'taken');
+    const record = (id: string, paymentMethod: string) =>
+      checkoutAccepted.encode({
+        fingerprint: Buffer.alloc(32, 9),
+        shard: 0,
+        accepted_at: Date.now(),
+        merchant: 'default',
+        checkout_id: id,
+        amount: 5,
+        currency: 'USD',
+        payment_method: paymentMethod,
+        provider: 'auto',
+        description: null,
+        metadata: {},
+      });
+    await until('the first is known', 20_000, async () =>
+      (await get(api, 'taken')).body.includes('succeeded'),
+    );
+    const values: [string, Buffer][] = [
+      ['garbage', Buffer.from('no avro')],
+      ['taken', record('taken', 'pm_card_visa')],
+      ['poison', record('poison', 'a\0b')],
+    ];
+    await sender.send(
+      values.map(([id, value]) => ({
+        topic: TOPICS.accepted,
+        partition: 0,
+        key: Buffer.from(`default/${id}`),
+        value,
+      })),
+    );
+    const reasons = async (): Promise<string[]> => {
+      const page = await (await fetch(`${processorAdmin}/dlq`)).json();
+      return (page as { dead_letters: { reason: string }[] }).dead_letters.map((it) => it.reason);
+    };
+    await until('all three are dead letters', 20_000, async () => (await reasons()).length === 3);
+    assert.deepEqual((await reasons()).sort(), [
+      'conflicting_checkout',
+      'refused_by_database',
+      'undecodable',
+    ]);
+    await post(api, 'next');
+    await until('the next payment goes through', 20_000, async () =>
+      (await get(api, 'next')).body.includes('succeeded'),
+    );
+  } finally {
+    await sender.close();
+    await system.stop();
+  }
+});

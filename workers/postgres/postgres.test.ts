@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import type pg from 'pg';
+import { freePorts } from '../../ops/e2e/engine-process.js';
+import { type LocalPostgres, startPostgres } from '../../ops/up/postgres.js';
+import { claimAsks } from './asks.js';
+import { Batcher } from './batcher.js';
+import { type IntentResult, type IntentRow, insertIntents } from './intents.js';
+import { migrate } from './migrate.js';
+import { unpublished } from './outbox.js';
+import { type OutcomeRow, recordOutcomes } from './outcomes.js';
+import { isBadData, openPool } from './pool.js';
+
+function intent(id: string, changes: Partial<IntentRow> = {}): IntentRow {
+  return {
+    key: `default/${id}`,
+    merchant: 'default',
+    checkout_id: id,
+    shard: 0,
+    fingerprint: 'aa'.repeat(32),
+    amount: 1999,
+    currency: 'USD',
+    payment_method: 'pm_card_visa',
+    provider: 'simulator',
+    idempotency_key: `default/${id}/charge/1`,
+    accepted_ms: Date.now(),
+    status: 'processing',
+    reason: 'charge_started',
+    failure_code: null,
+    ask_after_ms: 60_000,
+    republish: false,
+    ...changes,
+  };
+}
+
+function outcome(id: string, changes: Partial<OutcomeRow> = {}): OutcomeRow {
+  return {
+    key: `default/${id}`,
+    merchant: 'default',
+    checkout_id: id,
+    version: 1,
+    status: 'succeeded',
+    reason: 'approved',
+    source: 'charge',
+    provider: 'simulator',
+    provider_reference: 'ch_1',
+    failure_code: null,
+    next_action: null,
+    ask_after_ms: null,
+    never_sent: false,
+    call_id: `call-${id}-${Math.random()}`,
+    operation: 'charge',
+    attempt: 1,
+    idempotency_key: `default/${id}/charge/1`,
+    request: {},
+    response: {},
+    http_status: 200,
+    outcome: 'approved',
+    ...changes,
+  };
+}
+
+describe('payments in Postgres', { timeout: 120_000 }, () => {
+  const dir = mkdtempSync(join(tmpdir(), 'tollgate-postgres-'));
+  let server: LocalPostgres;
+  let pool: pg.Pool;
+
+  before(async () => {
+    chmodSync(dir, 0o755);
+    const [port] = (await freePorts(1)) as [number];
+    server = await startPostgres({ dir: join(dir, 'pg'), port, log: join(dir, 'pg.log') });
+    await Promise.all([migrate(server.url), migrate(server.url)]);
+    pool = openPool(server.url, 8);
+  });
+  after(async () => {
+    await pool.end();
+    await server.stop('SIGINT', 5_000);
+    rmSync(dir, { recursive: true });
+  });
+
+  it('should let exactly one of many who insert the same intent send it', async () => {
+    const tries = Array.from({ length: 20 }, () => insertIntents(pool, [intent('race')]));
+    const results = (await Promise.all(tries)).flat();
+    assert.equal(results.filter((it) => it === 'inserted').length, 1);
+    assert.equal(results.filter((it) => it === 'known').length, 19);
+    const other = intent('race', { fingerprint: 'bb'.repeat(32) });
+    assert.deepEqual(await insertIntents(pool, [other]), ['conflict']);
+  });
+
+  it('should apply one of two outcomes that judged the same version, with its ledger entries', async () => {
+    await insertIntents(pool, [intent('cas')]);
+    const failed = outcome('cas', { status: 'failed', outcome: 'declined' });
+    const both = await Promise.all([
+      recordOutcomes(pool, [outcome('cas')]),
+      recordOutcomes(pool, [failed]),
+    ]);
+    assert.equal(both.flat().filter(Boolean).length, 1);
+    const { rows } = await pool.query(
+      `select version, status, (select count(*) from payment_events where checkout_id = 'cas') as events,
+        (select coalesce(sum(amount_minor), 0) from ledger_entries) as total
+       from payments where checkout_id = 'cas'`,
+    );
+    assert.equal(rows[0].version, 2);
+    assert.equal(rows[0].events, 2);
+    assert.equal(Number(rows[0].total), 0);
+  });
+
+  it('should publish every version once, oldest first', async () => {
+    await insertIntents(pool, [intent('out')]);
+    await recordOutcomes(pool, [outcome('out')]);
+    const client = await pool.connect();
+    const records = (await unpublished(client, 100)).filter((it) => it.checkout_id === 'out');
+    client.release();
+    assert.deepEqual(
+      records.map((it) => [it.version, it.status, it.history.length]),
+      [
+        [1, 'processing', 1],
+        [2, 'succeeded', 2],
+      ],
+    );
+  });
+
+  it('should hand an intent whose maker died to exactly one asker', async () => {
+    await insertIntents(pool, [intent('orphan', { ask_after_ms: 0 })]);
+    const claims = await Promise.all(Array.from({ length: 5 }, () => claimAsks(pool, 10, 60_000)));
+    const mine = claims.flat().filter((it) => it.checkoutId === 'orphan');
+    assert.equal(mine.length, 1);
+    assert.equal(mine[0]?.idempotencyKey, 'default/orphan/charge/1');
+    assert.equal(mine[0]?.wasNeverSent, false);
+  });
+
+  it('should commit the good rows of a batch and refuse the poisonous one alone', async () => {
+    const write = (rows: readonly IntentRow[]) => insertIntents(pool, rows);
+    const batcher = new Batcher<IntentRow, IntentResult>(write, 100);
+    const rows = Array.from({ length: 20 }, (_, i) => intent(`batch-${i}`));
+    const poison = intent('poison', { payment_method: 'a\0b' });
+    const settled = await Promise.allSettled([...rows, poison].map((it) => batcher.add(it)));
+    assert.equal(settled.filter((it) => it.status === 'fulfilled').length, 20);
+    const refused = settled.at(-1);
+    assert.ok(refused?.status === 'rejected' && isBadData(refused.reason));
+  });
+
+  it('should refuse a ledger transaction that does not balance, and any change of the books', async () => {
+    const entry = (amount: number) =>
+      `insert into ledger_entries (transaction_id, merchant, checkout_id, account, currency, amount_minor)
+       values ('lonely', 'm', 'c', 'x', 'USD', ${amount})`;
+    await assert.rejects(pool.query(entry(5)), /does not sum to zero/);
+    await assert.rejects(pool.query('delete from ledger_entries'), /append-only/);
+    await assert.rejects(pool.query(`update payment_events set reason = 'x'`), /append-only/);
+  });
+
+  it('should wait for a Postgres that was killed, and go on when it is back', async () => {
+    const batcher = new Batcher<IntentRow, IntentResult>((rows) => insertIntents(pool, rows), 100);
+    await server.stop('SIGKILL', 1_000);
+    const waiting = batcher.add(intent('patient'));
+    const port = Number(new URL(server.url).port);
+    server = await startPostgres({ dir: join(dir, 'pg'), port, log: join(dir, 'pg.log') });
+    assert.equal(await waiting, 'inserted');
+  });
+});
