@@ -1,4 +1,6 @@
 .DEFAULT_GOAL := help
+# Where set-up puts Node 20 when the machine has none.
+export PATH := $(CURDIR)/.cache/node/bin:$(PATH)
 .PHONY: help setup build run test check engine bench prove clean
 
 help: ## this list

@@ -10,7 +10,7 @@ import { registerUp } from './up.js';
 
 const program = new Command('tollgate')
   .description('A small payment system: durable before it answers, never charges twice.')
-  .version('0.1.0')
+  .version('0.2.0')
   .exitOverride();
 registerEngine(program);
 registerProcessor(program);
