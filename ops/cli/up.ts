@@ -1,8 +1,11 @@
 /** `tollgate up`: the whole system on this machine, in the foreground, until Ctrl-C. */
 import type { Command } from 'commander';
 import { stackConfig } from '../../engine/core/config.js';
+import { stopLiving } from '../up/child.js';
 import type { Endpoints } from '../up/endpoints.js';
 import { startStack } from '../up/stack.js';
+
+const START_STOP_MS_MAX = 5_000;
 
 export function registerUp(program: Command): void {
   program
@@ -17,6 +20,14 @@ export function registerUp(program: Command): void {
       const say = (line: string): void => console.log(`tollgate: ${line}`);
       say(`starting in ${config.home} (logs in ${config.home}/logs)`);
       const starting = startStack(config, say);
+      // Ctrl-C while it starts: what is starting ends, and so does the start.
+      const early = await Promise.race([starting.then(() => false), stopped.then(() => true)]);
+      if (early) {
+        say('stopping before it was up');
+        void stopLiving(START_STOP_MS_MAX);
+        await starting.then((it) => it.stop()).catch(() => {});
+        process.exit(0);
+      }
       const stack = await starting;
       console.log(welcome(stack.endpoints));
       await stopped;

@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import { dirname } from 'node:path';
 
 const LOG_BYTES_MAX = 64 << 20;
+const living = new Set<Running>();
 
 export interface Running {
   readonly pid: number;
@@ -34,7 +35,15 @@ export function startChild(
     stdio: [options.stdio === 'pipe' ? 'pipe' : 'ignore', fd, fd],
   });
   closeSync(fd);
-  return running(child);
+  const it = running(child);
+  living.add(it);
+  void it.exited.then(() => living.delete(it));
+  return it;
+}
+
+/** Stops every child there is, also one that is only starting. */
+export async function stopLiving(msMax: number): Promise<void> {
+  await Promise.all([...living].map((it) => it.stop('SIGTERM', msMax)));
 }
 
 function running(child: ChildProcess): Running {

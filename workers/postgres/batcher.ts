@@ -21,7 +21,6 @@ export class Batcher<Row extends { readonly key: string }, Result> {
   readonly #rowsMax: number;
   #waiting: Entry<Row, Result>[] = [];
   #isWriting = false;
-  #stopped = false;
 
   /**
    * @param write one transaction over rows sorted by key, no key twice; gives one result a
@@ -40,11 +39,6 @@ export class Batcher<Row extends { readonly key: string }, Result> {
       this.#isWriting = true;
       queueMicrotask(() => void this.#run());
     });
-  }
-
-  /** Rows that wait for an absent database are refused from now on. */
-  stop(): void {
-    this.#stopped = true;
   }
 
   async #run(): Promise<void> {
@@ -84,7 +78,7 @@ export class Batcher<Row extends { readonly key: string }, Result> {
       try {
         return await this.#write(rows);
       } catch (error) {
-        if (isBadData(error) || this.#stopped) throw error;
+        if (isBadData(error)) throw error;
       }
       await sleep(wait);
     }

@@ -10,7 +10,7 @@ import { claimAsks } from './asks.js';
 import { Batcher } from './batcher.js';
 import { type IntentResult, type IntentRow, insertIntents } from './intents.js';
 import { migrate } from './migrate.js';
-import { unpublished } from './outbox.js';
+import { markPublished, unpublished } from './outbox.js';
 import { type OutcomeRow, recordOutcomes } from './outcomes.js';
 import { isBadData, openPool } from './pool.js';
 
@@ -121,6 +121,22 @@ describe('payments in Postgres', { timeout: 120_000 }, () => {
         [2, 'succeeded', 2],
       ],
     );
+  });
+
+  it('should publish the newest version again when the engine asks for it', async () => {
+    await insertIntents(pool, [intent('again')]);
+    const client = await pool.connect();
+    const versions = async (): Promise<number[]> =>
+      (await unpublished(client, 100))
+        .filter((it) => it.checkout_id === 'again')
+        .map((it) => it.version);
+    await markPublished(client, await unpublished(client, 100));
+    assert.deepEqual(await versions(), []);
+    await insertIntents(pool, [intent('again')]);
+    assert.deepEqual(await versions(), []);
+    assert.deepEqual(await insertIntents(pool, [intent('again', { republish: true })]), ['known']);
+    assert.deepEqual(await versions(), [1]);
+    client.release();
   });
 
   it('should hand an intent whose maker died to exactly one asker', async () => {

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { it } from 'node:test';
+import { paymentStatus } from './codec/records.js';
+import { createLogger } from './core/log.js';
+import type { PaymentStatusName } from './core/payment.js';
+import { Retention } from './retention.js';
+import { ageKey } from './store/families.js';
+import { Store } from './store/store.js';
+
+it('should delete what is old and terminal, and nothing else', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'tollgate-retention-'));
+  const store = await Store.open(dir, { memtableMb: 8 });
+  const keep = (name: string, acceptedAt: number, status?: PaymentStatusName): void => {
+    const key = Buffer.from(`default/${name}`);
+    const batch = store.batch();
+    batch.put('checkouts', key, Buffer.from('row'));
+    batch.put('age', ageKey(acceptedAt, key), Buffer.alloc(0));
+    if (status) batch.put('status', key, encodedStatus(name, status));
+    batch.write();
+  };
+  const retention = new Retention(store, 1_000, createLogger('test', 'error'));
+  try {
+    for (let n = 0; n < 1_200; n++) keep(`old-${n}`, n % 500, 'succeeded');
+    keep('old-open', 1, 'processing');
+    keep('old-without-status', 2);
+    keep('young', 9_500, 'failed');
+    await retention.pass(10_000);
+    assert.equal(retention.deleted, 1_200);
+    const left = store.range('checkouts', Buffer.alloc(0), undefined, 100);
+    const names = left.filter((_, i) => i % 2 === 0).map(String);
+    assert.deepEqual(names, ['default/old-open', 'default/old-without-status', 'default/young']);
+    assert.equal(store.range('age', Buffer.alloc(0), undefined, 100).length / 2, 3);
+    assert.equal(store.range('status', Buffer.alloc(0), undefined, 100).length / 2, 2);
+  } finally {
+    retention.stop();
+    await store.close();
+    rmSync(dir, { recursive: true });
+  }
+});
+
+function encodedStatus(id: string, status: PaymentStatusName): Buffer {
+  return paymentStatus.encode({
+    version: 2,
+    shard: 0,
+    merchant: 'default',
+    checkout_id: id,
+    status,
+    provider: 'simulator',
+    provider_reference: null,
+    failure_code: null,
+    refunded_amount: 0,
+    disputed_amount: 0,
+    next_action: null,
+    updated_at: 1,
+    history: [],
+  });
+}
