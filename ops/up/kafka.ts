@@ -80,6 +80,9 @@ function serverProperties(options: KafkaOptions): string {
     'transaction.state.log.min.isr': 1,
     'group.initial.rebalance.delay.ms': 0,
     'controlled.shutdown.enable': false,
+    // A broker that starts again waits until its last session has run out.
+    'broker.session.timeout.ms': 2_000,
+    'broker.heartbeat.interval.ms': 500,
   })
     .map(([name, value]) => `${name}=${value}\n`)
     .join('');
