@@ -2,7 +2,9 @@
  * The engine: one process a shard. The main thread opens and owns the store, starts and
  * watches the threads, publishes, takes statuses back in, and serves the admin pages.
  */
+import { mkdirSync } from 'node:fs';
 import { startAdmin } from './admin.js';
+import { dropBallastIfFull, layBallast } from './ballast.js';
 import type { EngineConfig } from './core/config.js';
 import type { Logger } from './core/log.js';
 import { DiskGuard } from './disk-guard.js';
@@ -37,7 +39,10 @@ export async function startEngine(
   };
   const marks = new Marks(config, logger);
   const log = config.acceptLoss ? undefined : marks.checkLog();
+  mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
+  dropBallastIfFull(config.dataDir, logger);
   const store = await Store.open(config.dataDir, config);
+  layBallast(config.dataDir, config.diskFreeMinMb);
   const volume = claimVolume(store, config.shard, config.acceptLoss);
   if (!config.acceptLoss) marks.checkVolume(volume.id);
   const parts = { config, store, volume, marks, logger, onFatal: die };
@@ -73,7 +78,7 @@ export async function startEngine(
       retention_deleted_total: retention.deleted,
     }),
   });
-  threads.accepting.set(true);
+  await guard.start();
   logger.info(
     { shard: config.shard, volume: volume.id, port: config.apiPort, log, sequence: store.sequence },
     'engine ready',

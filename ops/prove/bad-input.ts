@@ -1,11 +1,12 @@
 /** Bad input of every kind: always a documented error, never a crash, never a leak. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { post, VISA } from '../e2e/checkout-client.js';
 import { startEngineProcess } from '../e2e/engine-process.js';
+import { residentMb } from './memory.js';
 import type { Proof, Stage } from './proof.js';
 
 const GROWTH_MB_MAX = 100;
@@ -165,9 +166,4 @@ function exchange(port: number, bytes: string): Promise<string> {
 function isProblem(answer: { body: string; headers: Headers }): boolean {
   const isType = answer.headers.get('content-type') === 'application/problem+json';
   return isType && typeof (JSON.parse(answer.body) as { code?: unknown }).code === 'string';
-}
-
-function residentMb(pid: number): number {
-  const kb = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-  return Number(kb) / 1_024;
 }

@@ -1,13 +1,14 @@
 /** Lanes that are full: 503 with Retry-After, flat memory, and normal again afterwards. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool } from 'undici';
 import { post, VISA } from '../e2e/checkout-client.js';
 import { startEngineProcess } from '../e2e/engine-process.js';
+import { residentMb } from './memory.js';
 import type { Proof, Stage } from './proof.js';
 
 const CONNECTIONS = 500;
@@ -123,9 +124,4 @@ async function slowDisk(pid: number): Promise<ChildProcess> {
   await sleep(1_000);
   if (tracer.exitCode !== null) throw new Error('strace cannot attach: is ptrace allowed here?');
   return tracer;
-}
-
-function residentMb(pid: number): number {
-  const kb = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-  return Number(kb) / 1_024;
 }
