@@ -14,16 +14,26 @@ pg.types.setTypeParser(pg.types.builtins.INT8, (text) => {
   return value;
 });
 
-export function openPool(databaseUrl: string, connectionsMax: number): pg.Pool {
-  const pool = new pg.Pool({
+/**
+ * Every statement here looks rows up by key. Plans are made anew each time and never scan a
+ * whole table: one that was made while the tables were small, and kept, is ruinous later.
+ */
+const PLANNER = '-c plan_cache_mode=force_custom_plan -c enable_seqscan=off -c jit=off';
+
+export function connectionSettings(databaseUrl: string): pg.ClientConfig {
+  return {
     connectionString: databaseUrl,
-    max: connectionsMax,
     connectionTimeoutMillis: CONNECT_MS_MAX,
     statement_timeout: STATEMENT_MS_MAX,
     query_timeout: STATEMENT_MS_MAX + 5_000,
     keepAlive: true,
     application_name: 'tollgate',
-  });
+    options: PLANNER,
+  };
+}
+
+export function openPool(databaseUrl: string, connectionsMax: number): pg.Pool {
+  const pool = new pg.Pool({ ...connectionSettings(databaseUrl), max: connectionsMax });
   // An idle connection that breaks is replaced at the next use.
   pool.on('error', () => {});
   return pool;

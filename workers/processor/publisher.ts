@@ -10,6 +10,7 @@ import type { Logger } from '../../engine/core/log.js';
 import { paymentKey } from '../../engine/core/payment.js';
 import { TOPICS } from '../../engine/core/topics.js';
 import { markPublished, unpublished } from '../postgres/outbox.js';
+import { connectionSettings } from '../postgres/pool.js';
 import type { Sender } from './sender.js';
 
 const LOCK = 7_011_001;
@@ -17,7 +18,6 @@ const ROWS_MAX = 1_000;
 const IDLE_MS = 20;
 const FOLLOWER_MS = 500;
 const RETRY_MS = 500;
-const QUERY_MS_MAX = 10_000;
 
 export class OutboxPublisher {
   readonly #databaseUrl: string;
@@ -57,13 +57,7 @@ export class OutboxPublisher {
 
   /** One connection's life: ask for the lock until it is ours, then publish. */
   async #session(): Promise<void> {
-    const client = new pg.Client({
-      connectionString: this.#databaseUrl,
-      connectionTimeoutMillis: QUERY_MS_MAX,
-      query_timeout: QUERY_MS_MAX,
-      keepAlive: true,
-      application_name: 'tollgate-outbox',
-    });
+    const client = new pg.Client(connectionSettings(this.#databaseUrl));
     let isBroken = false;
     client.on('error', () => {
       isBroken = true;
