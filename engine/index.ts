@@ -38,13 +38,7 @@ export async function startEngine(
     process.kill(process.pid, 'SIGKILL');
   };
   const marks = new Marks(config, logger);
-  const log = config.acceptLoss ? undefined : marks.checkLog();
-  mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
-  dropBallastIfFull(config.dataDir, logger);
-  const store = await Store.open(config.dataDir, config);
-  layBallast(config.dataDir, config.diskFreeMinMb);
-  const volume = claimVolume(store, config.shard, config.acceptLoss);
-  if (!config.acceptLoss) marks.checkVolume(volume.id);
+  const { store, volume, log } = await openVolume(config, marks, logger);
   const parts = { config, store, volume, marks, logger, onFatal: die };
   const publishing = await Publishing.prepare(parts);
   const { gatewayWorker } = composition;
@@ -98,6 +92,19 @@ export async function startEngine(
       logger.info('engine stopped');
     },
   };
+}
+
+/** @throws what is wrong with the log or the volume, unless its loss is accepted */
+async function openVolume(config: EngineConfig, marks: Marks, logger: Logger) {
+  const { dataDir, diskFreeMinMb, acceptLoss } = config;
+  const log = acceptLoss ? undefined : marks.checkLog();
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  dropBallastIfFull(dataDir, logger);
+  const store = await Store.open(dataDir, config);
+  layBallast(dataDir, diskFreeMinMb);
+  const volume = claimVolume(store, config.shard, acceptLoss);
+  if (!acceptLoss) marks.checkVolume(volume.id);
+  return { store, volume, log };
 }
 
 /** The writers' bell on the main thread: something is durable, or a status was written. */

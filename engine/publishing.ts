@@ -93,6 +93,7 @@ export class Publishing {
       cdc_lag_sequences: this.#publisher?.lag ?? 0,
       cdc_connected: this.#publisher?.isConnected ? 1 : 0,
       cdc_rescans_total: this.#rescan?.begun ?? 0,
+      cdc_rescanning: this.#rescan?.isRunning ? 1 : 0,
       cdc_rescanned_total: this.#rescan?.republished ?? 0,
       cdc_swept_total: this.#sweeper?.swept ?? 0,
     };

@@ -33,6 +33,7 @@ export class Rescan {
   readonly #stop = new AbortController();
   /** Rescans begun by this process. */
   begun = 0;
+  isRunning = false;
   republished = 0;
 
   constructor(parts: RescanParts) {
@@ -48,6 +49,7 @@ export class Rescan {
     if (why === undefined) return;
     this.#file.saveSync({ reason: why, isDone: false });
     this.begun++;
+    this.isRunning = true;
     this.#parts.logger.warn({ reason: why }, 'what has no terminal status is published again');
     this.#run(why).catch((error: Error) =>
       this.#parts.logger.error({ reason: error.message }, 'the rescan ended early'),
@@ -62,6 +64,7 @@ export class Rescan {
     for (const family of FAMILIES) await this.#family(family);
     if (this.#stop.signal.aborted) return;
     this.#file.saveSync({ reason, isDone: true });
+    this.isRunning = false;
     this.#parts.logger.info({ records: this.republished }, 'the rescan is done');
   }
 

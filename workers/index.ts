@@ -2,7 +2,9 @@
  * The processor: consumes what engines accepted, has it executed by piscina workers, asks
  * providers about unknown outcomes, and publishes every change. Any number may run.
  */
+import type { FastifyInstance } from 'fastify';
 import type { Message } from 'node-rdkafka';
+import type { Pool } from 'pg';
 import { Piscina } from 'piscina';
 import type { ProcessorConfig } from '../engine/core/config.js';
 import type { Logger } from '../engine/core/log.js';
@@ -18,104 +20,134 @@ import { deadLetterOf, listDeadLetters } from './processor/dead-letters.js';
 import { Intake } from './processor/intake.js';
 import { KeyOrder } from './processor/key-order.js';
 import { OutboxPublisher } from './processor/publisher.js';
-
 import { Sender } from './processor/sender.js';
 
 const GROUP = 'tollgate-processors';
 const DRAIN_MS_MAX = 5_000;
 const STEP_MS_MAX = 2_000;
 
-export interface Processor {
+/** Every part of one processor process. */
+export class Processor {
+  readonly #config: ProcessorConfig;
+  readonly #logger: Logger;
+  readonly #pool: Pool;
+  readonly #workers: Piscina<Task, TaskResult>;
+  readonly #sender: Sender;
+  readonly #outbox: OutboxPublisher;
+  readonly #intake: Intake;
+  readonly #asker: Asker;
+  readonly #order = new KeyOrder();
+  readonly #counts = new Map<string, number>();
+  readonly #blockers = new Set(['postgres', 'kafka']);
+  readonly #start = new AbortController();
+  #starting: Promise<void> = Promise.resolve();
+  #admin: FastifyInstance | undefined;
+
+  /** Its admin port answers at once; /readyz says when Postgres and Kafka are there too. */
+  static async start(config: ProcessorConfig, logger: Logger): Promise<Processor> {
+    const processor = new Processor(config, logger);
+    processor.#admin = await startAdmin({
+      port: config.adminPort,
+      notReady: async () => [...processor.#blockers],
+      figures: () => processor.#figures(),
+      deadLetters: () => listDeadLetters(config.kafkaBrokers),
+    });
+    processor.#starting = processor.#begin();
+    return processor;
+  }
+
+  private constructor(config: ProcessorConfig, logger: Logger) {
+    this.#config = config;
+    this.#logger = logger;
+    this.#pool = openPool(config.databaseUrl, 2);
+    this.#workers = startWorkers(config);
+    const onFatal = (reason: string): void => this.#die(reason);
+    this.#sender = new Sender(config.kafkaBrokers, onFatal);
+    this.#outbox = new OutboxPublisher(config.databaseUrl, this.#sender, logger);
+    this.#intake = new Intake({
+      brokers: config.kafkaBrokers,
+      groupId: GROUP,
+      topics: [TOPICS.accepted],
+      inFlightMax: config.inFlightMax,
+      logger,
+      handle: (message) => this.#work(`${message.key}`, taskOf(message), message),
+      onFatal,
+    });
+    this.#asker = new Asker({
+      pool: this.#pool,
+      pspTimeoutMs: config.pspTimeoutMs,
+      logger,
+      ask: (ask) => this.#work(`${ask.merchant}/${ask.checkoutId}`, { kind: 'ask', ask }),
+    });
+  }
+
   /** Takes nothing more, finishes what is in work within a bound, and frees everything. */
-  close(): Promise<void>;
-}
-
-export async function startProcessor(config: ProcessorConfig, logger: Logger): Promise<Processor> {
-  const die = (reason: string): void => {
-    logger.fatal({ reason }, 'the process ends so that a restart can repair it');
-    process.kill(process.pid, 'SIGKILL');
-  };
-  const blockers = new Set(['postgres', 'kafka']);
-  const counts = new Map<string, number>();
-  const count = (name: string): void => void counts.set(name, (counts.get(name) ?? 0) + 1);
-  const pool = openPool(config.databaseUrl, 2);
-  const workers = startWorkers(config);
-  const sender = new Sender(config.kafkaBrokers, die);
-  const outbox = new OutboxPublisher(config.databaseUrl, sender, logger);
-  const order = new KeyOrder();
-
-  const work = async (task: Task, message?: Message): Promise<void> => {
-    try {
-      const result: TaskResult = await workers.run(task);
-      count(result.kind === 'done' ? result.outcome : result.reason);
-      if (result.kind !== 'dead') return;
-      const origin = { key: message?.key?.toString(), reason: result.reason };
-      logger.error({ ...origin, detail: result.detail }, 'dead letter');
-      if (message) await sender.send([deadLetterOf(message, result.reason, result.detail)]);
-    } catch (error) {
-      die(`a worker failed: ${(error as Error).stack}`);
-    }
-  };
-  const intake = new Intake({
-    brokers: config.kafkaBrokers,
-    groupId: GROUP,
-    topics: [TOPICS.accepted],
-    inFlightMax: config.inFlightMax,
-    logger,
-    handle: (message) => order.run(`${message.key}`, () => work(taskOf(message), message)),
-    onFatal: die,
-  });
-  const asker = new Asker({
-    pool,
-    pspTimeoutMs: config.pspTimeoutMs,
-    logger,
-    ask: (ask) => order.run(`${ask.merchant}/${ask.checkoutId}`, () => work({ kind: 'ask', ask })),
-  });
-  const admin = await startAdmin({
-    port: config.adminPort,
-    notReady: async () => [...blockers],
-    figures: () => ({
-      processor_consumed_total: intake.consumed,
-      processor_in_flight: intake.inFlight,
-      processor_partitions: intake.partitions,
-      processor_asks_total: asker.asked,
-      outbox_published_total: outbox.published,
-      outbox_leader: outbox.isLeader ? 1 : 0,
-      ...Object.fromEntries([...counts].map(([name, it]) => [`processor_${name}_total`, it])),
-    }),
-    deadLetters: () => listDeadLetters(config.kafkaBrokers),
-  });
-  const start = new AbortController();
-  const starting = begin();
-  return {
-    async close() {
-      start.abort();
-      await starting;
-      asker.stop();
-      await intake.close(DRAIN_MS_MAX);
-      await outbox.stop(STEP_MS_MAX);
-      await sender.close();
-      await admin.close();
-      await Promise.race([workers.destroy(), sleep(STEP_MS_MAX)]);
-      await Promise.race([pool.end(), sleep(STEP_MS_MAX)]);
-      logger.info('processor stopped');
-    },
-  };
+  async close(): Promise<void> {
+    this.#start.abort();
+    await this.#starting;
+    this.#asker.stop();
+    await this.#intake.close(DRAIN_MS_MAX);
+    await this.#outbox.stop(STEP_MS_MAX);
+    await this.#sender.close();
+    await this.#admin?.close();
+    await Promise.race([this.#workers.destroy(), sleep(STEP_MS_MAX)]);
+    await Promise.race([this.#pool.end(), sleep(STEP_MS_MAX)]);
+    this.#logger.info('processor stopped');
+  }
 
   /** Postgres and Kafka may still be starting: each is waited for, and named by /readyz. */
-  async function begin(): Promise<void> {
-    const { signal } = start;
+  async #begin(): Promise<void> {
+    const config = this.#config;
+    const { signal } = this.#start;
+    const until = (name: string, step: () => Promise<void>): Promise<void> =>
+      untilDone(name, step, this.#logger, signal);
+    await until('postgres', () => migrate(config.databaseUrl));
+    this.#blockers.delete('postgres');
     const specs = topicSpecs(config);
-    await untilDone('postgres', () => migrate(config.databaseUrl), logger, signal);
-    blockers.delete('postgres');
-    const topics = () => createTopics(config.kafkaBrokers, specs, config.replication);
-    await untilDone('kafka', topics, logger, signal);
+    await until('kafka', () => createTopics(config.kafkaBrokers, specs, config.replication));
     if (signal.aborted) return;
-    await untilDone('kafka', () => intake.start(), logger, signal);
-    outbox.start();
-    asker.start();
-    blockers.delete('kafka');
-    logger.info({ port: config.adminPort }, 'processor ready');
+    await until('kafka', () => this.#intake.start());
+    this.#outbox.start();
+    this.#asker.start();
+    this.#blockers.delete('kafka');
+    this.#logger.info({ port: config.adminPort }, 'processor ready');
+  }
+
+  /** One task at a time for each key; never rejects. */
+  #work(key: string, task: Task, message?: Message): Promise<void> {
+    return this.#order.run(key, async () => {
+      try {
+        const result = await this.#workers.run(task);
+        this.#count(result.kind === 'done' ? result.outcome : result.reason);
+        if (result.kind !== 'dead') return;
+        this.#logger.error({ key, reason: result.reason, detail: result.detail }, 'dead letter');
+        if (message) await this.#sender.send([deadLetterOf(message, result.reason, result.detail)]);
+      } catch (error) {
+        this.#die(`a worker failed: ${(error as Error).stack}`);
+      }
+    });
+  }
+
+  #count(name: string): void {
+    this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1);
+  }
+
+  #figures(): Record<string, number> {
+    const counted = [...this.#counts].map(([name, it]) => [`processor_${name}_total`, it]);
+    return {
+      processor_consumed_total: this.#intake.consumed,
+      processor_in_flight: this.#intake.inFlight,
+      processor_partitions: this.#intake.partitions,
+      processor_asks_total: this.#asker.asked,
+      outbox_published_total: this.#outbox.published,
+      outbox_leader: this.#outbox.isLeader ? 1 : 0,
+      ...Object.fromEntries(counted),
+    };
+  }
+
+  #die(reason: string): void {
+    this.#logger.fatal({ reason }, 'the process ends so that a restart can repair it');
+    process.kill(process.pid, 'SIGKILL');
   }
 }
 

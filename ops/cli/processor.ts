@@ -3,7 +3,7 @@ import closeWithGrace from 'close-with-grace';
 import type { Command } from 'commander';
 import { processorConfig } from '../../engine/core/config.js';
 import { createLogger } from '../../engine/core/log.js';
-import { startProcessor } from '../../workers/index.js';
+import { Processor } from '../../workers/index.js';
 
 const STOP_MS_MAX = 13_000;
 
@@ -14,7 +14,7 @@ export function registerProcessor(program: Command): void {
     .action(async () => {
       const config = processorConfig();
       const logger = createLogger('processor', config.logLevel);
-      const processor = await startProcessor(config, logger);
+      const processor = await Processor.start(config, logger);
       closeWithGrace({ delay: STOP_MS_MAX, logger: false }, async ({ err }) => {
         if (err) logger.fatal({ err }, 'the processor ends');
         await processor.close();

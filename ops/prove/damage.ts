@@ -140,7 +140,7 @@ async function oldCopy(stage: Stage, volumes: Volumes): Promise<void> {
     stage.must(rescans === (start === 'the first' ? 1 : 0), `${rescans} rescans`);
     if (start === 'the first')
       await until('the rescan is done', 30_000, async () => {
-        return (await engine.metric('cdc_rescanned_total')) > 0;
+        return (await engine.metric('cdc_rescanning')) === 0;
       });
     await engine.stop();
   }

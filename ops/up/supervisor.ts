@@ -7,8 +7,8 @@ import type { Running } from './child.js';
 
 const BACKOFF_MS_MIN = 250;
 const BACKOFF_MS_MAX = 5_000;
-/** A process that lived this long has recovered: its next death counts as the first. */
-const STEADY_MS = 30_000;
+/** A process that was ready for this long works: its next death is a new one, not the same again. */
+const STEADY_MS = 2_000;
 
 export interface ComponentSpec {
   readonly name: string;
