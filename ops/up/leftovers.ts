@@ -1,10 +1,11 @@
 /**
- * One supervisor a home folder. What a killed one left behind (Kafka and Postgres do not
- * notice its end) is stopped before anything starts.
+ * One supervisor a home folder. What a killed one left behind is ended before anything
+ * starts: Kafka and Postgres do not notice its end, the others may still be stopping.
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { STOP_WITH_PARENT } from '../../engine/core/config.js';
 import { EngineError } from '../../engine/core/errors.js';
 
 const STOP_MS_MAX = 5_000;
@@ -20,11 +21,14 @@ export async function claimHome(home: string): Promise<void> {
       `${home} is in use by process ${other}: stop it first.`,
     );
   }
-  const left = processesOf(home);
-  for (const pid of left) kill(pid, 'SIGTERM');
+  // Ours are built to be killed, and would wait for the servers that are about to end.
+  const ours = processesOf((pid) => isOurs(pid, home));
+  for (const pid of ours) kill(pid, 'SIGKILL');
+  const servers = processesOf((pid) => isServer(pid, home));
+  for (const pid of servers) kill(pid, 'SIGTERM');
   const giveUpAt = Date.now() + STOP_MS_MAX;
-  while (left.some(isAlive) && Date.now() < giveUpAt) await sleep(50);
-  for (const pid of left.filter(isAlive)) kill(pid, 'SIGKILL');
+  while ([...ours, ...servers].some(isAlive) && Date.now() < giveUpAt) await sleep(50);
+  for (const pid of servers.filter(isAlive)) kill(pid, 'SIGKILL');
   writeFileSync(file, `${process.pid}\n`);
 }
 
@@ -32,13 +36,23 @@ export function releaseHome(home: string): void {
   rmSync(join(home, 'up.pid'), { force: true });
 }
 
+function processesOf(belongs: (pid: number) => boolean): number[] {
+  const pids = readdirSync('/proc').filter((it) => /^\d+$/.test(it));
+  return pids.map(Number).filter((pid) => pid !== process.pid && belongs(pid));
+}
+
 /** Servers whose command line names a folder inside this home. */
-function processesOf(home: string): number[] {
-  const folders = ['kafka', 'postgres'].map((it) => join(home, 'data', it));
-  return readdirSync('/proc')
-    .filter((it) => /^\d+$/.test(it) && Number(it) !== process.pid)
-    .map(Number)
-    .filter((pid) => folders.some((folder) => commandOf(pid).includes(`${folder}/`)));
+function isServer(pid: number, home: string): boolean {
+  const command = commandOf(pid);
+  return ['kafka', 'postgres'].some((it) => command.includes(`${join(home, 'data', it)}/`));
+}
+
+/** An engine, processor or simulator that a supervisor of this home started. */
+function isOurs(pid: number, home: string): boolean {
+  const environment = readIfThere(`/proc/${pid}/environ`).split('\0');
+  return [`${STOP_WITH_PARENT}=on`, `TOLLGATE_HOME=${home}`].every((it) =>
+    environment.includes(it),
+  );
 }
 
 function commandOf(pid: number): string {
