@@ -15,7 +15,7 @@ import type { Task, TaskResult, WorkerSettings } from './payment/tasks.js';
 import { migrate } from './postgres/migrate.js';
 import { openPool } from './postgres/pool.js';
 import { startAdmin } from './processor/admin.js';
-import { Asker } from './processor/asker.js';
+import { ASKS_IN_WORK_MAX, Asker } from './processor/asker.js';
 import { deadLetterOf, listDeadLetters } from './processor/dead-letters.js';
 import { Intake } from './processor/intake.js';
 import { KeyOrder } from './processor/key-order.js';
@@ -159,7 +159,7 @@ function startWorkers(config: ProcessorConfig): Piscina<Task, TaskResult> {
     minThreads: config.workerThreads,
     maxThreads: config.workerThreads,
     concurrentTasksPerWorker: config.inFlightMax,
-    maxQueue: config.inFlightMax * 2,
+    maxQueue: config.inFlightMax + ASKS_IN_WORK_MAX,
     idleTimeout: Number.POSITIVE_INFINITY,
   });
 }

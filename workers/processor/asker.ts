@@ -10,7 +10,7 @@ import { type Ask, claimAsks } from '../postgres/asks.js';
 const LOOK_MS = 250;
 const AWAY_MS = 1_000;
 const CLAIM_MAX = 100;
-const IN_WORK_MAX = 200;
+export const ASKS_IN_WORK_MAX = 200;
 const LEASE_EXTRA_MS = 30_000;
 
 export interface AskerParts {
@@ -59,7 +59,7 @@ export class Asker {
 
   async #look(): Promise<void> {
     const { pool, pspTimeoutMs, ask } = this.#parts;
-    const room = Math.min(CLAIM_MAX, IN_WORK_MAX - this.#inWork);
+    const room = Math.min(CLAIM_MAX, ASKS_IN_WORK_MAX - this.#inWork);
     if (room <= 0) return;
     for (const it of await claimAsks(pool, room, pspTimeoutMs + LEASE_EXTRA_MS)) {
       this.#inWork++;

@@ -37,6 +37,8 @@ export class Intake {
   #inFlight = 0;
   #isPaused = false;
   #isClosing = false;
+  /** What librdkafka had handed over when the pause came: bounded by its own prefetch. */
+  #waiting: { readonly message: Message; readonly offsets: Offsets }[] = [];
   consumed = 0;
 
   constructor(parts: IntakeParts) {
@@ -98,13 +100,29 @@ export class Intake {
   #take(message: Message): void {
     const offsets = this.#offsetsOf(message);
     if (this.#isClosing || !offsets.begin(message.offset)) return;
+    this.#waiting.push({ message, offsets });
+    this.#next();
+  }
+
+  #next(): void {
+    const { inFlightMax } = this.#parts;
+    while (!this.#isClosing && this.#inFlight < inFlightMax) {
+      const next = this.#waiting.shift();
+      if (!next) break;
+      // A partition that has gone begins again at its new owner.
+      if (this.#offsetsOf(next.message) === next.offsets) this.#handle(next.message, next.offsets);
+    }
+    if (this.#inFlight >= inFlightMax) this.#pause();
+    else if (this.#waiting.length === 0 && this.#inFlight <= inFlightMax / 2) this.#resume();
+  }
+
+  #handle(message: Message, offsets: Offsets): void {
     this.consumed++;
     this.#inFlight++;
-    if (this.#inFlight >= this.#parts.inFlightMax) this.#pause();
     void this.#parts.handle(message).finally(() => {
       offsets.finish(message.offset);
       this.#inFlight--;
-      if (this.#isPaused && this.#inFlight <= this.#parts.inFlightMax / 2) this.#resume();
+      this.#next();
     });
   }
 
@@ -122,7 +140,7 @@ export class Intake {
   }
 
   #resume(): void {
-    if (this.#isClosing) return;
+    if (this.#isClosing || !this.#isPaused) return;
     this.#isPaused = false;
     if (this.#assignment.length > 0) this.#consumer.resume(this.#assignment);
   }
