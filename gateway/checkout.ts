@@ -3,7 +3,7 @@
  * to be encoded, with the fingerprint of its meaning: key order, white space and the way a
  * number is written do not count, and neither does `payment_checkout_id`.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { Ajv, type ErrorObject } from 'ajv';
 import type { CheckoutAccepted } from '../engine/codec/records.js';
 import { type BodyError, invalidBody, PROBLEMS, type Problem } from './problem.js';
@@ -79,7 +79,7 @@ function fingerprint(body: CheckoutBody, provider: string): Buffer {
     body.description ?? null,
     metadata,
   ];
-  return createHash('sha256').update(JSON.stringify(meaning)).digest();
+  return hash('sha256', JSON.stringify(meaning), 'buffer');
 }
 
 function bodyError(error: ErrorObject): BodyError {

@@ -23,7 +23,7 @@ export const openapi = {
   openapi: '3.1.0',
   info: {
     title: 'tollgate',
-    version: '0.1.0',
+    version: '0.2.0',
     license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
   },
   paths: {
