@@ -1,6 +1,6 @@
 /** Creates the topics that are missing; safe to run from every process at once. */
 import rdkafka, { type LibrdKafkaError } from 'node-rdkafka';
-import { TOPIC_RETENTION_MS } from '../core/config.js';
+import { TOPIC_RETENTION_MS } from '../core/settings/shared.js';
 import { TOPICS } from '../core/topics.js';
 import { assertReachable, clientSettings } from './client.js';
 

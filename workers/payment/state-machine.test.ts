@@ -10,6 +10,7 @@ const answers: fc.Arbitrary<PspAnswer> = fc.record({
   reference: fc.option(fc.string()),
   failureCode: fc.option(fc.string()),
   nextAction: fc.constantFrom(null, { type: 'redirect' }),
+  retryAfterMs: fc.option(fc.nat()),
   httpStatus: fc.option(fc.integer({ min: 100, max: 599 })),
   response: fc.constant(null),
 });
@@ -38,7 +39,8 @@ describe('the state machine', () => {
   });
 
   it('should end a payment only on the explicit word of the provider', () => {
-    const answer = { reference: null, failureCode: null, nextAction: null, response: null };
+    const nothing = { reference: null, failureCode: null, nextAction: null, response: null };
+    const answer = { ...nothing, retryAfterMs: null };
     for (const outcome of ['unknown', 'not_sent'] as const)
       assert.equal(afterCharge('processing', { ...answer, outcome, httpStatus: 500 }), undefined);
     const approved = afterCharge('processing', { ...answer, outcome: 'approved', httpStatus: 200 });

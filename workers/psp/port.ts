@@ -23,6 +23,8 @@ export interface PspAnswer {
   readonly failureCode: string | null;
   /** Set while the payer has something to do; the outcome is then `unknown`. */
   readonly nextAction: unknown;
+  /** The provider's Retry-After, milliseconds; null where it named none. */
+  readonly retryAfterMs: number | null;
   readonly httpStatus: number | null;
   /** What was said, or the error: for `psp_calls`, without secrets and card data. */
   readonly response: unknown;
@@ -34,6 +36,8 @@ export interface Psp {
   readonly keyWindowMs: number;
   /** How long after a charge `find` may still not see it. */
   readonly findLagMs: number;
+  /** The same key gets its first answer again even when that was an error: it proves nothing then. */
+  readonly replaysErrors: boolean;
   charge(request: ChargeRequest): Promise<PspAnswer>;
   /** By our idempotency key; `declined` with `not_found` when the provider has none. */
   find(request: ChargeRequest): Promise<PspAnswer>;

@@ -7,7 +7,12 @@ const CONNECT_MS_MAX = 2_000;
 const ANSWER_BYTES_MAX = 64 * 1024;
 /** Errors of undici that come before a byte of the request was sent. */
 const NOT_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT']);
-const NOTHING = { reference: null, failureCode: null, nextAction: null } as const;
+const NOTHING = {
+  reference: null,
+  failureCode: null,
+  nextAction: null,
+  retryAfterMs: null,
+} as const;
 
 interface Charge {
   readonly reference: string;
@@ -20,6 +25,7 @@ export class SimulatorPsp implements Psp {
   readonly name = 'simulator';
   readonly keyWindowMs = 86_400_000;
   readonly findLagMs = 0;
+  readonly replaysErrors = false;
   readonly #pool: Pool;
   readonly #timeoutMs: number;
 

@@ -1,0 +1,46 @@
+/** Settings of a processor. */
+import { availableParallelism } from 'node:os';
+import { integer, port, text } from '../settings.js';
+import { shared } from './shared.js';
+
+const cores = availableParallelism();
+
+export const processorTable = {
+  ...shared,
+  databaseUrl: text(
+    'TOLLGATE_DATABASE_URL',
+    'postgres://tollgate:tollgate@127.0.0.1:15432/tollgate',
+    'Postgres',
+  ),
+  adminPort: port('TOLLGATE_PROCESSOR_ADMIN_PORT', 8082, 'processor admin, loopback only'),
+  simulatorUrl: text('TOLLGATE_SIMULATOR_URL', 'http://127.0.0.1:8090', 'the simulator provider'),
+  workerThreads: integer(
+    'TOLLGATE_PROCESSOR_THREADS',
+    Math.max(1, cores >> 1),
+    1,
+    64,
+    'piscina worker threads',
+  ),
+  inFlightMax: integer(
+    'TOLLGATE_IN_FLIGHT_MAX',
+    2_000,
+    1,
+    100_000,
+    'records being processed at once',
+  ),
+  pspTimeoutMs: integer('TOLLGATE_PSP_TIMEOUT_MS', 10_000, 100, 120_000, 'whole PSP call'),
+  askAfterMs: integer(
+    'TOLLGATE_ASK_AFTER_MS',
+    2_000,
+    100,
+    3_600_000,
+    'first wait before an unknown outcome is asked about again; doubles',
+  ),
+  deadlineMs: integer(
+    'TOLLGATE_DEADLINE_MS',
+    86_400_000,
+    1_000,
+    2_592_000_000,
+    'a checkout not sent to a provider within this becomes failed/expired',
+  ),
+} as const;

@@ -1,0 +1,35 @@
+/** Settings that several processes share. */
+import { choice, integer, text } from '../settings.js';
+
+/** Kafka keeps what the store keeps, or a recovery from it would have holes. */
+export const TOPIC_RETENTION_MS = 28 * 86_400_000;
+
+export const shared = {
+  home: text('TOLLGATE_HOME', '.run', 'folder of endpoints.json, data and logs'),
+  kafkaBrokers: text(
+    'TOLLGATE_KAFKA_BROKERS',
+    '127.0.0.1:19092',
+    'Kafka bootstrap, host:port list',
+  ),
+  partitions: integer(
+    'TOLLGATE_PARTITIONS',
+    64,
+    1,
+    4096,
+    'partitions of accepted, webhooks, retries',
+  ),
+  shards: integer(
+    'TOLLGATE_SHARDS',
+    1,
+    1,
+    4096,
+    'partitions of payments.status: shard numbers ever used',
+  ),
+  replication: integer('TOLLGATE_REPLICATION', 1, 1, 7, 'replication factor of new topics'),
+  logLevel: choice(
+    'TOLLGATE_LOG_LEVEL',
+    'info',
+    ['trace', 'debug', 'info', 'warn', 'error'],
+    'least severe log line written',
+  ),
+} as const;

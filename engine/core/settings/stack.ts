@@ -1,0 +1,21 @@
+/** Settings of the local stack: whose ports, which servers. */
+import { port, text } from '../settings.js';
+import { engineTable } from './engine.js';
+import { processorTable } from './processor.js';
+import { shared } from './shared.js';
+import { simulatorTable } from './simulator.js';
+
+export const stackTable = {
+  home: shared.home,
+  logLevel: shared.logLevel,
+  apiPort: engineTable.apiPort,
+  adminPort: engineTable.adminPort,
+  processorAdminPort: processorTable.adminPort,
+  simulatorPort: simulatorTable.port,
+  kafkaPort: port('TOLLGATE_KAFKA_PORT', 19092, 'local Kafka'),
+  kafkaControllerPort: port('TOLLGATE_KAFKA_CONTROLLER_PORT', 19093, 'local Kafka controller'),
+  postgresPort: port('TOLLGATE_POSTGRES_PORT', 15432, 'local Postgres'),
+  externalKafka: text('TOLLGATE_KAFKA_BROKERS', '', 'use these brokers and start none'),
+  externalDatabase: text('TOLLGATE_DATABASE_URL', '', 'use this database and start none'),
+  cacheDir: text('TOLLGATE_CACHE', '.cache', 'Kafka jars and other downloads'),
+} as const;
