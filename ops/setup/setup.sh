@@ -26,6 +26,8 @@ need curl curl
 need openssl openssl
 need wrk wrk
 need setpriv util-linux
+need go golang-go
+python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 [ -e /usr/include/zlib.h ] || missing+=(zlib1g-dev)
 [ -e /usr/include/openssl/ssl.h ] || missing+=(libssl-dev)
 if [ "${#missing[@]}" -gt 0 ]; then
@@ -71,6 +73,8 @@ if [ ! -e .cache/kafka/.complete ]; then
   mvn -q -B -f ops/setup/kafka/pom.xml dependency:copy-dependencies -DoutputDirectory="$PWD/.cache/kafka"
   touch .cache/kafka/.complete
 fi
+
+ops/setup/stripe/stand-ins.sh
 
 say "build"
 npx tsc -p tsconfig.json

@@ -32,8 +32,13 @@ export function connectionSettings(databaseUrl: string): pg.ClientConfig {
   };
 }
 
-export function openPool(databaseUrl: string, connectionsMax: number): pg.Pool {
-  const pool = new pg.Pool({ ...connectionSettings(databaseUrl), max: connectionsMax });
+export function openPool(
+  databaseUrl: string,
+  connectionsMax: number,
+  timeouts: pg.ClientConfig = {},
+): pg.Pool {
+  const settings = { ...connectionSettings(databaseUrl), ...timeouts };
+  const pool = new pg.Pool({ ...settings, max: connectionsMax });
   // An idle connection that breaks is replaced at the next use.
   pool.on('error', () => {});
   return pool;

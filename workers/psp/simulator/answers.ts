@@ -26,6 +26,8 @@ const KEPT = [
 ];
 /** They say nothing of the card: who we are, and what else is under way with this key. */
 const SAYS_NOTHING = [401, 403, 409];
+/** The same key with other parameters: the first request may well have been taken. */
+const KEY_REUSE = 'idempotency_key_reuse';
 
 /** The provider's explicit word, or `unknown`. */
 export function answerOf(operation: Operation, answer: EgressAnswer): PspAnswer {
@@ -38,14 +40,15 @@ export function answerOf(operation: Operation, answer: EgressAnswer): PspAnswer 
     response: kept(body, text),
     reference: textOf(body.refund_reference) ?? textOf((body.charge ?? body).reference),
   };
+  const code = textOf(body.error?.code);
   if (httpStatus === 429) return { ...known, outcome: 'not_sent' };
-  if (httpStatus >= 500 || SAYS_NOTHING.includes(httpStatus))
+  if (httpStatus >= 500 || SAYS_NOTHING.includes(httpStatus) || code === KEY_REUSE)
     return { ...known, outcome: 'unknown' };
   if (httpStatus === 404) return { ...known, outcome: 'declined', failureCode: 'not_found' };
   const charge = body.charge ?? body;
   if (httpStatus >= 400) {
-    const code = textOf(body.error?.code) ?? textOf(charge.failure_code) ?? `http_${httpStatus}`;
-    return { ...known, outcome: 'declined', failureCode: code };
+    const failureCode = code ?? textOf(charge.failure_code) ?? `http_${httpStatus}`;
+    return { ...known, outcome: 'declined', failureCode };
   }
   const outcome = body.refund_reference ? 'approved' : outcomeOf(operation, charge.status);
   const failureCode =
