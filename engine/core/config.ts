@@ -2,6 +2,7 @@
  * The configuration of every process, read from its table in settings/, and the only file
  * that reads the environment.
  */
+import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { outboundProblem } from './outbound.js';
 import { engineTable } from './settings/engine.js';
@@ -33,13 +34,25 @@ export function engineConfig(environment: Environment = process.env): EngineConf
 }
 
 export function processorConfig(environment: Environment = process.env): ProcessorConfig {
-  return readSettings(processorTable, environment, (it) => {
-    const urls = { TOLLGATE_SIMULATOR_URL: it.simulatorUrl, ...it.simulators };
-    return Object.entries(urls).flatMap(([name, url]) => {
+  let stripeKey = '';
+  const settings = readSettings(processorTable, environment, (it) => {
+    const urls = {
+      TOLLGATE_SIMULATOR_URL: it.simulatorUrl,
+      TOLLGATE_STRIPE_URL: it.stripeUrl,
+      ...it.simulators,
+    };
+    const problems = Object.entries(urls).flatMap(([name, url]) => {
       const problem = outboundProblem(url, it.egressHosts);
       return problem ? [`${name}: ${problem}`] : [];
     });
+    try {
+      stripeKey = it.stripeKeyFile ? readFileSync(it.stripeKeyFile, 'utf8').trim() : it.stripeKey;
+    } catch (error) {
+      problems.push(`TOLLGATE_STRIPE_KEY_FILE: ${(error as Error).message}`);
+    }
+    return problems;
   });
+  return { ...settings, stripeKey };
 }
 
 export function simulatorConfig(environment: Environment = process.env): SimulatorConfig {

@@ -1,18 +1,23 @@
 /** Which providers there are: built once a worker from the settings, and found by name. */
-import type { EgressSettings } from './egress.js';
 import type { Psp } from './port.js';
 import { SimulatorPsp } from './simulator/simulator-psp.js';
+import { StripePsp, type StripeSettings } from './stripe/stripe-psp.js';
+import { WalletPsp, type WalletSettings } from './wallet/wallet-psp.js';
 
-export interface PspSettings extends EgressSettings {
+export interface PspSettings extends StripeSettings, WalletSettings {
   readonly simulatorUrl: string;
   /** Further providers that speak the simulator's API: name to URL. */
   readonly simulators: Readonly<Record<string, string>>;
+  /** Empty: there is no Stripe. */
+  readonly stripeKey: string;
 }
 
 export function openPsps(settings: PspSettings): ReadonlyMap<string, Psp> {
-  const simulators = { simulator: settings.simulatorUrl, ...settings.simulators };
-  const psps = Object.entries(simulators).map(
-    ([name, url]): Psp => new SimulatorPsp(name, url, settings),
-  );
+  const simulators = { ...settings.simulators, simulator: settings.simulatorUrl };
+  const psps: Psp[] = [
+    new WalletPsp(settings),
+    ...(settings.stripeKey === '' ? [] : [new StripePsp(settings.stripeKey, settings)]),
+    ...Object.entries(simulators).map(([name, url]) => new SimulatorPsp(name, url, settings)),
+  ];
   return new Map(psps.map((it) => [it.name, it]));
 }

@@ -32,6 +32,14 @@ export const processorTable = {
     100_000,
     'records being processed at once',
   ),
+  stripeKey: text('TOLLGATE_STRIPE_KEY', '', 'secret API key of Stripe; without it there is none'),
+  stripeKeyFile: text('TOLLGATE_STRIPE_KEY_FILE', '', 'file that holds the API key of Stripe'),
+  stripeUrl: text('TOLLGATE_STRIPE_URL', 'https://api.stripe.com', 'API of Stripe'),
+  stripeReturnUrl: text(
+    'TOLLGATE_STRIPE_RETURN_URL',
+    '',
+    'where Stripe sends the payer back to after an action (default: the client asks Stripe itself)',
+  ),
   egressHosts: words(
     'TOLLGATE_EGRESS_HOSTS',
     ['api.stripe.com', '127.0.0.1', 'localhost'],

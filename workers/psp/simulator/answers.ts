@@ -1,6 +1,6 @@
 /** What the simulator's HTTP answers mean, operation by operation. Pure. */
 import type { EgressAnswer } from '../egress.js';
-import { NOTHING, pick, retryAfterMs, safeText } from '../evidence.js';
+import { NOTHING, nameOf, pick, retryAfterMs, safeText } from '../evidence.js';
 import type { Outcome, PspAnswer } from '../port.js';
 
 export type Operation = 'charge' | 'find' | 'cancel' | 'capture' | 'refund';
@@ -38,7 +38,7 @@ export function answerOf(operation: Operation, answer: EgressAnswer): PspAnswer 
     httpStatus,
     retryAfterMs: retryAfterMs(headers['retry-after']),
     response: kept(body, text),
-    reference: textOf(body.refund_reference) ?? textOf((body.charge ?? body).reference),
+    reference: nameOf(body.refund_reference) ?? nameOf((body.charge ?? body).reference),
   };
   const code = textOf(body.error?.code);
   if (httpStatus === 429) return { ...known, outcome: 'not_sent' };
