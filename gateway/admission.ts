@@ -30,6 +30,7 @@ export class Admission {
   readonly #counts: AdmissionCounts;
   #publishScheduled = false;
   #inFlight = 0;
+  #fences: { readonly open: Set<Waiting>; readonly done: () => void }[] = [];
 
   constructor(lanes: readonly LaneProducer[], counts: AdmissionCounts) {
     this.#lanes = lanes;
@@ -67,6 +68,13 @@ export class Admission {
     this.#schedulePublish();
   }
 
+  /** Calls `done` once everything that is in flight now is answered. */
+  fence(done: () => void): void {
+    const open = new Set(this.#waiting.flat().filter((it) => it !== undefined));
+    if (open.size === 0) done();
+    else this.#fences.push({ open, done });
+  }
+
   hasAnswers(): boolean {
     return this.#lanes.some((lane) => lane.hasAnswers());
   }
@@ -77,12 +85,22 @@ export class Admission {
       const lane = this.#lanes[index]!;
       const waiting = this.#waiting[index]!;
       lane.collect((slot) => {
-        const { reply, record } = waiting[slot]!;
+        const waiter = waiting[slot]!;
+        const { reply, record } = waiter;
         waiting[slot] = undefined;
         this.#inFlight--;
         this.#answer(reply, record, lane.memory.result(slot), lane.memory.detail(slot));
+        if (this.#fences.length > 0) this.#passed(waiter);
       });
     }
+  }
+
+  #passed(waiter: Waiting): void {
+    for (const fence of this.#fences) {
+      fence.open.delete(waiter);
+      if (fence.open.size === 0) fence.done();
+    }
+    this.#fences = this.#fences.filter((it) => it.open.size > 0);
   }
 
   #answer(reply: Reply, record: CheckoutAccepted, result: number, acceptedAtMs: number): void {

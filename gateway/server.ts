@@ -8,10 +8,12 @@ import { methodNotAllowed, PROBLEMS, type Problem } from './problem.js';
 import type { Reads } from './reads.js';
 import { type Reply, replyOf, sendProblem } from './reply.js';
 import { BODY_BYTES_MAX } from './schemas.js';
+import type { ShardGate } from './shard-gate.js';
 
 export interface ServerParts {
   readonly admission: Admission;
   readonly reads: Reads;
+  readonly gate: ShardGate;
   readonly accepting: SharedFlag;
   readonly shard: number;
   readonly countRefused: () => void;
@@ -43,12 +45,15 @@ function getPayment(parts: ServerParts, res: HttpResponse, req: HttpRequest, ref
     return;
   }
   parts.countRead();
-  parts.reads.read(reply, {
+  const request = {
     merchant: DEFAULT_MERCHANT,
     checkoutId,
     ifNoneMatch: req.getHeader('if-none-match'),
     prefer: req.getHeader('prefer'),
-  });
+  };
+  parts.gate.beforeRead(request.merchant, checkoutId, (moving) =>
+    moving ? refuse(reply, moving) : parts.reads.read(reply, request),
+  );
 }
 
 function postPayment(
@@ -65,7 +70,9 @@ function postPayment(
     if (body === undefined) return refuse(reply, PROBLEMS.tooLarge);
     const record = parseCheckout(body, DEFAULT_MERCHANT, checkoutId, parts.shard);
     if (isProblem(record)) return refuse(reply, record);
-    parts.admission.admit(reply, record, body.length);
+    parts.gate.beforeAccept(record.merchant, checkoutId, (moving) =>
+      moving ? refuse(reply, moving) : parts.admission.admit(reply, record, body.length),
+    );
   });
 }
 

@@ -22,6 +22,7 @@ import { Store } from '../engine/store/store.js';
 import { Admission } from './admission.js';
 import { Reads } from './reads.js';
 import { buildServer } from './server.js';
+import { ShardGate } from './shard-gate.js';
 
 const CLOSE_POLL_MS = 10;
 const CLOSE_MS_MAX = 5_000;
@@ -33,9 +34,14 @@ async function run(data: GatewayData, port: NonNullable<typeof parentPort>): Pro
   const lanes = data.lanes.map((it) => new LaneProducer(it.lane, new Doorbell(it.writerBell)));
   const admission = new Admission(lanes, counters);
   const reads = new Reads(store, new BroadcastReader(data.changes), data.waitersMax);
+  const gate = new ShardGate(store, data.shard, (question, key) =>
+    say({ type: 'ask', question, key }),
+  );
+  if (data.topology) gate.use(data.topology);
   const app = buildServer({
     admission,
     reads,
+    gate,
     accepting: new SharedFlag(data.accepting),
     shard: data.shard,
     countRefused: () => counters.add('refused', 1),
@@ -51,7 +57,17 @@ async function run(data: GatewayData, port: NonNullable<typeof parentPort>): Pro
   app.listen(data.host, data.port, (socket) => {
     if (!socket)
       return say({ type: 'failed', reason: `${data.host}:${data.port} cannot be listened on` });
-    port.once('message', (_command: GatewayCommand) => {
+    port.on('message', (command: GatewayCommand) => {
+      if (command.type === 'asked') {
+        gate.onFound(command.question, command.found);
+        return;
+      }
+      if (command.type === 'topology') {
+        gate.use(command.topology);
+        const { change } = command;
+        admission.fence(() => say({ type: 'moved', change }));
+        return;
+      }
       uWS.us_listen_socket_close(socket);
       reads.close();
       const giveUpAt = Date.now() + CLOSE_MS_MAX;
