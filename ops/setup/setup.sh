@@ -24,6 +24,7 @@ need python3 python3
 need strace strace
 need curl curl
 need wrk wrk
+need openssl openssl
 need setpriv util-linux
 [ -e /usr/include/zlib.h ] || missing+=(zlib1g-dev)
 [ -e /usr/include/openssl/ssl.h ] || missing+=(libssl-dev)
