@@ -5,6 +5,7 @@
 import { resolve } from 'node:path';
 import { engineTable } from './settings/engine.js';
 import { processorTable } from './settings/processor.js';
+import { shared } from './settings/shared.js';
 import { simulatorTable } from './settings/simulator.js';
 import { stackTable } from './settings/stack.js';
 import { type Environment, readSettings, type SettingsOf } from './settings.js';
@@ -25,6 +26,7 @@ export function engineConfig(environment: Environment = process.env): EngineConf
     ...(it.apiPort === it.adminPort
       ? ['TOLLGATE_API_PORT and TOLLGATE_ADMIN_PORT are the same']
       : []),
+    ...kafkaTlsProblems(it),
   ]);
   const dataDir = resolve(settings.dataDir || `${settings.home}/data/shard-${settings.shard}`);
   const markFile = resolve(settings.markFile || `${dataDir}/acknowledged.json`);
@@ -32,7 +34,7 @@ export function engineConfig(environment: Environment = process.env): EngineConf
 }
 
 export function processorConfig(environment: Environment = process.env): ProcessorConfig {
-  return readSettings(processorTable, environment);
+  return readSettings(processorTable, environment, kafkaTlsProblems);
 }
 
 export function simulatorConfig(environment: Environment = process.env): SimulatorConfig {
@@ -48,6 +50,21 @@ export function stackConfig(environment: Environment = process.env): StackConfig
   return { ...settings, home: resolve(settings.home), cacheDir: resolve(settings.cacheDir) };
 }
 
+/** Files of one process' identity on the way to Kafka. */
+export interface KafkaTls {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** @returns undefined: Kafka is spoken to in plain text */
+export function kafkaTls(environment: Environment = process.env): KafkaTls | undefined {
+  const { kafkaCa, kafkaCert, kafkaKey } = shared;
+  const table = { ca: kafkaCa, cert: kafkaCert, key: kafkaKey };
+  const tls = readSettings(table, environment);
+  return tls.ca === '' ? undefined : tls;
+}
+
 /** Set by a supervisor whose children end with it: their standard input closes. */
 export const STOP_WITH_PARENT = 'TOLLGATE_STOP_WITH_PARENT';
 
@@ -58,6 +75,13 @@ export function stopsWithParent(environment: Environment = process.env): boolean
 /** The environment handed to a child process: ours, with `overrides` on top. */
 export function childEnvironment(overrides: Environment): Environment {
   return { ...process.env, ...overrides };
+}
+
+function kafkaTlsProblems(it: Record<'kafkaCa' | 'kafkaCert' | 'kafkaKey', string>): string[] {
+  const given = [it.kafkaCa, it.kafkaCert, it.kafkaKey].filter((file) => file !== '');
+  return given.length === 0 || given.length === 3
+    ? []
+    : ['TOLLGATE_KAFKA_CA, TOLLGATE_KAFKA_CERT and TOLLGATE_KAFKA_KEY go together'];
 }
 
 function isLoopback(host: string): boolean {

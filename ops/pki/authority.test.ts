@@ -7,13 +7,16 @@ import { after, before, describe, it } from 'node:test';
 import { caFile, ensurePki, initPki, issue, roleFile, rotate } from './authority.js';
 import { ROLES } from './roles.js';
 
+const SERVER_AUTH = '1.3.6.1.5.5.7.3.1';
+const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2';
+
 describe('the development CA', () => {
   const dir = mkdtempSync(join(tmpdir(), 'tollgate-pki-'));
   const certificateOf = (file: string): X509Certificate => new X509Certificate(readFileSync(file));
   before(() => initPki(dir));
   after(() => rmSync(dir, { recursive: true }));
 
-  it('should give every role a certificate of this CA, for one direction', () => {
+  it('should give every role a certificate of this CA, for its direction', () => {
     const ca = certificateOf(caFile(dir));
     for (const role of ROLES) {
       const it = certificateOf(roleFile(dir, role));
@@ -21,7 +24,9 @@ describe('the development CA', () => {
       assert.equal(it.subject, `CN=${role}`);
       assert.equal(it.ca, false);
       const isServer = ['edge', 'engine-host', 'kafka', 'postgres'].includes(role);
-      assert.deepEqual(it.keyUsage, [isServer ? '1.3.6.1.5.5.7.3.1' : '1.3.6.1.5.5.7.3.2'], role);
+      const isClient = !isServer || role === 'kafka';
+      const uses = [...(isServer ? [SERVER_AUTH] : []), ...(isClient ? [CLIENT_AUTH] : [])];
+      assert.deepEqual(it.keyUsage, uses, role);
       assert.equal(it.checkHost(`${role}.tollgate.internal`) !== undefined, true);
       assert.equal(it.checkIP('127.0.0.1') !== undefined, isServer);
     }

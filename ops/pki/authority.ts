@@ -19,6 +19,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import type { KafkaTls } from '../../engine/core/config.js';
 import { EngineError } from '../../engine/core/errors.js';
 import { extensionsOf, ROLES, type Role } from './roles.js';
 
@@ -90,6 +91,12 @@ export function caFile(dir: string): string {
 /** Holds the key and the certificate: give it for both. */
 export function roleFile(dir: string, role: Role): string {
   return join(dir, `${role}.pem`);
+}
+
+/** A role's files as a client of Kafka names them. */
+export function clientTls(dir: string, role: Role): KafkaTls {
+  const file = roleFile(dir, role);
+  return { ca: caFile(dir), cert: file, key: file };
 }
 
 function lasts(file: string): boolean {

@@ -17,6 +17,8 @@ export const ROLES = [
 export type Role = (typeof ROLES)[number];
 
 const SERVERS: readonly Role[] = ['edge', 'engine-host', 'kafka', 'postgres'];
+/** A broker calls brokers and controllers too. */
+const CLIENTS: readonly Role[] = ['edge-client', 'engine', 'processor', 'admin', 'kafka'];
 const INNER_DOMAIN = 'tollgate.internal';
 
 /** The name that a client of this server asks for where it does not ask for the address. */
@@ -30,10 +32,14 @@ export function extensionsOf(role: Role): string[] {
   const names = isServer
     ? [`DNS:${innerName(role)}`, 'DNS:localhost', 'IP:127.0.0.1', 'IP:::1']
     : [`DNS:${innerName(role)}`];
+  const uses = [
+    ...(isServer ? ['serverAuth'] : []),
+    ...(CLIENTS.includes(role) ? ['clientAuth'] : []),
+  ];
   return [
     'basicConstraints=critical,CA:FALSE',
     'keyUsage=critical,digitalSignature',
-    `extendedKeyUsage=${isServer ? 'serverAuth' : 'clientAuth'}`,
+    `extendedKeyUsage=${uses.join(',')}`,
     `subjectAltName=${names.join(',')}`,
     'subjectKeyIdentifier=hash',
     'authorityKeyIdentifier=keyid',
