@@ -5,7 +5,9 @@
  */
 import { crc32 } from 'node:zlib';
 
-const POINTS_PER_SERVER = 160;
+/** `weight=` of every server: more points on the ring, so that two shards share within 2 %. */
+export const SHARD_WEIGHT = 8;
+const POINTS_PER_SERVER = 160 * SHARD_WEIGHT;
 
 interface Point {
   readonly hash: number;

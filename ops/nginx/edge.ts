@@ -110,7 +110,7 @@ function shardsUpstream(topology: Topology): string[] {
     'upstream shards {',
     'hash $shard_key consistent;',
     ...currentShards(topology).map(
-      (it) => `server ${shardServer(topology, it.number)} max_fails=0;`,
+      (it) => `server ${shardServer(topology, it.number)} weight=${SHARD_WEIGHT} max_fails=0;`,
     ),
     `keepalive ${KEPT_MAX};`,
     'keepalive_requests 1000000;',
