@@ -72,9 +72,13 @@ function tlsSettings({ ca, cert, key }: KafkaTls): GlobalConfig {
 }
 
 /** Idempotent, and acknowledged by all in-sync replicas. */
-export function producerSettings(brokers: string, clientId: string): ProducerGlobalConfig {
+export function producerSettings(
+  brokers: string,
+  clientId: string,
+  tls?: KafkaTls,
+): ProducerGlobalConfig {
   return {
-    ...clientSettings(brokers, clientId),
+    ...clientSettings(brokers, clientId, tls),
     dr_cb: true,
     'enable.idempotence': true,
     'linger.ms': 2,

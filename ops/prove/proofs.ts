@@ -6,6 +6,7 @@ import { firstPayment } from './first-payment.js';
 import { fullRing } from './full-ring.js';
 import { idempotency } from './idempotency.js';
 import { killEngine, killProcessor } from './kill.js';
+import { mtls } from './mtls.js';
 import { order } from './order.js';
 import { outage } from './outage.js';
 import { type Proof, Stage } from './proof.js';
@@ -22,6 +23,7 @@ export const PROOFS: readonly Proof[] = [
   fullRing,
   badInput,
   order,
+  mtls,
 ];
 
 /** @returns undefined when the promise holds, else why not */

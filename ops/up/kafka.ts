@@ -30,7 +30,10 @@ export interface KafkaOptions {
 
 export type LocalKafka = Running;
 
-/** After a rotation: the broker loads its new certificate; open connections go on. */
+/**
+ * After a rotation: the broker loads its new certificate, which new connections see within
+ * about a second; open ones go on.
+ */
 export async function reloadKafkaCertificate(port: number, pki: string): Promise<void> {
   const broker = { address: `127.0.0.1:${port}`, tls: clientTls(pki, 'admin') };
   await reloadKeyStore(broker, NODE_ID, TLS_LISTENER, resolve(roleFile(pki, 'kafka')));
