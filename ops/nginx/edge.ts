@@ -5,6 +5,7 @@
  * hashed: no byte that the engine would read differently can choose another shard. A shard
  * that does not answer is never replaced by another: its ids are refused, the others' go on.
  */
+import { SHARD_WEIGHT } from '../../engine/core/shard-ring.js';
 import { currentShards, type Limits, shardServer, type Topology } from '../topology/topology.js';
 import { accessLog, head, LOG_FIELDS, layout } from './common.js';
 import { errorPages, problemLocations, refuseWith } from './problems.js';
