@@ -3,6 +3,8 @@ export interface GatewayData {
   readonly storeHandle: bigint;
   readonly host: string;
   readonly port: number;
+  /** A unix socket of this thread alone, instead of host and port; empty: none. */
+  readonly socket: string;
   readonly shard: number;
   /** One lane a writer; the hash of merchant/id picks it. */
   readonly lanes: readonly { lane: SharedArrayBuffer; writerBell: SharedArrayBuffer }[];

@@ -137,6 +137,8 @@ export class EngineThreads {
       storeHandle: store.handle,
       host: config.host,
       port: config.apiPort,
+      // uWebSockets.js binds anew what another thread listens on: one socket a thread.
+      socket: config.socket === '' ? '' : `${config.socket}.${index}`,
       shard: config.shard,
       lanes: this.#lanes[index]!.map((lane, writer) => ({
         lane,

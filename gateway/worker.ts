@@ -48,9 +48,12 @@ async function run(data: GatewayData, port: NonNullable<typeof parentPort>): Pro
     },
     () => admission.hasAnswers() || reads.hasNews(),
   );
-  app.listen(data.host, data.port, (socket) => {
-    if (!socket)
-      return say({ type: 'failed', reason: `${data.host}:${data.port} cannot be listened on` });
+  const listening = (socket: uWS.us_listen_socket | false): void => {
+    const place = data.socket || `${data.host}:${data.port}`;
+    if (!socket) {
+      say({ type: 'failed', reason: `${place} cannot be listened on` });
+      return;
+    }
     port.once('message', (_command: GatewayCommand) => {
       uWS.us_listen_socket_close(socket);
       reads.close();
@@ -65,7 +68,9 @@ async function run(data: GatewayData, port: NonNullable<typeof parentPort>): Pro
       }, CLOSE_POLL_MS);
     });
     say({ type: 'listening' });
-  });
+  };
+  if (data.socket === '') app.listen(data.host, data.port, listening);
+  else app.listen_unix(listening, data.socket);
 }
 
 invariant(parentPort, 'the gateway runs as a worker thread');

@@ -3,6 +3,7 @@
  * that reads the environment.
  */
 import { resolve } from 'node:path';
+import { clusterTable } from './settings/cluster.js';
 import { engineTable } from './settings/engine.js';
 import { processorTable } from './settings/processor.js';
 import { shared } from './settings/shared.js';
@@ -14,6 +15,7 @@ export type EngineConfig = SettingsOf<typeof engineTable>;
 export type ProcessorConfig = SettingsOf<typeof processorTable>;
 export type SimulatorConfig = SettingsOf<typeof simulatorTable>;
 export type StackConfig = SettingsOf<typeof stackTable>;
+export type ClusterConfig = SettingsOf<typeof clusterTable>;
 
 export function engineConfig(environment: Environment = process.env): EngineConfig {
   const settings = readSettings(engineTable, environment, (it) => [
@@ -47,6 +49,16 @@ export function simulatorConfig(environment: Environment = process.env): Simulat
 
 export function stackConfig(environment: Environment = process.env): StackConfig {
   const settings = readSettings(stackTable, environment, (it) => duplicatePorts(it));
+  return { ...settings, home: resolve(settings.home), cacheDir: resolve(settings.cacheDir) };
+}
+
+export function clusterConfig(environment: Environment = process.env): ClusterConfig {
+  const settings = readSettings(clusterTable, environment, (it) => {
+    const { adminPorts, processorAdminPorts, simulatorPort, edgePort } = it;
+    const { kafkaPort, kafkaControllerPort, postgresPort } = it;
+    const servers = [simulatorPort, edgePort, kafkaPort, kafkaControllerPort, postgresPort];
+    return duplicates([...adminPorts, ...processorAdminPorts, ...servers]);
+  });
   return { ...settings, home: resolve(settings.home), cacheDir: resolve(settings.cacheDir) };
 }
 
@@ -89,7 +101,7 @@ function isLoopback(host: string): boolean {
 }
 
 function duplicatePorts(settings: SettingsOf<typeof stackTable>): string[] {
-  const ports = [
+  return duplicates([
     settings.apiPort,
     settings.adminPort,
     settings.processorAdminPort,
@@ -97,7 +109,10 @@ function duplicatePorts(settings: SettingsOf<typeof stackTable>): string[] {
     settings.kafkaPort,
     settings.kafkaControllerPort,
     settings.postgresPort,
-  ];
+  ]);
+}
+
+function duplicates(ports: readonly number[]): string[] {
   return new Set(ports).size === ports.length
     ? []
     : [`two ports are the same: ${ports.join(', ')}`];

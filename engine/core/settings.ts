@@ -77,6 +77,17 @@ export function port(env: string, fallback: number, doc: string): Setting<number
   return integer(env, fallback, 1, 65_535, doc);
 }
 
+/** A list of ports, separated by commas. */
+export function ports(
+  env: string,
+  fallback: readonly number[],
+  doc: string,
+): Setting<readonly number[]> {
+  const parse = (value: string): readonly number[] =>
+    value.split(',').map((it) => port(env, 1, doc).parse(it.trim()));
+  return { env, doc, fallback, parse };
+}
+
 export function text(env: string, fallback: string, doc: string): Setting<string> {
   return { env, doc, fallback, parse: (value) => value };
 }

@@ -4,6 +4,7 @@ import { stopsWithParent } from '../../engine/core/config.js';
 import { registerCerts } from './certs.js';
 import { registerDoctor } from './doctor.js';
 import { registerEngine } from './engine.js';
+import { registerNginx } from './nginx.js';
 import { registerPay } from './pay.js';
 import { registerProcessor } from './processor.js';
 import { registerSimulator } from './simulator.js';
@@ -20,6 +21,7 @@ registerUp(program);
 registerPay(program);
 registerCerts(program);
 registerDoctor(program);
+registerNginx(program);
 
 if (stopsWithParent()) process.stdin.on('end', () => process.kill(process.pid, 'SIGTERM')).resume();
 try {

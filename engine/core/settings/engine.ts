@@ -16,6 +16,11 @@ export const engineTable = {
   ),
   host: text('TOLLGATE_HOST', '127.0.0.1', 'address of the public API'),
   apiPort: port('TOLLGATE_API_PORT', 8080, 'public API'),
+  socket: text(
+    'TOLLGATE_SOCKET',
+    '',
+    'unix socket instead of address and port: gateway thread N listens on SOCKET.N',
+  ),
   adminPort: port('TOLLGATE_ADMIN_PORT', 8081, 'engine admin, loopback only'),
   gatewayThreads: integer(
     'TOLLGATE_GATEWAY_THREADS',
