@@ -6,6 +6,7 @@ import { ulid } from 'ulid';
 import { type Faults, NO_FAULTS } from './faults.js';
 import type { Charge, Ledger } from './ledger.js';
 import { type Behaviour, behaviourOf } from './tokens.js';
+import type { EventData, WebhookSender } from './webhooks.js';
 
 export interface ChargeBody {
   readonly merchant: string;
@@ -28,6 +29,7 @@ const COUNTED_KEYS_MAX = 100_000;
 
 export class Acquirer {
   readonly #ledger: Ledger;
+  readonly #webhooks: WebhookSender;
   readonly #inUse = new Set<string>();
   readonly #errors = new Map<string, number>();
   readonly #timers = new Set<NodeJS.Timeout>();
@@ -35,8 +37,9 @@ export class Acquirer {
   calls = 0;
   replays = 0;
 
-  constructor(ledger: Ledger) {
+  constructor(ledger: Ledger, webhooks: WebhookSender) {
     this.#ledger = ledger;
+    this.#webhooks = webhooks;
     for (const charge of ledger.all())
       if (charge.status === 'authorized') this.#captureLater(charge);
   }
@@ -99,6 +102,18 @@ export class Acquirer {
     };
   }
 
+  /** The payer's bank takes money back; what the charge says stays. */
+  dispute(referenceOrKey: string, amount: number | undefined): Answer {
+    const charge = this.#ledger.find(referenceOrKey);
+    if (!charge) return error(404, 'not_found', 'no such charge');
+    const disputed = amount ?? charge.amount;
+    if (charge.status !== 'captured' || disputed > charge.amount)
+      return error(400, 'dispute_exceeds_charge', 'more than what was captured');
+    const dispute = { reference: `dp_${ulid()}`, amount: disputed };
+    this.#tell(charge, 'charge.disputed', dispute);
+    return { status: 200, body: { dispute_reference: dispute.reference, amount: disputed } };
+  }
+
   close(): void {
     for (const timer of this.#timers) clearTimeout(timer);
   }
@@ -136,6 +151,7 @@ export class Acquirer {
       created_at: new Date().toISOString(),
     };
     this.#ledger.add(charge);
+    this.#tell(charge, `charge.${charge.status}`);
     if (charge.status === 'authorized') this.#captureLater(charge);
     return charge;
   }
@@ -145,8 +161,21 @@ export class Acquirer {
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
       this.#ledger.setStatus(charge.reference, 'captured');
+      this.#tell(charge, 'charge.captured');
     }, behaviourOf(charge.payment_method).capturesAfterMs ?? 0);
     this.#timers.add(timer);
+  }
+
+  #tell(charge: Charge, type: string, dispute?: EventData['dispute']): void {
+    const { merchant, checkout_id, reference, status, amount, currency, failure_code } = charge;
+    const data = { merchant, checkout_id, reference, status, amount, currency, failure_code };
+    const event = {
+      id: `evt_${ulid()}`,
+      type,
+      created_at: new Date().toISOString(),
+      data: dispute ? { ...data, dispute } : data,
+    };
+    this.#webhooks.send(event, behaviourOf(charge.payment_method).webhookCopies, this.faults);
   }
 
   #delay(behaviour: Behaviour): number {
