@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { isTerminal, PAYMENT_STATUSES } from '../../engine/core/payment.js';
+import { isTerminal, PAYMENT_STATUSES, type PaymentStatusName } from '../../engine/core/payment.js';
 import type { PspAnswer } from '../psp/port.js';
 import {
   CLAIM_STATUSES,
   type Evidence,
-  isForward,
   type Judgement,
   judge,
   type PaymentFacts,
@@ -74,6 +73,11 @@ const facts: fc.Arbitrary<PaymentFacts> = fc.record({
   deadReason: fc.constantFrom(null, 'attempts_exhausted'),
 });
 
+/** Said again here, so that the test does not believe the code. */
+function rank(status: PaymentStatusName): number {
+  return { pending: 0, processing: 1, requires_action: 2 }[status as string] ?? 3;
+}
+
 function apply(before: PaymentFacts, it: Judgement): PaymentFacts {
   if (it.kind === 'moves') return { ...before, status: it.status, deadReason: null };
   if (it.kind !== 'noted') return before;
@@ -89,7 +93,7 @@ describe('the state machine', () => {
         for (const it of evidence) {
           const next = apply(now, judge(now, it));
           if (isTerminal(now.status)) assert.equal(next.status, now.status);
-          assert.ok(next.status === now.status || isForward(now.status, next.status));
+          assert.ok(next.status === now.status || rank(next.status) > rank(now.status));
           assert.ok(next.refundedMinor >= now.refundedMinor, 'a refund is undone');
           assert.ok(next.disputedMinor >= now.disputedMinor, 'a dispute is undone');
           assert.ok(next.refundedMinor <= now.amountMinor, 'more is refunded than was paid');

@@ -195,11 +195,6 @@ const RANK: Record<PaymentStatusName, number> = {
   canceled: 3,
 };
 
-/** Whether `to` lies ahead of `from`. */
-export function isForward(from: PaymentStatusName, to: PaymentStatusName): boolean {
-  return RANK[to] > RANK[from];
-}
-
 function moves(
   facts: PaymentFacts,
   status: PaymentStatusName,
@@ -208,7 +203,7 @@ function moves(
 ): Judgement {
   if (status === facts.status) return dropped('repeat');
   if (isTerminal(facts.status)) return dropped('terminal');
-  if (!isForward(facts.status, status)) return dropped('backward');
+  if (RANK[status] < RANK[facts.status]) return dropped('backward');
   return { kind: 'moves', status, reason, failureCode };
 }
 
