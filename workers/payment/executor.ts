@@ -110,7 +110,9 @@ export class Executor {
       paymentMethod: ask.paymentMethod,
     };
     const operation = operationFor(ask, psp);
-    const answer = await psp[operation](request);
+    const answer = await (operation === 'charge'
+      ? psp.charge(request)
+      : psp.find({ ...request, operation: 'charge', reference: ask.providerReference }));
     const row = this.#outcomeRow(ask, request, operation, answer);
     const isApplied = await this.#parts.outcomes.add(row);
     return done(isApplied ? (row.status ?? answer.outcome) : 'superseded');
