@@ -67,7 +67,6 @@ export type Dropped =
   | 'proves_nothing'
   | 'repeat'
   | 'terminal'
-  | 'backward'
   | 'other_reference'
   | 'other_amount'
   | 'was_sent'
@@ -186,24 +185,15 @@ function refunds(facts: PaymentFacts, total: number): Judgement {
   return noted(facts, 'refunded', { refundedMinor: total });
 }
 
-const RANK: Record<PaymentStatusName, number> = {
-  pending: 0,
-  processing: 1,
-  requires_action: 2,
-  succeeded: 3,
-  failed: 3,
-  canceled: 3,
-};
-
+/** To what lies ahead: nothing moves to `pending` or `processing`. */
 function moves(
   facts: PaymentFacts,
-  status: PaymentStatusName,
+  status: 'requires_action' | 'succeeded' | 'failed' | 'canceled',
   reason: string,
   failureCode: string | null = null,
 ): Judgement {
   if (status === facts.status) return dropped('repeat');
   if (isTerminal(facts.status)) return dropped('terminal');
-  if (RANK[status] < RANK[facts.status]) return dropped('backward');
   return { kind: 'moves', status, reason, failureCode };
 }
 
