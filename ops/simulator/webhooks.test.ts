@@ -118,7 +118,8 @@ describe("the simulator's webhooks", { timeout: 60_000 }, () => {
     const { reference } = await charge('disputed', 'pm_card_visa');
     await call(`/v1/charges/${reference}/dispute`, { amount: 4 });
     await eventually('it came', 5_000, async () => of('disputed').length === 2);
-    assert.equal(of('disputed')[1]?.event.data.dispute?.amount, 4);
+    assert.deepEqual(types('disputed'), ['charge.captured', 'charge.disputed']);
+    assert.equal(of('disputed')[1]?.event.data.amount, 4);
   });
 
   it('should lose, repeat and delay what the faults say', async () => {

@@ -20,11 +20,12 @@ export interface EventData {
   readonly merchant: string;
   readonly checkout_id: string;
   readonly reference: string;
+  /** Of the charge; `disputed` for a dispute. */
   readonly status: string;
+  /** Of a refund or a dispute: the sum so far. */
   readonly amount: number;
   readonly currency: string;
   readonly failure_code?: string | null;
-  readonly dispute?: { readonly reference: string; readonly amount: number };
 }
 
 export interface WebhookEvent {
