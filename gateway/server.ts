@@ -3,6 +3,7 @@ import uWS, { type HttpRequest, type HttpResponse, type TemplatedApp } from 'uWe
 import { DEFAULT_MERCHANT } from '../engine/core/payment.js';
 import type { SharedFlag } from '../engine/ring/shared-flags.js';
 import type { Admission } from './admission.js';
+import { headHasCardData } from './card-data.js';
 import { checkCheckoutId, isProblem, parseCheckout } from './checkout.js';
 import { methodNotAllowed, PROBLEMS, type Problem } from './problem.js';
 import type { Reads } from './reads.js';
@@ -37,7 +38,7 @@ type Refuse = (reply: Reply, problem: Problem) => void;
 function getPayment(parts: ServerParts, res: HttpResponse, req: HttpRequest, refuse: Refuse): void {
   const reply = replyOf(res, req.getUrl());
   const checkoutId = req.getParameter(0) ?? '';
-  const problem = checkCheckoutId(checkoutId);
+  const problem = checkCheckoutId(checkoutId) ?? checkHead(req);
   if (problem) {
     refuse(reply, problem);
     return;
@@ -75,8 +76,8 @@ function checkHeaders(
   checkoutId: string,
 ): Problem | undefined {
   if (!parts.accepting.isSet) return PROBLEMS.unavailable;
-  const idProblem = checkCheckoutId(checkoutId);
-  if (idProblem) return idProblem;
+  const problem = checkCheckoutId(checkoutId) ?? checkHead(req);
+  if (problem) return problem;
   const type = req.getHeader('content-type').split(';')[0]!.trim().toLowerCase();
   if (type !== 'application/json') return PROBLEMS.unsupportedType;
   if (Number(req.getHeader('content-length')) > BODY_BYTES_MAX) return PROBLEMS.tooLarge;
@@ -84,6 +85,10 @@ function checkHeaders(
     return PROBLEMS.lengthRequired;
   }
   return undefined;
+}
+
+function checkHead(req: HttpRequest): Problem | undefined {
+  return headHasCardData(req) ? PROBLEMS.cardData : undefined;
 }
 
 /**
