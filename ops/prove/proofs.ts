@@ -1,6 +1,7 @@
 /** All proofs by name, and how one is run. */
 
 import { badInput } from './bad-input.js';
+import { cardData } from './card-data.js';
 import { damage } from './damage.js';
 import { firstPayment } from './first-payment.js';
 import { fullRing } from './full-ring.js';
@@ -22,6 +23,7 @@ export const PROOFS: readonly Proof[] = [
   fullRing,
   badInput,
   order,
+  cardData,
 ];
 
 /** @returns undefined when the promise holds, else why not */
