@@ -4,6 +4,7 @@ import { DEFAULT_MERCHANT } from '../engine/core/payment.js';
 import type { SharedFlag } from '../engine/ring/shared-flags.js';
 import type { Admission } from './admission.js';
 import { readBody } from './body.js';
+import { headHasCardData } from './card-data.js';
 import { checkCheckoutId, isProblem, parseCheckout } from './checkout.js';
 import { type CheckoutCounts, CheckoutMessage } from './checkout-message.js';
 import { bodyTooLarge, methodNotAllowed, PROBLEMS, type Problem } from './problem.js';
@@ -47,7 +48,7 @@ type Refuse = (reply: Reply, problem: Problem) => void;
 function getPayment(parts: ServerParts, res: HttpResponse, req: HttpRequest, refuse: Refuse): void {
   const reply = replyOf(res, req.getUrl());
   const checkoutId = req.getParameter(0) ?? '';
-  const problem = checkCheckoutId(checkoutId);
+  const problem = checkCheckoutId(checkoutId) ?? checkHead(req);
   if (problem) {
     refuse(reply, problem);
     return;
@@ -85,8 +86,8 @@ function checkHeaders(
   checkoutId: string,
 ): Problem | undefined {
   if (!parts.accepting.isSet) return PROBLEMS.unavailable;
-  const idProblem = checkCheckoutId(checkoutId);
-  if (idProblem) return idProblem;
+  const problem = checkCheckoutId(checkoutId) ?? checkHead(req);
+  if (problem) return problem;
   const type = req.getHeader('content-type').split(';')[0]!.trim().toLowerCase();
   if (type !== 'application/json') return PROBLEMS.unsupportedType;
   if (Number(req.getHeader('content-length')) > BODY_BYTES_MAX) return bodyTooLarge(BODY_BYTES_MAX);
@@ -94,4 +95,8 @@ function checkHeaders(
     return PROBLEMS.lengthRequired;
   }
   return undefined;
+}
+
+function checkHead(req: HttpRequest): Problem | undefined {
+  return headHasCardData(req) ? PROBLEMS.cardData : undefined;
 }

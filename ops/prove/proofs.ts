@@ -1,6 +1,7 @@
 /** All proofs by name, and how one is run. */
 
 import { badInput } from './bad-input.js';
+import { cardData } from './card-data.js';
 import { chaos } from './chaos.js';
 import { damage } from './damage.js';
 import { firstPayment } from './first-payment.js';
@@ -30,6 +31,7 @@ export const PROOFS: readonly Proof[] = [
   webhooks,
   lostWebhook,
   chaos,
+  cardData,
 ];
 
 /** @returns undefined when the promise holds, else why not */

@@ -4,6 +4,7 @@
  */
 import { ulid } from 'ulid';
 import { type CheckoutAccepted, checkoutAccepted } from '../../engine/codec/records.js';
+import { maskCardData, maskCardValues } from '../../engine/core/card-mask.js';
 import { isTerminal, paymentKey } from '../../engine/core/payment.js';
 import type { OriginSource } from '../../engine/core/topics.js';
 import type { Ask } from '../postgres/asks.js';
@@ -110,9 +111,11 @@ export class Executor {
       paymentMethod: ask.paymentMethod,
     };
     const operation = operationFor(ask, psp);
-    const answer = await (operation === 'charge'
-      ? psp.charge(request)
-      : psp.find({ ...request, operation: 'charge', reference: ask.providerReference }));
+    const answer = withoutCardData(
+      await (operation === 'charge'
+        ? psp.charge(request)
+        : psp.find({ ...request, operation: 'charge', reference: ask.providerReference })),
+    );
     const row = this.#outcomeRow(ask, request, operation, answer);
     const isApplied = await this.#parts.outcomes.add(row);
     return done(isApplied ? (row.status ?? answer.outcome) : 'superseded');
@@ -173,6 +176,17 @@ export class Executor {
     );
     return Math.round(wait * (0.9 + Math.random() * 0.2));
   }
+}
+
+/** A provider may say anything; the reference alone is kept as it is, for it names the charge. */
+function withoutCardData(answer: PspAnswer): PspAnswer {
+  const failureCode = answer.failureCode === null ? null : maskCardData(answer.failureCode);
+  return {
+    ...answer,
+    failureCode,
+    nextAction: maskCardValues(answer.nextAction),
+    response: maskCardValues(answer.response),
+  };
 }
 
 function done(outcome: string): TaskResult {
