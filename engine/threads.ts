@@ -12,6 +12,7 @@ import {
   type GatewayCommand,
   type GatewayData,
   type GatewayMessage,
+  type WebhookProvider,
 } from './gateway-contract.js';
 import { WRITER_COUNTERS, type WriterData } from './journal/writer-contract.js';
 import { BroadcastWriter } from './ring/broadcast.js';
@@ -172,6 +173,8 @@ export class EngineThreads {
       storeHandle: store.handle,
       host: config.host,
       port: config.apiPort,
+      // uWebSockets.js binds anew what another thread listens on: one socket a thread.
+      socket: config.socket === '' ? '' : `${config.socket}.${index}`,
       shard: config.shard,
       topology: this.#options.topology(),
       lanes: this.#lanes[index]!.map((lane, writer) => ({
@@ -183,12 +186,24 @@ export class EngineThreads {
       accepting: this.accepting.memory,
       counters: this.gatewayCounters[index]!.memory,
       waitersMax: config.waitersMax,
+      webhookProviders: webhookProviders(config),
+      trustedProxies: config.trustedProxies,
     };
   }
 }
 
 function say(gateway: Worker, command: GatewayCommand): void {
   gateway.postMessage(command);
+}
+
+/** A provider without a secret is not taken from. */
+function webhookProviders(config: EngineConfig): WebhookProvider[] {
+  const { simulatorWebhookSecrets, simulatorWebhookAddresses } = config;
+  const { stripeWebhookSecrets, stripeWebhookAddresses } = config;
+  return [
+    { name: 'simulator', secrets: simulatorWebhookSecrets, addresses: simulatorWebhookAddresses },
+    { name: 'stripe', secrets: stripeWebhookSecrets, addresses: stripeWebhookAddresses },
+  ].filter((it) => it.secrets.length > 0);
 }
 
 function times<T>(count: number, make: () => T): T[] {

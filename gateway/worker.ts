@@ -20,9 +20,11 @@ import { LaneProducer } from '../engine/ring/lane-producer.js';
 import { SharedFlag } from '../engine/ring/shared-flags.js';
 import { Store } from '../engine/store/store.js';
 import { Admission } from './admission.js';
+import { CHECKOUT_BYTES_MAX } from './checkout-message.js';
 import { Reads } from './reads.js';
 import { buildServer } from './server.js';
 import { ShardGate } from './shard-gate.js';
+import { Webhooks } from './webhooks/webhooks.js';
 
 const CLOSE_POLL_MS = 10;
 const CLOSE_MS_MAX = 5_000;
@@ -32,7 +34,10 @@ async function run(data: GatewayData, port: NonNullable<typeof parentPort>): Pro
   const store = await Store.attach(data.storeHandle);
   const counters = new Counters(GATEWAY_COUNTERS, data.counters);
   const lanes = data.lanes.map((it) => new LaneProducer(it.lane, new Doorbell(it.writerBell)));
-  const admission = new Admission(lanes, counters);
+  const admission = new Admission(lanes);
+  invariant(admission.messageBytesMax >= CHECKOUT_BYTES_MAX, 'every lane takes every checkout');
+  const accepting = new SharedFlag(data.accepting);
+  const webhooks = await Webhooks.open(data, { admission, accepting, counts: counters });
   const reads = new Reads(store, new BroadcastReader(data.changes), data.waitersMax);
   const gate = new ShardGate(store, data.shard, (question, key) =>
     say({ type: 'ask', question, key }),
@@ -42,7 +47,9 @@ async function run(data: GatewayData, port: NonNullable<typeof parentPort>): Pro
     admission,
     reads,
     gate,
-    accepting: new SharedFlag(data.accepting),
+    webhooks,
+    counts: counters,
+    accepting,
     shard: data.shard,
     countRefused: () => counters.add('refused', 1),
     countRead: () => counters.add('reads', 1),
@@ -54,9 +61,12 @@ async function run(data: GatewayData, port: NonNullable<typeof parentPort>): Pro
     },
     () => admission.hasAnswers() || reads.hasNews(),
   );
-  app.listen(data.host, data.port, (socket) => {
-    if (!socket)
-      return say({ type: 'failed', reason: `${data.host}:${data.port} cannot be listened on` });
+  const listening = (socket: uWS.us_listen_socket | false): void => {
+    const place = data.socket || `${data.host}:${data.port}`;
+    if (!socket) {
+      say({ type: 'failed', reason: `${place} cannot be listened on` });
+      return;
+    }
     port.on('message', (command: GatewayCommand) => {
       if (command.type === 'asked') {
         gate.onFound(command.question, command.found);
@@ -81,7 +91,9 @@ async function run(data: GatewayData, port: NonNullable<typeof parentPort>): Pro
       }, CLOSE_POLL_MS);
     });
     say({ type: 'listening' });
-  });
+  };
+  if (data.socket === '') app.listen(data.host, data.port, listening);
+  else app.listen_unix(listening, data.socket);
 }
 
 invariant(parentPort, 'the gateway runs as a worker thread');

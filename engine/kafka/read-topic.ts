@@ -1,5 +1,6 @@
 /** Reads what a topic holds now, from the earliest record to each partition's present end. */
 import rdkafka, { type KafkaConsumer, type Message } from 'node-rdkafka';
+import type { KafkaTls } from '../core/config.js';
 import { assertReachable, clientSettings } from './client.js';
 
 const CALL_MS_MAX = 5_000;
@@ -13,6 +14,8 @@ export interface ReadOptions {
   readonly first?: number;
   /** Of each partition no more than the newest so many. */
   readonly newestMax?: number;
+  /** Default: the identity of this process. */
+  readonly tls?: KafkaTls;
 }
 
 /** Calls `onMessage` for each record, in order within a partition. Rejects when Kafka is away. */
@@ -25,7 +28,7 @@ export async function readTopic(
   await assertReachable(brokers);
   const consumer = new rdkafka.KafkaConsumer(
     {
-      ...clientSettings(brokers, 'tollgate-reader'),
+      ...clientSettings(brokers, 'tollgate-reader', options.tls),
       'group.id': 'tollgate-reader',
       'enable.auto.commit': false,
     },
