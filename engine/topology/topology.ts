@@ -6,7 +6,7 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { Ajv } from 'ajv';
 import { EngineError } from '../core/errors.js';
-import { ConsistentHash } from './consistent-hash.js';
+import { ShardRing } from '../core/shard-ring.js';
 
 const SHARDS_MAX = 4096;
 const EPOCHS_MAX = 16;
@@ -76,14 +76,14 @@ export function isSuccessor(current: Topology, next: Topology): boolean {
 export class Ownership {
   readonly topology: Topology;
   readonly #me: number;
-  readonly #maps: readonly { readonly epoch: Epoch; readonly hash: ConsistentHash }[];
+  readonly #maps: readonly { readonly epoch: Epoch; readonly ring: ShardRing }[];
 
   constructor(topology: Topology, me: number) {
     this.topology = topology;
     this.#me = me;
     this.#maps = topology.epochs.map((epoch) => ({
       epoch,
-      hash: new ConsistentHash(epoch.shards.map((it) => it.name)),
+      ring: new ShardRing(epoch.shards.map((it) => it.name)),
     }));
   }
 
@@ -115,6 +115,6 @@ export class Ownership {
   }
 }
 
-function ownerIn(map: { epoch: Epoch; hash: ConsistentHash }, checkoutId: string): number {
-  return map.epoch.shards[map.hash.pick(checkoutId)]!.number;
+function ownerIn(map: { epoch: Epoch; ring: ShardRing }, checkoutId: string): number {
+  return map.epoch.shards[map.ring.ownerOf(checkoutId)]!.number;
 }
