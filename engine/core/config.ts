@@ -2,11 +2,12 @@
  * The configuration of every process, read from its table in settings/, and the only file
  * that reads the environment.
  */
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { outboundProblem } from './outbound.js';
+import { clusterTable } from './settings/cluster.js';
 import { engineTable } from './settings/engine.js';
 import { processorTable } from './settings/processor.js';
+import { shared } from './settings/shared.js';
 import { simulatorTable } from './settings/simulator.js';
 import { stackTable } from './settings/stack.js';
 import { type Environment, readSettings, type SettingsOf } from './settings.js';
@@ -15,6 +16,7 @@ export type EngineConfig = SettingsOf<typeof engineTable>;
 export type ProcessorConfig = SettingsOf<typeof processorTable>;
 export type SimulatorConfig = SettingsOf<typeof simulatorTable>;
 export type StackConfig = SettingsOf<typeof stackTable>;
+export type ClusterConfig = SettingsOf<typeof clusterTable>;
 
 export function engineConfig(environment: Environment = process.env): EngineConfig {
   const settings = readSettings(engineTable, environment, (it) => [
@@ -27,6 +29,7 @@ export function engineConfig(environment: Environment = process.env): EngineConf
     ...(it.apiPort === it.adminPort
       ? ['TOLLGATE_API_PORT and TOLLGATE_ADMIN_PORT are the same']
       : []),
+    ...kafkaTlsProblems(it),
   ]);
   const dataDir = resolve(settings.dataDir || `${settings.home}/data/shard-${settings.shard}`);
   const markFile = resolve(settings.markFile || `${dataDir}/acknowledged.json`);
@@ -34,25 +37,14 @@ export function engineConfig(environment: Environment = process.env): EngineConf
 }
 
 export function processorConfig(environment: Environment = process.env): ProcessorConfig {
-  let stripeKey = '';
-  const settings = readSettings(processorTable, environment, (it) => {
-    const urls = {
+  return readSettings(processorTable, environment, (it) => [
+    ...kafkaTlsProblems(it),
+    ...outboundProblems(it.egressHosts, {
       TOLLGATE_SIMULATOR_URL: it.simulatorUrl,
       TOLLGATE_STRIPE_URL: it.stripeUrl,
       ...it.simulators,
-    };
-    const problems = Object.entries(urls).flatMap(([name, url]) => {
-      const problem = outboundProblem(url, it.egressHosts);
-      return problem ? [`${name}: ${problem}`] : [];
-    });
-    try {
-      stripeKey = it.stripeKeyFile ? readFileSync(it.stripeKeyFile, 'utf8').trim() : it.stripeKey;
-    } catch (error) {
-      problems.push(`TOLLGATE_STRIPE_KEY_FILE: ${(error as Error).message}`);
-    }
-    return problems;
-  });
-  return { ...settings, stripeKey };
+    }),
+  ]);
 }
 
 export function simulatorConfig(environment: Environment = process.env): SimulatorConfig {
@@ -68,6 +60,31 @@ export function stackConfig(environment: Environment = process.env): StackConfig
   return { ...settings, home: resolve(settings.home), cacheDir: resolve(settings.cacheDir) };
 }
 
+export function clusterConfig(environment: Environment = process.env): ClusterConfig {
+  const settings = readSettings(clusterTable, environment, (it) => {
+    const { adminPorts, processorAdminPorts, simulatorPort, edgePort } = it;
+    const { kafkaPort, kafkaControllerPort, postgresPort } = it;
+    const servers = [simulatorPort, edgePort, kafkaPort, kafkaControllerPort, postgresPort];
+    return duplicates([...adminPorts, ...processorAdminPorts, ...servers]);
+  });
+  return { ...settings, home: resolve(settings.home), cacheDir: resolve(settings.cacheDir) };
+}
+
+/** Files of one process' identity on the way to Kafka. */
+export interface KafkaTls {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** @returns undefined: Kafka is spoken to in plain text */
+export function kafkaTls(environment: Environment = process.env): KafkaTls | undefined {
+  const { kafkaCa, kafkaCert, kafkaKey } = shared;
+  const table = { ca: kafkaCa, cert: kafkaCert, key: kafkaKey };
+  const tls = readSettings(table, environment);
+  return tls.ca === '' ? undefined : tls;
+}
+
 /** Set by a supervisor whose children end with it: their standard input closes. */
 export const STOP_WITH_PARENT = 'TOLLGATE_STOP_WITH_PARENT';
 
@@ -80,12 +97,26 @@ export function childEnvironment(overrides: Environment): Environment {
   return { ...process.env, ...overrides };
 }
 
+function kafkaTlsProblems(it: Record<'kafkaCa' | 'kafkaCert' | 'kafkaKey', string>): string[] {
+  const given = [it.kafkaCa, it.kafkaCert, it.kafkaKey].filter((file) => file !== '');
+  return given.length === 0 || given.length === 3
+    ? []
+    : ['TOLLGATE_KAFKA_CA, TOLLGATE_KAFKA_CERT and TOLLGATE_KAFKA_KEY go together'];
+}
+
+function outboundProblems(hosts: readonly string[], urls: Record<string, string>): string[] {
+  return Object.entries(urls).flatMap(([name, url]) => {
+    const problem = outboundProblem(url, hosts);
+    return problem ? [`${name}: ${problem}`] : [];
+  });
+}
+
 function isLoopback(host: string): boolean {
   return host === '127.0.0.1' || host === '::1' || host === 'localhost';
 }
 
 function duplicatePorts(settings: SettingsOf<typeof stackTable>): string[] {
-  const ports = [
+  return duplicates([
     settings.apiPort,
     settings.adminPort,
     settings.processorAdminPort,
@@ -93,7 +124,10 @@ function duplicatePorts(settings: SettingsOf<typeof stackTable>): string[] {
     settings.kafkaPort,
     settings.kafkaControllerPort,
     settings.postgresPort,
-  ];
+  ]);
+}
+
+function duplicates(ports: readonly number[]): string[] {
   return new Set(ports).size === ports.length
     ? []
     : [`two ports are the same: ${ports.join(', ')}`];

@@ -2,13 +2,12 @@
  * What every provider's answers go through before they may be kept: only named fields, and
  * no text that looks like a card number or a secret, nor what Postgres cannot hold.
  */
+import { maskCardData } from '../../engine/core/card-mask.js';
 import { EgressFault } from './egress.js';
 import type { PspAnswer } from './port.js';
 
 const TEXT_CHARS_MAX = 500;
 const RETRY_AFTER_MS_MAX = 3_600_000;
-/** Any long run of digits: a number beside another one hides both from a check digit. */
-const CARD_LIKE = /\d(?:[ -]?\d){12,}/g;
 const SECRET_LIKE = /\b(?:sk|rk|whsec|pk)_\w{4,}|\b\w+_secret_\w+|(?<=client_secret=)[^&\s]+/g;
 
 /** Printable ASCII. */
@@ -25,7 +24,7 @@ export const NOTHING = {
 
 /** Without U+0000, lone surrogates, card numbers and secrets; at most 500 characters. */
 export function safeText(text: string): string {
-  const masked = text.replace(SECRET_LIKE, '[secret]').replace(CARD_LIKE, '[digits]');
+  const masked = maskCardData(text.replace(SECRET_LIKE, '[secret]'));
   return masked.slice(0, TEXT_CHARS_MAX).replaceAll('\0', '').toWellFormed();
 }
 

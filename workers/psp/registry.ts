@@ -8,15 +8,17 @@ export interface PspSettings extends StripeSettings, WalletSettings {
   readonly simulatorUrl: string;
   /** Further providers that speak the simulator's API: name to URL. */
   readonly simulators: Readonly<Record<string, string>>;
-  /** Empty: there is no Stripe. */
+  /** Both empty: there is no Stripe. */
   readonly stripeKey: string;
+  readonly stripeKeyFromFile: string;
 }
 
 export function openPsps(settings: PspSettings): ReadonlyMap<string, Psp> {
   const simulators = { ...settings.simulators, simulator: settings.simulatorUrl };
+  const stripeKey = settings.stripeKey || settings.stripeKeyFromFile;
   const psps: Psp[] = [
     new WalletPsp(settings),
-    ...(settings.stripeKey === '' ? [] : [new StripePsp(settings.stripeKey, settings)]),
+    ...(stripeKey === '' ? [] : [new StripePsp(stripeKey, settings)]),
     ...Object.entries(simulators).map(([name, url]) => new SimulatorPsp(name, url, settings)),
   ];
   return new Map(psps.map((it) => [it.name, it]));

@@ -1,6 +1,6 @@
 /** Settings of a processor. */
 import { availableParallelism } from 'node:os';
-import { integer, port, text, urls, words } from '../settings.js';
+import { integer, port, secretFile, text, urls, words } from '../settings.js';
 import { shared } from './shared.js';
 
 const cores = availableParallelism();
@@ -32,8 +32,14 @@ export const processorTable = {
     100_000,
     'records being processed at once',
   ),
-  stripeKey: text('TOLLGATE_STRIPE_KEY', '', 'secret API key of Stripe; without it there is none'),
-  stripeKeyFile: text('TOLLGATE_STRIPE_KEY_FILE', '', 'file that holds the API key of Stripe'),
+  stripeKey: {
+    ...text('TOLLGATE_STRIPE_KEY', '', 'secret API key of Stripe; without one there is no Stripe'),
+    isSecret: true,
+  },
+  stripeKeyFromFile: secretFile(
+    'TOLLGATE_STRIPE_KEY_FILE',
+    'file that holds the API key of Stripe',
+  ),
   stripeUrl: text('TOLLGATE_STRIPE_URL', 'https://api.stripe.com', 'API of Stripe'),
   stripeReturnUrl: text(
     'TOLLGATE_STRIPE_RETURN_URL',
@@ -71,6 +77,20 @@ export const processorTable = {
     100,
     3_600_000,
     'first wait before an unknown outcome is asked about again; doubles',
+  ),
+  webhookRetryMs: integer(
+    'TOLLGATE_WEBHOOK_RETRY_MS',
+    5_000,
+    100,
+    300_000,
+    'first wait of a webhook whose payment is not known yet; doubles, up to 5 minutes',
+  ),
+  webhookGiveUpMs: integer(
+    'TOLLGATE_WEBHOOK_GIVE_UP_MS',
+    900_000,
+    100,
+    86_400_000,
+    'after this such a webhook becomes a dead letter',
   ),
   deadlineMs: integer(
     'TOLLGATE_DEADLINE_MS',

@@ -3,7 +3,7 @@
  * currencies otherwise (https://docs.stripe.com/currencies, "zero-decimal" and "special
  * cases"), and there the same number would be another sum of money.
  */
-import { code } from 'currency-codes';
+import currencyCodes from 'currency-codes';
 
 /** Decimals at Stripe where they are not two. */
 const STRIPE_DECIMALS = new Map<string, number>([
@@ -16,9 +16,23 @@ const STRIPE_DECIMALS = new Map<string, number>([
 
 /** @returns undefined where Stripe has no such amount */
 export function stripeAmount(amountMinor: number, currency: string): number | undefined {
-  const iso = code(currency)?.digits;
-  if (iso === undefined) return undefined;
-  const shift = (STRIPE_DECIMALS.get(currency) ?? 2) - iso;
-  const amount = shift >= 0 ? amountMinor * 10 ** shift : amountMinor / 10 ** -shift;
-  return Number.isSafeInteger(amount) ? amount : undefined;
+  return shifted(amountMinor, shiftOf(currency));
+}
+
+/** The way back: what Stripe calls `amount`, in minor units of ISO 4217. */
+export function minorAmount(amount: number, currency: string): number | undefined {
+  const shift = shiftOf(currency);
+  return shifted(amount, shift === undefined ? undefined : -shift);
+}
+
+/** Decimals that Stripe has more than ISO 4217. */
+function shiftOf(currency: string): number | undefined {
+  const iso = currencyCodes.code(currency)?.digits;
+  return iso === undefined ? undefined : (STRIPE_DECIMALS.get(currency) ?? 2) - iso;
+}
+
+function shifted(amount: number, shift: number | undefined): number | undefined {
+  if (shift === undefined) return undefined;
+  const moved = shift >= 0 ? amount * 10 ** shift : amount / 10 ** -shift;
+  return Number.isSafeInteger(moved) ? moved : undefined;
 }
