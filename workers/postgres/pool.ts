@@ -39,8 +39,10 @@ export function openPool(
 ): pg.Pool {
   const settings = { ...connectionSettings(databaseUrl), ...timeouts };
   const pool = new pg.Pool({ ...settings, max: connectionsMax });
-  // An idle connection that breaks is replaced at the next use.
+  // An idle connection that breaks is replaced at the next use; one in use fails its query, and
+  // would besides end the process by an event that nobody listens to.
   pool.on('error', () => {});
+  pool.on('connect', (client) => client.on('error', () => {}));
   return pool;
 }
 
