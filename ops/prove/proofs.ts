@@ -14,6 +14,7 @@ import { mtls } from './mtls.js';
 import { order } from './order.js';
 import { outage } from './outage.js';
 import { type Proof, Stage } from './proof.js';
+import { providers } from './providers.js';
 import { rate } from './rate.js';
 import { webhooks } from './webhooks.js';
 
@@ -34,6 +35,7 @@ export const PROOFS: readonly Proof[] = [
   lostWebhook,
   chaos,
   cardData,
+  providers,
 ];
 
 /** @returns undefined when the promise holds, else why not */
