@@ -43,6 +43,11 @@ export const PROBLEMS = {
     'payment_checkout_id differs from the header X-PAYMENT-CHECKOUT-ID.',
     [{ pointer: '/payment_checkout_id', detail: 'must equal the header' }],
   ),
+  headerRepeated: problem(
+    '400 Bad Request',
+    'header_repeated',
+    'A header that may come once was sent more than once.',
+  ),
   lengthRequired: problem('411 Length Required', 'length_required', 'Send Content-Length.'),
   tooLarge: problem(
     '413 Content Too Large',

@@ -6,6 +6,7 @@ import type { Admission } from './admission.js';
 import { checkCheckoutId, isProblem, parseCheckout } from './checkout.js';
 import { methodNotAllowed, PROBLEMS, type Problem } from './problem.js';
 import type { Reads } from './reads.js';
+import { hasRepeatedHeader } from './repeated-headers.js';
 import { type Reply, replyOf, sendProblem } from './reply.js';
 import { BODY_BYTES_MAX } from './schemas.js';
 
@@ -37,7 +38,7 @@ type Refuse = (reply: Reply, problem: Problem) => void;
 function getPayment(parts: ServerParts, res: HttpResponse, req: HttpRequest, refuse: Refuse): void {
   const reply = replyOf(res, req.getUrl());
   const checkoutId = req.getParameter(0) ?? '';
-  const problem = checkCheckoutId(checkoutId);
+  const problem = hasRepeatedHeader(req) ? PROBLEMS.headerRepeated : checkCheckoutId(checkoutId);
   if (problem) {
     refuse(reply, problem);
     return;
@@ -75,6 +76,7 @@ function checkHeaders(
   checkoutId: string,
 ): Problem | undefined {
   if (!parts.accepting.isSet) return PROBLEMS.unavailable;
+  if (hasRepeatedHeader(req)) return PROBLEMS.headerRepeated;
   const idProblem = checkCheckoutId(checkoutId);
   if (idProblem) return idProblem;
   const type = req.getHeader('content-type').split(';')[0]!.trim().toLowerCase();

@@ -2,8 +2,10 @@
 
 import { badInput } from './bad-input.js';
 import { damage } from './damage.js';
+import { edgeTls } from './edge-tls.js';
 import { firstPayment } from './first-payment.js';
 import { fullRing } from './full-ring.js';
+import { hostile } from './hostile.js';
 import { idempotency } from './idempotency.js';
 import { killEngine, killProcessor } from './kill.js';
 import { mtls } from './mtls.js';
@@ -24,6 +26,8 @@ export const PROOFS: readonly Proof[] = [
   badInput,
   order,
   mtls,
+  edgeTls,
+  hostile,
 ];
 
 /** @returns undefined when the promise holds, else why not */
