@@ -9,6 +9,7 @@ import { checkCheckoutId, isProblem, parseCheckout } from './checkout.js';
 import { type CheckoutCounts, CheckoutMessage } from './checkout-message.js';
 import { bodyTooLarge, methodNotAllowed, PROBLEMS, type Problem } from './problem.js';
 import type { Reads } from './reads.js';
+import { hasRepeatedHeader } from './repeated-headers.js';
 import { type Reply, replyOf, sendProblem } from './reply.js';
 import { BODY_BYTES_MAX } from './schemas.js';
 import type { ShardGate } from './shard-gate.js';
@@ -107,5 +108,6 @@ function checkHeaders(
 }
 
 function checkHead(req: HttpRequest): Problem | undefined {
+  if (hasRepeatedHeader(req)) return PROBLEMS.headerRepeated;
   return headHasCardData(req) ? PROBLEMS.cardData : undefined;
 }

@@ -4,8 +4,10 @@ import { badInput } from './bad-input.js';
 import { cardData } from './card-data.js';
 import { chaos } from './chaos.js';
 import { damage } from './damage.js';
+import { edgeTls } from './edge-tls.js';
 import { firstPayment } from './first-payment.js';
 import { fullRing } from './full-ring.js';
+import { hostile } from './hostile.js';
 import { idempotency } from './idempotency.js';
 import { killEngine, killProcessor } from './kill.js';
 import { lostDisk } from './lost-disk.js';
@@ -34,6 +36,8 @@ export const PROOFS: readonly Proof[] = [
   lostWebhook,
   chaos,
   cardData,
+  edgeTls,
+  hostile,
 ];
 
 /** @returns undefined when the promise holds, else why not */
