@@ -57,7 +57,12 @@ export function clusterConfig(environment: Environment = process.env): ClusterCo
     const { adminPorts, processorAdminPorts, simulatorPort, edgePort } = it;
     const { kafkaPort, kafkaControllerPort, postgresPort } = it;
     const servers = [simulatorPort, edgePort, kafkaPort, kafkaControllerPort, postgresPort];
-    return duplicates([...adminPorts, ...processorAdminPorts, ...servers]);
+    return [
+      ...duplicates([...adminPorts, ...processorAdminPorts, ...servers]),
+      ...(it.shards <= adminPorts.length
+        ? []
+        : [`TOLLGATE_ADMIN_PORTS: ${adminPorts.length} for ${it.shards} shards`]),
+    ];
   });
   return { ...settings, home: resolve(settings.home), cacheDir: resolve(settings.cacheDir) };
 }

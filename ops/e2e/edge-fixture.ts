@@ -79,9 +79,10 @@ export class EdgeFixture {
     chmodSync(this.dir, 0o755);
     for (const name of ['sockets', 'logs']) mkdirSync(join(this.dir, name));
     initPki(this.pki);
-    const [edgePort, shardPort] = await freePorts(2);
+    const [edgePort, shardPort, ...adminPorts] = await freePorts(4);
     const made = developmentTopology({
       shards: 2,
+      adminPorts,
       edgePort: edgePort!,
       shardPort: shardPort!,
       processorAdminPorts: [],
