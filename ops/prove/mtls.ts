@@ -29,7 +29,7 @@ import {
 import type { Proof, Stage } from './proof.js';
 import { until } from './system.js';
 
-const DELIVERY_MS_MAX = 4_000;
+const DELIVERY_MS_MAX = 2_500;
 const CONNECT_MS_MAX = 5_000;
 const END_MS_MAX = 500;
 const USE_EVERY_MS = 20;
@@ -74,7 +74,7 @@ async function kafkaHops(stage: Stage, port: number, from: Certificates): Promis
     name: `${role} to Kafka`,
     role,
     otherRole: role === 'engine' ? ('processor' as const) : ('engine' as const),
-    refusal: (peer: Peer) => produceOnce(brokers, topic, peer),
+    refusal: (peer: Peer) => produceOnce(port, topic, peer),
   });
   await showRefusals(stage, hop('engine', TOPICS.accepted), from);
   await showRefusals(stage, hop('processor', TOPICS.status), from);
@@ -98,35 +98,46 @@ async function postgresHop(stage: Stage, port: number, from: Certificates): Prom
 }
 
 /** One record as our producers send it. @returns why it was not delivered */
-function produceOnce(brokers: string, topic: string, peer: Peer): Promise<string | undefined> {
-  const { ca, identity = '' } = peer;
-  const all = producerSettings(brokers, 'proof', { ca, cert: identity, key: identity });
-  const shown = Object.entries(all).filter(([, value]) => value !== '');
+async function produceOnce(
+  port: number,
+  topic: string,
+  { ca, identity = '' }: Peer,
+): Promise<string | undefined> {
+  const tls = { ca, cert: identity, key: identity };
+  const all = Object.entries(producerSettings(`127.0.0.1:${port}`, 'proof', tls));
   const producer = new rdkafka.Producer(
-    Object.fromEntries(shown),
+    Object.fromEntries(all.filter(([, value]) => value !== '')),
     producerTopicSettings(DELIVERY_MS_MAX),
   );
+  try {
+    await connected(producer);
+  } catch (error) {
+    return `${(error as Error).message} (${await tlsRefusal(port, ca, identity)})`;
+  }
+  const delivered = new Promise<LibrdKafkaError | null>((resolve) =>
+    producer.once('delivery-report', resolve),
+  );
+  producer.setPollInterval(USE_EVERY_MS);
+  producer.produce(topic, 0, Buffer.from('proof'), 'proof');
+  const error = await delivered;
+  producer.disconnect();
+  return error?.message;
+}
+
+function connected(producer: Producer): Promise<void> {
+  return new Promise((resolve, reject) =>
+    producer.connect({ timeout: DELIVERY_MS_MAX }, (error) => (error ? reject(error) : resolve())),
+  );
+}
+
+/** What TLS says of the same peer: librdkafka keeps it to itself until it is connected. */
+function tlsRefusal(port: number, ca: string, identity: string): Promise<string> {
+  const shown =
+    identity === '' ? {} : { cert: readFileSync(identity), key: readFileSync(identity) };
   return new Promise((resolve) => {
-    let told = '';
-    const end = (reason: string | undefined): void => {
-      resolve(reason);
-      if (!producer.isConnected()) return;
-      producer.disconnect();
-    };
-    producer.on('event.error', (error: LibrdKafkaError) => {
-      const alert = /alert number \d+|[^:]*(?:verify failed|certificate)[^:]*/.exec(error.message);
-      if (alert) told ||= alert[0].trim();
-    });
-    producer.on('delivery-report', (error) =>
-      end(error ? [error.message, told].filter((it) => it !== '').join(': ') : undefined),
-    );
-    producer.once('ready', () => {
-      producer.setPollInterval(USE_EVERY_MS);
-      producer.produce(topic, 0, Buffer.from('proof'), 'proof');
-    });
-    producer.connect({ timeout: DELIVERY_MS_MAX }, (error) => {
-      if (error) end([error.message, told].filter((it) => it !== '').join(': '));
-    });
+    const socket = connect({ port, host: '127.0.0.1', ca: readFileSync(ca), ...shown });
+    socket.setTimeout(CONNECT_MS_MAX, () => socket.destroy(new Error('nothing is refused')));
+    socket.once('error', (error) => resolve((error as { code?: string }).code ?? error.message));
   });
 }
 
@@ -188,9 +199,7 @@ async function keepProducing(brokers: string, pki: string): Promise<User> {
   let [done, failed, sent] = [0, 0, 0];
   producer.on('delivery-report', (error) => (error ? failed++ : done++));
   producer.on('event.error', () => {});
-  await new Promise<void>((resolve, reject) =>
-    producer.connect({ timeout: CONNECT_MS_MAX }, (error) => (error ? reject(error) : resolve())),
-  );
+  await connected(producer);
   producer.setPollInterval(USE_EVERY_MS);
   const timer = setInterval(() => {
     producer.produce(TOPICS.accepted, 0, Buffer.from('proof'), 'proof');

@@ -1,6 +1,8 @@
 /** All proofs by name, and how one is run. */
 
 import { badInput } from './bad-input.js';
+import { cardData } from './card-data.js';
+import { chaos } from './chaos.js';
 import { damage } from './damage.js';
 import { edgeTls } from './edge-tls.js';
 import { firstPayment } from './first-payment.js';
@@ -8,11 +10,13 @@ import { fullRing } from './full-ring.js';
 import { hostile } from './hostile.js';
 import { idempotency } from './idempotency.js';
 import { killEngine, killProcessor } from './kill.js';
+import { lostWebhook } from './lost-webhook.js';
 import { mtls } from './mtls.js';
 import { order } from './order.js';
 import { outage } from './outage.js';
 import { type Proof, Stage } from './proof.js';
 import { rate } from './rate.js';
+import { webhooks } from './webhooks.js';
 
 export const PROOFS: readonly Proof[] = [
   firstPayment,
@@ -28,6 +32,10 @@ export const PROOFS: readonly Proof[] = [
   mtls,
   edgeTls,
   hostile,
+  webhooks,
+  lostWebhook,
+  chaos,
+  cardData,
 ];
 
 /** @returns undefined when the promise holds, else why not */
