@@ -3,6 +3,7 @@
 import { badInput } from './bad-input.js';
 import { cardData } from './card-data.js';
 import { chaos } from './chaos.js';
+import { cluster } from './cluster.js';
 import { damage } from './damage.js';
 import { edgeTls } from './edge-tls.js';
 import { firstPayment } from './first-payment.js';
@@ -10,6 +11,7 @@ import { fullRing } from './full-ring.js';
 import { hostile } from './hostile.js';
 import { idempotency } from './idempotency.js';
 import { killEngine, killProcessor } from './kill.js';
+import { killShard } from './kill-shard.js';
 import { lostWebhook } from './lost-webhook.js';
 import { mtls } from './mtls.js';
 import { order } from './order.js';
@@ -30,8 +32,10 @@ export const PROOFS: readonly Proof[] = [
   badInput,
   order,
   mtls,
+  cluster,
   edgeTls,
   hostile,
+  killShard,
   webhooks,
   lostWebhook,
   chaos,
