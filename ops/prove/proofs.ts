@@ -3,6 +3,7 @@
 import { badInput } from './bad-input.js';
 import { cardData } from './card-data.js';
 import { chaos } from './chaos.js';
+import { checksum } from './checksum.js';
 import { damage } from './damage.js';
 import { firstPayment } from './first-payment.js';
 import { fullRing } from './full-ring.js';
@@ -28,6 +29,7 @@ export const PROOFS: readonly Proof[] = [
   badInput,
   order,
   mtls,
+  checksum,
   webhooks,
   lostWebhook,
   chaos,
