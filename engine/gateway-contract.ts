@@ -1,4 +1,6 @@
 /** What the engine hands to a gateway thread, and what the thread says back. */
+import type { KeyTable } from './keys/keys-file.js';
+
 export interface GatewayData {
   readonly storeHandle: bigint;
   readonly host: string;
@@ -14,6 +16,8 @@ export interface GatewayData {
   readonly accepting: SharedArrayBuffer;
   readonly counters: SharedArrayBuffer;
   readonly waitersMax: number;
+  /** undefined: no keys, everybody is the default merchant. Changes come by KEYS_CHANNEL. */
+  readonly keys: KeyTable | undefined;
   /** Providers whose webhooks are taken; any other is unknown. */
   readonly webhookProviders: readonly WebhookProvider[];
   /** Ranges (CIDR) whose X-Real-IP is believed. */

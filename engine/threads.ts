@@ -14,6 +14,7 @@ import {
   type WebhookProvider,
 } from './gateway-contract.js';
 import { WRITER_COUNTERS, type WriterData } from './journal/writer-contract.js';
+import type { KeyTable } from './keys/keys-file.js';
 import { BroadcastWriter } from './ring/broadcast.js';
 import { Counters } from './ring/counters.js';
 import { Doorbell } from './ring/doorbell.js';
@@ -29,6 +30,7 @@ export interface ThreadOptions {
   readonly config: EngineConfig;
   readonly store: Store;
   readonly gatewayWorker: URL;
+  readonly keys: KeyTable | undefined;
   /** Called once if a thread ends unasked. */
   readonly onDeath: (reason: string) => void;
 }
@@ -154,6 +156,7 @@ export class EngineThreads {
       accepting: this.accepting.memory,
       counters: this.gatewayCounters[index]!.memory,
       waitersMax: config.waitersMax,
+      keys: this.#options.keys,
       webhookProviders: webhookProviders(config),
       trustedProxies: config.trustedProxies,
     };

@@ -5,7 +5,7 @@
  */
 
 import uWS from 'uWebSockets.js';
-import { parentPort, workerData } from 'node:worker_threads';
+import { BroadcastChannel, parentPort, workerData } from 'node:worker_threads';
 import { invariant } from '../engine/core/errors.js';
 import {
   GATEWAY_COUNTERS,
@@ -13,6 +13,8 @@ import {
   type GatewayData,
   type GatewayMessage,
 } from '../engine/gateway-contract.js';
+import type { KeyTable } from '../engine/keys/keys-file.js';
+import { KEYS_CHANNEL } from '../engine/keys/keys-watch.js';
 import { BroadcastReader } from '../engine/ring/broadcast.js';
 import { Counters } from '../engine/ring/counters.js';
 import { Doorbell } from '../engine/ring/doorbell.js';
@@ -21,6 +23,7 @@ import { SharedFlag } from '../engine/ring/shared-flags.js';
 import { Store } from '../engine/store/store.js';
 import { Admission } from './admission.js';
 import { CHECKOUT_BYTES_MAX } from './checkout-message.js';
+import { Merchants } from './keys/merchants.js';
 import { Reads } from './reads.js';
 import { buildServer } from './server.js';
 import { Webhooks } from './webhooks/webhooks.js';
@@ -38,9 +41,14 @@ async function run(data: GatewayData, port: NonNullable<typeof parentPort>): Pro
   const accepting = new SharedFlag(data.accepting);
   const webhooks = await Webhooks.open(data, { admission, accepting, counts: counters });
   const reads = new Reads(store, new BroadcastReader(data.changes), data.waitersMax);
+  const merchants = new Merchants(data.keys);
+  const keys = new BroadcastChannel(KEYS_CHANNEL);
+  keys.onmessage = ({ data: table }) => merchants.replace(table as KeyTable);
+  keys.unref();
   const app = buildServer({
     admission,
     reads,
+    merchants,
     webhooks,
     counts: counters,
     accepting,

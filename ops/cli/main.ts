@@ -4,6 +4,7 @@ import { stopsWithParent } from '../../engine/core/config.js';
 import { registerCerts } from './certs.js';
 import { registerDoctor } from './doctor.js';
 import { registerEngine } from './engine.js';
+import { registerKeys } from './keys.js';
 import { registerNginx } from './nginx.js';
 import { registerPay } from './pay.js';
 import { registerProcessor } from './processor.js';
@@ -20,6 +21,7 @@ registerSimulator(program);
 registerUp(program);
 registerPay(program);
 registerCerts(program);
+registerKeys(program);
 registerDoctor(program);
 registerNginx(program);
 

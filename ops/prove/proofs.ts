@@ -4,6 +4,7 @@ import { badInput } from './bad-input.js';
 import { cardData } from './card-data.js';
 import { chaos } from './chaos.js';
 import { cluster } from './cluster.js';
+import { checksum } from './checksum.js';
 import { damage } from './damage.js';
 import { edgeTls } from './edge-tls.js';
 import { firstPayment } from './first-payment.js';
@@ -36,6 +37,7 @@ export const PROOFS: readonly Proof[] = [
   edgeTls,
   hostile,
   killShard,
+  checksum,
   webhooks,
   lostWebhook,
   chaos,
