@@ -3,8 +3,8 @@
 import { badInput } from './bad-input.js';
 import { cardData } from './card-data.js';
 import { chaos } from './chaos.js';
-import { cluster } from './cluster.js';
 import { checksum } from './checksum.js';
+import { cluster } from './cluster.js';
 import { damage } from './damage.js';
 import { edgeTls } from './edge-tls.js';
 import { firstPayment } from './first-payment.js';
