@@ -80,6 +80,31 @@ export const PROBLEMS = {
     'address_not_allowed',
     'This address is not one that the provider calls from.',
   ),
+  keyMissing: problem(
+    '401 Unauthorized',
+    'key_missing',
+    'Send Authorization: Bearer and your API key.',
+    undefined,
+    { 'WWW-Authenticate': 'Bearer realm="tollgate"' },
+  ),
+  keyInvalid: problem('401 Unauthorized', 'key_invalid', 'This API key is not known.', undefined, {
+    'WWW-Authenticate': 'Bearer realm="tollgate", error="invalid_token"',
+  }),
+  checksumRequired: problem(
+    '401 Unauthorized',
+    'checksum_required',
+    'Send X-PAYMENT-CHECKSUM and X-PAYMENT-TIMESTAMP: this merchant has a secret.',
+  ),
+  checksumInvalid: problem(
+    '401 Unauthorized',
+    'checksum_invalid',
+    'The checksum is not that of this request: sha256= and the hex HMAC over timestamp, method, path, id and body.',
+  ),
+  timestampOutOfRange: problem(
+    '401 Unauthorized',
+    'timestamp_out_of_range',
+    'X-PAYMENT-TIMESTAMP is more than 300 seconds from now; sign again.',
+  ),
   signatureMissing: problem(
     '401 Unauthorized',
     'signature_missing',

@@ -3,6 +3,7 @@
  * that reads the environment.
  */
 import { resolve } from 'node:path';
+import { clientTable } from './settings/client.js';
 import { clusterTable } from './settings/cluster.js';
 import { engineTable } from './settings/engine.js';
 import { processorTable } from './settings/processor.js';
@@ -15,6 +16,7 @@ export type EngineConfig = SettingsOf<typeof engineTable>;
 export type ProcessorConfig = SettingsOf<typeof processorTable>;
 export type SimulatorConfig = SettingsOf<typeof simulatorTable>;
 export type StackConfig = SettingsOf<typeof stackTable>;
+export type ClientConfig = SettingsOf<typeof clientTable>;
 export type ClusterConfig = SettingsOf<typeof clusterTable>;
 
 export function engineConfig(environment: Environment = process.env): EngineConfig {
@@ -22,9 +24,11 @@ export function engineConfig(environment: Environment = process.env): EngineConf
     ...(it.shard < it.shards
       ? []
       : [`TOLLGATE_SHARD: ${it.shard} is not below TOLLGATE_SHARDS (${it.shards})`]),
-    ...(isLoopback(it.host)
+    ...(isLoopback(it.host) || it.keysFile !== ''
       ? []
-      : ['TOLLGATE_HOST: without API keys only a loopback address is allowed']),
+      : [
+          'TOLLGATE_HOST: without API keys (TOLLGATE_KEYS_FILE) only a loopback address is allowed',
+        ]),
     ...(it.apiPort === it.adminPort
       ? ['TOLLGATE_API_PORT and TOLLGATE_ADMIN_PORT are the same']
       : []),
@@ -65,6 +69,10 @@ export function clusterConfig(environment: Environment = process.env): ClusterCo
     ];
   });
   return { ...settings, home: resolve(settings.home), cacheDir: resolve(settings.cacheDir) };
+}
+
+export function clientConfig(environment: Environment = process.env): ClientConfig {
+  return readSettings(clientTable, environment);
 }
 
 /** Files of one process' identity on the way to Kafka. */

@@ -4,6 +4,7 @@ import { stopsWithParent } from '../../engine/core/config.js';
 import { registerCerts } from './certs.js';
 import { registerDoctor } from './doctor.js';
 import { registerEngine } from './engine.js';
+import { registerKeys } from './keys.js';
 import { registerNginx } from './nginx.js';
 import { registerPay } from './pay.js';
 import { registerProcessor } from './processor.js';
@@ -22,6 +23,7 @@ registerUp(program);
 registerPay(program);
 registerShard(program);
 registerCerts(program);
+registerKeys(program);
 registerDoctor(program);
 registerNginx(program);
 

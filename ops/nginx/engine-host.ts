@@ -2,7 +2,7 @@
  * The nginx beside an engine: ends mTLS, admits the edge's role alone (and other engines to
  * the rows of payments), and speaks to the gateway threads by their unix sockets. It limits nothing: the edge has done that.
  */
-import { engineSocket, type Shard, type Topology } from '../topology/topology.js';
+import { engineSocket, type Limits, type Shard, type Topology } from '../topology/topology.js';
 import { accessLog, head, LOG_FIELDS, layout, when } from './common.js';
 import { errorPages, problemLocations } from './problems.js';
 
@@ -64,6 +64,16 @@ export function nginxEngineHost(topology: Topology, shard: Shard): string {
     'keepalive_requests 10000000;',
     ...errorPages(),
     '',
+    ...engineLocation(limits),
+    ...rowsLocation(shard),
+    ...problemLocations([]),
+    '}',
+    '}',
+  ]);
+}
+
+function engineLocation(limits: Limits): string[] {
+  return [
     'location / {',
     ...when('$is_edge = 0', 'return 403;'),
     'proxy_pass http://engine;',
@@ -78,7 +88,12 @@ export function nginxEngineHost(topology: Topology, shard: Shard): string {
     'proxy_buffer_size 16k;',
     'proxy_buffers 8 16k;',
     '}',
-    '# Other engines ask for the rows of ids that have moved; nothing else of the admin is here.',
+  ];
+}
+
+/** Other engines ask for the rows of ids that have moved; nothing else of the admin is here. */
+function rowsLocation(shard: Shard): string[] {
+  return [
     'location ^~ /rows {',
     ...when('$is_engine = 0', 'return 403;'),
     ...when('$request_method != GET', 'return 405;'),
@@ -88,10 +103,7 @@ export function nginxEngineHost(topology: Topology, shard: Shard): string {
     'proxy_read_timeout 30s;',
     'proxy_max_temp_file_size 0;',
     '}',
-    ...problemLocations([]),
-    '}',
-    '}',
-  ]);
+  ];
 }
 
 function threadSockets(topology: Topology, shard: Shard): string[] {

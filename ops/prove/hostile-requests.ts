@@ -32,6 +32,7 @@ export function hostileRequests(authorization: string): Hostile[] {
     request(line, [...own, ...headers]);
   return [
     ...framing(post),
+    ...lengths(post),
     ...repeated(post, get),
     ...ids(post),
     ...paths(get),
@@ -78,6 +79,12 @@ function framing(post: Post): Hostile[] {
       400,
       post([ID, JSON_TYPE, 'Transfer-Encoding:\r\n chunked', LENGTH], BODY),
     ),
+  ];
+}
+
+function lengths(post: Post): Hostile[] {
+  const chunks = (text: string): string => `${text.length.toString(16)}\r\n${text}\r\n0\r\n`;
+  return [
     is('two lengths', 400, post([ID, JSON_TYPE, LENGTH, 'Content-Length: 0'], BODY)),
     is('the same length twice', 400, post([ID, JSON_TYPE, LENGTH, LENGTH], BODY)),
     ...['+5', '-1', '5 5', '0x10', '5,5', '9'.repeat(30)].map((it) =>

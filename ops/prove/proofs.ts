@@ -3,6 +3,8 @@
 import { badInput } from './bad-input.js';
 import { cardData } from './card-data.js';
 import { chaos } from './chaos.js';
+import { checksum } from './checksum.js';
+import { cluster } from './cluster.js';
 import { damage } from './damage.js';
 import { edgeTls } from './edge-tls.js';
 import { firstPayment } from './first-payment.js';
@@ -10,6 +12,7 @@ import { fullRing } from './full-ring.js';
 import { hostile } from './hostile.js';
 import { idempotency } from './idempotency.js';
 import { killEngine, killProcessor } from './kill.js';
+import { killShard } from './kill-shard.js';
 import { lostDisk } from './lost-disk.js';
 import { lostWebhook } from './lost-webhook.js';
 import { mtls } from './mtls.js';
@@ -32,12 +35,15 @@ export const PROOFS: readonly Proof[] = [
   order,
   lostDisk,
   mtls,
+  cluster,
+  edgeTls,
+  hostile,
+  killShard,
+  checksum,
   webhooks,
   lostWebhook,
   chaos,
   cardData,
-  edgeTls,
-  hostile,
 ];
 
 /** @returns undefined when the promise holds, else why not */

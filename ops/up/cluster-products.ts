@@ -1,11 +1,12 @@
 /** The cluster's engines, processors and simulator: which settings and identity each gets. */
 import { join } from 'node:path';
-import type { ClusterConfig } from '../../engine/core/config.js';
+import { type ClusterConfig, simulatorConfig } from '../../engine/core/config.js';
 import { caFile, clientTls } from '../pki/authority.js';
 import type { Role } from '../pki/roles.js';
 import { engineSocket, type Shard, type Topology } from '../topology/topology.js';
 import type { ClusterPlaces } from './cluster.js';
 import { productSpec } from './components.js';
+import { keysFile } from './merchants.js';
 import { postgresTlsUrl } from './postgres-tls.js';
 import type { ComponentSpec } from './supervisor.js';
 
@@ -27,6 +28,8 @@ export function engineSpec(
     readyUrl: readyOf(shard.adminPort),
     settings: {
       ...kafkaSettings(config, places, 'engine'),
+      TOLLGATE_KEYS_FILE: keysFile(places.data),
+      TOLLGATE_SIMULATOR_WEBHOOK_SECRETS: simulatorConfig().webhookSecret,
       TOLLGATE_SHARD: `${shard.number}`,
       TOLLGATE_DATA_DIR: join(places.data, `shard-${shard.number}`),
       TOLLGATE_SOCKET: engineSocket(topology, shard.number),
@@ -67,6 +70,7 @@ export function simulatorSpec(config: ClusterConfig, places: ClusterPlaces): Com
     readyUrl: `http://127.0.0.1:${config.simulatorPort}/healthz`,
     settings: {
       TOLLGATE_SIMULATOR_DIR: join(places.data, 'simulator'),
+      TOLLGATE_WEBHOOK_SECRET: simulatorConfig().webhookSecret,
       TOLLGATE_WEBHOOK_URL: `https://127.0.0.1:${config.edgePort}/webhooks/psp/simulator`,
       NODE_EXTRA_CA_CERTS: caFile(places.pki),
     },

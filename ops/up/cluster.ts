@@ -19,6 +19,7 @@ import { checkTopology, hostsFile, readTopology, type Topology } from '../topolo
 import { engineSpec, processorSpec, simulatorSpec } from './cluster-products.js';
 import { logFile, serverPorts, serverSpecs } from './components.js';
 import type { ClusterEndpoints } from './endpoints.js';
+import { ensureMerchants, readCredentials } from './merchants.js';
 import { startNginx } from './nginx.js';
 import { postgresTlsUrl } from './postgres-tls.js';
 import type { Pids, PortClaim, StackPlan } from './stack.js';
@@ -113,6 +114,7 @@ function prepare(places: ClusterPlaces, topology: Topology): void {
   if (longest.length > SOCKET_PATH_MAX)
     throw new EngineError('path_too_long', `${longest}: set a shorter TOLLGATE_HOME.`);
   ensurePki(places.pki);
+  ensureMerchants(places.data);
   writeFileSync(places.topology, `${JSON.stringify(topology, null, 2)}\n`, { mode: 0o600 });
 }
 
@@ -184,8 +186,7 @@ function endpointsOf(
     ca: caFile(places.pki),
     pki: places.pki,
     topology: places.topology,
-    keys: {},
-    secrets: {},
+    ...readCredentials(places.data),
   };
 }
 
