@@ -9,6 +9,7 @@ import { damage } from './damage.js';
 import { edgeTls } from './edge-tls.js';
 import { firstPayment } from './first-payment.js';
 import { fullRing } from './full-ring.js';
+import { grow } from './grow.js';
 import { hostile } from './hostile.js';
 import { idempotency } from './idempotency.js';
 import { killEngine, killProcessor } from './kill.js';
@@ -34,6 +35,7 @@ export const PROOFS: readonly Proof[] = [
   badInput,
   order,
   lostDisk,
+  grow,
   mtls,
   cluster,
   edgeTls,
