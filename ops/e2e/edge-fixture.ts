@@ -12,6 +12,12 @@ import { caFile, initPki } from '../pki/authority.js';
 import { developmentTopology } from '../topology/development.js';
 import { checkTopology, engineSocket, hostsFile, type Topology } from '../topology/topology.js';
 import type { Running } from '../up/child.js';
+import {
+  ensureMerchants,
+  keysFile,
+  type MerchantCredentials,
+  readCredentials,
+} from '../up/merchants.js';
 import { type NginxOptions, startNginx, writeNginx } from '../up/nginx.js';
 import { type EngineProcess, freePorts, startEngineProcess } from './engine-process.js';
 
@@ -61,6 +67,15 @@ export class EdgeFixture {
     return this.#nginx.map((it) => it.pid);
   }
 
+  /** A merchant's own: `alpha` and `beta` have keys, `signed` also sends checksums. */
+  headersOf(merchant: string): Record<string, string> {
+    return { authorization: `Bearer ${this.credentials.keys[merchant]}` };
+  }
+
+  get credentials(): MerchantCredentials {
+    return readCredentials(this.dir);
+  }
+
   /** The edge takes another topology while it runs. */
   async reload(topology: Topology): Promise<void> {
     this.#topology = checkTopology(topology);
@@ -79,6 +94,7 @@ export class EdgeFixture {
     chmodSync(this.dir, 0o755);
     for (const name of ['sockets', 'logs']) mkdirSync(join(this.dir, name));
     initPki(this.pki);
+    ensureMerchants(this.dir);
     const [edgePort, shardPort, ...adminPorts] = await freePorts(4);
     const made = developmentTopology({
       shards: 2,
@@ -101,6 +117,7 @@ export class EdgeFixture {
         TOLLGATE_GATEWAY_THREADS: '1',
         TOLLGATE_DISK_FREE_MIN_MB: '64',
         TOLLGATE_CDC: 'off',
+        TOLLGATE_KEYS_FILE: keysFile(this.dir),
         ...settings,
       }),
     );

@@ -12,6 +12,8 @@ import { hostileRequests } from './hostile-requests.js';
 export interface AttackerData {
   readonly port: number;
   readonly ca: string;
+  /** Of a merchant that may pay. */
+  readonly headers: Readonly<Record<string, string>>;
   readonly slowConnections: number;
 }
 
@@ -67,7 +69,9 @@ class Attacker {
 
   async #keepAsking(): Promise<void> {
     // A large body that never comes holds its connection for seconds.
-    const quick = hostileRequests('').filter((it) => !it.name.startsWith('a large'));
+    const quick = hostileRequests(this.#data.headers).filter(
+      (it) => !it.name.startsWith('a large'),
+    );
     for (let i = 0; !this.#isOver; i++) {
       const { port, ca } = this.#data;
       await exchangeTls(port, ca, quick[i % quick.length]!.bytes);

@@ -121,26 +121,42 @@ async function engineHop(stage: Stage, edge: EdgeFixture): Promise<void> {
       name: 'edge to engine host',
       role: 'edge-client',
       otherRole: 'engine',
-      refusal: (peer) => askHost(address, shardPort, peer),
+      refusal: (peer) => askHost(address, shardPort, peer, edge.headersOf('alpha')),
     },
     { right: right!, foreign: foreign!, expired: expired! },
   );
-  const wrongServer = await askHost('127.0.0.1', edge.port, {
-    ca: join(right!, 'ca.pem'),
-    identity: roleFile(right!, 'edge-client'),
-  });
+  const wrongServer = await askHost(
+    '127.0.0.1',
+    edge.port,
+    {
+      ca: join(right!, 'ca.pem'),
+      identity: roleFile(right!, 'edge-client'),
+    },
+    {},
+  );
   stage.figure('edge to engine host: another server of our CA', wrongServer ?? 'TAKEN');
   stage.must(wrongServer !== undefined, 'another role’s server is taken for an engine host');
 }
 
 /** As the edge asks: by the role's name. @returns why it was not served */
-function askHost(host: string, port: number, { ca, identity }: Peer): Promise<string | undefined> {
+function askHost(
+  host: string,
+  port: number,
+  { ca, identity }: Peer,
+  headers: Record<string, string>,
+): Promise<string | undefined> {
   const own =
     identity === undefined ? {} : { cert: readFileSync(identity), key: readFileSync(identity) };
   return new Promise((resolve) => {
     const sent = request(
       {
-        ...{ host, port, path: '/payments/nobody', servername: 'engine-host.tollgate.internal' },
+        ...{
+          host,
+          port,
+          path: '/payments/nobody',
+          headers,
+          servername: 'engine-host.tollgate.internal',
+        },
         ...{ ca: readFileSync(ca), ...own, agent: false, timeout: ANSWER_MS_MAX },
       },
       (answer) => {

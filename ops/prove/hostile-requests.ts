@@ -23,13 +23,11 @@ const SMUGGLED = request(
   BODY,
 );
 
-/** @param authorization a header line of a merchant that may pay, or '' */
-export function hostileRequests(authorization: string): Hostile[] {
-  const own = authorization === '' ? [] : [authorization];
-  const post = (headers: readonly string[], body = ''): string =>
-    request('POST /payments', [...own, ...headers], body);
-  const get = (line: string, headers: readonly string[] = []): string =>
-    request(line, [...own, ...headers]);
+/** @param headers of a merchant that may pay: what is refused is the request, not its sender */
+export function hostileRequests(headers: Readonly<Record<string, string>>): Hostile[] {
+  const own = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+  const post: Post = (more, body) => request('POST /payments', [...own, ...more], body);
+  const get: Get = (line, more = []) => request(line, [...own, ...more]);
   return [
     ...framing(post),
     ...lengths(post),

@@ -11,6 +11,7 @@ import type { AttackerData, AttackerMessage } from './attacker.js';
 import { type Hostile, hostileRequests } from './hostile-requests.js';
 import type { Proof, Stage } from './proof.js';
 
+const MERCHANT = 'alpha';
 const RATE = 100;
 /** Of a machine that does other things besides: below this, twice as much says nothing. */
 const P99_MS_FLOOR = 25;
@@ -44,7 +45,7 @@ export const hostile: Proof = {
 
 /** Each gets exactly one answer, the right one; nothing that was smuggled exists. */
 async function attack(stage: Stage, edge: EdgeFixture): Promise<void> {
-  const all = hostileRequests('');
+  const all = hostileRequests(edge.headersOf(MERCHANT));
   const problems = await Promise.all(all.map((it) => wrongAnswer(edge, it)));
   const wrong = problems.filter((it) => it !== undefined);
   stage.figure('hostile requests / wrong answers', `${all.length} / ${wrong.length}`);
@@ -85,7 +86,11 @@ async function goodTraffic(edge: EdgeFixture, prefix: string, seconds: number): 
 async function pay(edge: EdgeFixture, id: string, agent: Agent): Promise<void> {
   const { status, body } = await edgeRequest({
     ...{ port: edge.port, ca: edge.ca, method: 'POST', path: '/payments', agent },
-    headers: { 'X-PAYMENT-CHECKOUT-ID': id, 'Content-Type': 'application/json' },
+    headers: {
+      ...edge.headersOf(MERCHANT),
+      'X-PAYMENT-CHECKOUT-ID': id,
+      'Content-Type': 'application/json',
+    },
     body: JSON.stringify(VISA),
   });
   if (status !== 202) throw new Error(`a good checkout is refused: ${status} ${body}`);
@@ -93,7 +98,8 @@ async function pay(edge: EdgeFixture, id: string, agent: Agent): Promise<void> {
 
 function startAttacker(edge: EdgeFixture): Worker {
   const { port, ca } = edge;
-  const workerData: AttackerData = { port, ca, slowConnections: SLOW_CONNECTIONS };
+  const headers = edge.headersOf(MERCHANT);
+  const workerData: AttackerData = { port, ca, headers, slowConnections: SLOW_CONNECTIONS };
   return new Worker(new URL('./attacker.js', import.meta.url), { workerData });
 }
 
@@ -109,7 +115,8 @@ async function endAttack(stage: Stage, attacker: Worker): Promise<void> {
 }
 
 function ask(edge: EdgeFixture, path: string) {
-  return edgeRequest({ port: edge.port, ca: edge.ca, path });
+  const headers = edge.headersOf(MERCHANT);
+  return edgeRequest({ port: edge.port, ca: edge.ca, path, headers });
 }
 
 function compare(stage: Stage, calm: Histogram, besides: Histogram): void {

@@ -6,6 +6,7 @@ import { chaos } from './chaos.js';
 import { checksum } from './checksum.js';
 import { cluster } from './cluster.js';
 import { damage } from './damage.js';
+import { edgeChecksum } from './edge-checksum.js';
 import { edgeTls } from './edge-tls.js';
 import { firstPayment } from './first-payment.js';
 import { fullRing } from './full-ring.js';
@@ -21,6 +22,7 @@ import { order } from './order.js';
 import { outage } from './outage.js';
 import { type Proof, Stage } from './proof.js';
 import { rate } from './rate.js';
+import { rateLimit } from './rate-limit.js';
 import { webhooks } from './webhooks.js';
 
 export const PROOFS: readonly Proof[] = [
@@ -41,6 +43,8 @@ export const PROOFS: readonly Proof[] = [
   edgeTls,
   hostile,
   killShard,
+  rateLimit,
+  edgeChecksum,
   checksum,
   webhooks,
   lostWebhook,

@@ -9,7 +9,7 @@ import { addKey } from '../cli/keys.js';
 /** Whether each also has a checksum secret, and so must send checksums. */
 const MERCHANTS = { alpha: false, beta: false, signed: true } as const;
 
-export interface Credentials {
+export interface MerchantCredentials {
   readonly keys: Readonly<Record<string, string>>;
   readonly secrets: Readonly<Record<string, string>>;
 }
@@ -23,7 +23,7 @@ export function ensureMerchants(dir: string): void {
   const made = Object.entries(MERCHANTS).map(
     ([merchant, withSecret]) => [merchant, addKey(keysFile(dir), merchant, withSecret)] as const,
   );
-  const credentials: Credentials = {
+  const credentials: MerchantCredentials = {
     keys: Object.fromEntries(made.map(([merchant, it]) => [merchant, it.key])),
     secrets: Object.fromEntries(
       made.flatMap(([merchant, it]) => (it.checksumSecret ? [[merchant, it.checksumSecret]] : [])),
@@ -32,8 +32,8 @@ export function ensureMerchants(dir: string): void {
   writeFileSync(credentialsFile(dir), `${JSON.stringify(credentials)}\n`, { mode: 0o600 });
 }
 
-export function readCredentials(dir: string): Credentials {
-  return JSON.parse(readFileSync(credentialsFile(dir), 'utf8')) as Credentials;
+export function readCredentials(dir: string): MerchantCredentials {
+  return JSON.parse(readFileSync(credentialsFile(dir), 'utf8')) as MerchantCredentials;
 }
 
 function credentialsFile(dir: string): string {
