@@ -81,6 +81,12 @@ export function text(env: string, fallback: string, doc: string): Setting<string
   return { env, doc, fallback, parse: (value) => value };
 }
 
+/** Words separated by commas. */
+export function words(env: string, fallback: readonly string[], doc: string) {
+  const parse = (value: string): readonly string[] => value.split(',').map((it) => it.trim());
+  return { env, doc, fallback, parse } satisfies Setting<readonly string[]>;
+}
+
 /** A JSON object whose names are provider names and whose values are URLs. */
 export function urls(env: string, doc: string): Setting<Readonly<Record<string, string>>> {
   const parse = (value: string): Readonly<Record<string, string>> => {

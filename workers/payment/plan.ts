@@ -6,7 +6,7 @@
  * only after the stated lag; only then may a new attempt begin.
  */
 import type { Ask } from '../postgres/asks.js';
-import type { Psp } from '../psp/port.js';
+import type { PspTraits } from '../psp/port.js';
 
 export type Plan =
   /** Surely nobody has it: it may go out, to any provider. */
@@ -18,8 +18,6 @@ export type Plan =
   /** The payer's time is over. */
   | { readonly kind: 'cancel'; readonly reference: string }
   | { readonly kind: 'expire' };
-
-export type PspTraits = Pick<Psp, 'keyWindowMs' | 'findLagMs' | 'replaysErrors'>;
 
 export interface PlanSettings {
   readonly deadlineMs: number;

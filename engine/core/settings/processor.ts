@@ -1,6 +1,6 @@
 /** Settings of a processor. */
 import { availableParallelism } from 'node:os';
-import { delays, flag, integer, port, text, urls } from '../settings.js';
+import { delays, flag, integer, port, text, urls, words } from '../settings.js';
 import { routes } from './routes.js';
 import { shared } from './shared.js';
 
@@ -32,6 +32,30 @@ export const processorTable = {
     1,
     100_000,
     'records being processed at once',
+  ),
+  egressHosts: words(
+    'TOLLGATE_EGRESS_HOSTS',
+    ['api.stripe.com', '127.0.0.1', 'localhost'],
+    'hosts that providers may be called at, separated by commas',
+  ),
+  egressCaFile: text(
+    'TOLLGATE_EGRESS_CA_FILE',
+    '',
+    'PEM of the only certificate authorities to trust at providers (default: those of Node)',
+  ),
+  pspConnectTimeoutMs: integer(
+    'TOLLGATE_PSP_CONNECT_TIMEOUT_MS',
+    2_000,
+    10,
+    120_000,
+    'connection to a provider, TLS included',
+  ),
+  pspFirstByteTimeoutMs: integer(
+    'TOLLGATE_PSP_FIRST_BYTE_TIMEOUT_MS',
+    10_000,
+    10,
+    120_000,
+    'from the request to the head of the answer',
   ),
   pspTimeoutMs: integer('TOLLGATE_PSP_TIMEOUT_MS', 10_000, 100, 120_000, 'whole PSP call'),
   askAfterMs: integer(
