@@ -6,6 +6,7 @@
 import { hash } from 'node:crypto';
 import { Ajv, type ErrorObject } from 'ajv';
 import type { CheckoutAccepted } from '../engine/codec/records.js';
+import { passesLuhn } from '../engine/core/card-number.js';
 import { type BodyError, invalidBody, PROBLEMS, type Problem } from './problem.js';
 import { CHECKOUT_ID_PATTERN, CheckoutBody, CURRENCIES } from './schemas.js';
 
@@ -91,14 +92,4 @@ function bodyError(error: ErrorObject): BodyError {
     pointer: `${error.instancePath}/${name.toWellFormed()}`,
     detail: 'is not a known field',
   };
-}
-
-function passesLuhn(digits: string): boolean {
-  let sum = 0;
-  for (let i = 0; i < digits.length; i++) {
-    let digit = Number(digits[digits.length - 1 - i]);
-    if (i % 2 === 1) digit = digit > 4 ? digit * 2 - 9 : digit * 2;
-    sum += digit;
-  }
-  return sum % 10 === 0;
 }

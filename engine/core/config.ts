@@ -3,6 +3,7 @@
  * that reads the environment.
  */
 import { resolve } from 'node:path';
+import { outboundProblem } from './outbound.js';
 import { engineTable } from './settings/engine.js';
 import { processorTable } from './settings/processor.js';
 import { simulatorTable } from './settings/simulator.js';
@@ -32,7 +33,13 @@ export function engineConfig(environment: Environment = process.env): EngineConf
 }
 
 export function processorConfig(environment: Environment = process.env): ProcessorConfig {
-  return readSettings(processorTable, environment);
+  return readSettings(processorTable, environment, (it) => {
+    const urls = { TOLLGATE_SIMULATOR_URL: it.simulatorUrl, ...it.simulators };
+    return Object.entries(urls).flatMap(([name, url]) => {
+      const problem = outboundProblem(url, it.egressHosts);
+      return problem ? [`${name}: ${problem}`] : [];
+    });
+  });
 }
 
 export function simulatorConfig(environment: Environment = process.env): SimulatorConfig {

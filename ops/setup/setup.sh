@@ -23,6 +23,7 @@ need make make
 need python3 python3
 need strace strace
 need curl curl
+need openssl openssl
 need wrk wrk
 need setpriv util-linux
 [ -e /usr/include/zlib.h ] || missing+=(zlib1g-dev)
