@@ -2,6 +2,7 @@
 
 import { badInput } from './bad-input.js';
 import { damage } from './damage.js';
+import { deadLetters } from './dead-letters.js';
 import { firstPayment } from './first-payment.js';
 import { fullRing } from './full-ring.js';
 import { idempotency } from './idempotency.js';
@@ -22,6 +23,7 @@ export const PROOFS: readonly Proof[] = [
   fullRing,
   badInput,
   order,
+  deadLetters,
 ];
 
 /** @returns undefined when the promise holds, else why not */
