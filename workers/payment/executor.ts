@@ -102,6 +102,8 @@ export class Executor {
         return calls.sendAgain(ask, plan.until);
       case 'find':
         return calls.find(ask, plan.provesFrom);
+      case 'retrieve':
+        return calls.retrieve(ask, plan.visibleFrom);
       case 'cancel':
         return calls.cancel(ask, plan.reference);
     }
