@@ -11,6 +11,7 @@ import { order } from './order.js';
 import { outage } from './outage.js';
 import { type Proof, Stage } from './proof.js';
 import { rate } from './rate.js';
+import { tokens } from './tokens.js';
 
 export const PROOFS: readonly Proof[] = [
   firstPayment,
@@ -23,6 +24,7 @@ export const PROOFS: readonly Proof[] = [
   fullRing,
   badInput,
   order,
+  tokens,
   deadLetters,
 ];
 
