@@ -7,11 +7,14 @@ import { firstPayment } from './first-payment.js';
 import { fullRing } from './full-ring.js';
 import { idempotency } from './idempotency.js';
 import { killEngine, killProcessor } from './kill.js';
+import { killBetween } from './kill-between.js';
 import { order } from './order.js';
 import { outage } from './outage.js';
 import { type Proof, Stage } from './proof.js';
+import { providerDown } from './provider-down.js';
 import { rate } from './rate.js';
 import { tokens } from './tokens.js';
+import { unkindProvider } from './unkind-provider.js';
 
 export const PROOFS: readonly Proof[] = [
   firstPayment,
@@ -26,6 +29,9 @@ export const PROOFS: readonly Proof[] = [
   order,
   tokens,
   deadLetters,
+  unkindProvider,
+  providerDown,
+  killBetween,
 ];
 
 /** @returns undefined when the promise holds, else why not */

@@ -38,7 +38,7 @@ export interface ExecutorParts {
 
 /** How long a claim keeps others away: two calls, their turns, and the writes. */
 export function leaseMs(pspTimeoutMs: number): number {
-  return 2 * pspTimeoutMs + 15_000;
+  return 2 * pspTimeoutMs + 10_000;
 }
 
 export class Executor {
