@@ -4,6 +4,7 @@
  */
 import { resolve } from 'node:path';
 import { outboundProblem } from './outbound.js';
+import { PROVIDERS } from './payment.js';
 import { engineTable } from './settings/engine.js';
 import { processorTable } from './settings/processor.js';
 import { simulatorTable } from './settings/simulator.js';
@@ -35,10 +36,17 @@ export function engineConfig(environment: Environment = process.env): EngineConf
 export function processorConfig(environment: Environment = process.env): ProcessorConfig {
   return readSettings(processorTable, environment, (it) => {
     const urls = { TOLLGATE_SIMULATOR_URL: it.simulatorUrl, ...it.simulators };
-    return Object.entries(urls).flatMap(([name, url]) => {
-      const problem = outboundProblem(url, it.egressHosts);
-      return problem ? [`${name}: ${problem}`] : [];
-    });
+    const known: readonly string[] = [...PROVIDERS, ...Object.keys(it.simulators)];
+    const routed = it.routes.flatMap((route) => route.providers);
+    return [
+      ...Object.entries(urls).flatMap(([name, url]) => {
+        const problem = outboundProblem(url, it.egressHosts);
+        return problem ? [`${name}: ${problem}`] : [];
+      }),
+      ...routed
+        .filter((name) => !known.includes(name))
+        .map((name) => `TOLLGATE_ROUTES: there is no provider ${name}`),
+    ];
   });
 }
 

@@ -1,6 +1,7 @@
 /** The command line. Exit codes: 0 done, 1 failed, 2 wrong use, 3 done with open items. */
 import { Command, CommanderError } from 'commander';
 import { stopsWithParent } from '../../engine/core/config.js';
+import { registerDlq } from './dlq.js';
 import { registerDoctor } from './doctor.js';
 import { registerEngine } from './engine.js';
 import { registerPay } from './pay.js';
@@ -17,6 +18,7 @@ registerProcessor(program);
 registerSimulator(program);
 registerUp(program);
 registerPay(program);
+registerDlq(program);
 registerDoctor(program);
 
 if (stopsWithParent()) process.stdin.on('end', () => process.kill(process.pid, 'SIGTERM')).resume();

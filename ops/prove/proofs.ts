@@ -3,16 +3,21 @@
 import { badInput } from './bad-input.js';
 import { chaos } from './chaos.js';
 import { damage } from './damage.js';
+import { deadLetters } from './dead-letters.js';
 import { firstPayment } from './first-payment.js';
 import { fullRing } from './full-ring.js';
 import { idempotency } from './idempotency.js';
 import { killEngine, killProcessor } from './kill.js';
 import { lostWebhook } from './lost-webhook.js';
+import { killBetween } from './kill-between.js';
 import { order } from './order.js';
 import { outage } from './outage.js';
 import { type Proof, Stage } from './proof.js';
+import { providerDown } from './provider-down.js';
 import { rate } from './rate.js';
 import { webhooks } from './webhooks.js';
+import { tokens } from './tokens.js';
+import { unkindProvider } from './unkind-provider.js';
 
 export const PROOFS: readonly Proof[] = [
   firstPayment,
@@ -28,6 +33,11 @@ export const PROOFS: readonly Proof[] = [
   webhooks,
   lostWebhook,
   chaos,
+  tokens,
+  deadLetters,
+  unkindProvider,
+  providerDown,
+  killBetween,
 ];
 
 /** @returns undefined when the promise holds, else why not */

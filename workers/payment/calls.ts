@@ -11,7 +11,7 @@ import type { SendRow } from '../postgres/sends.js';
 import { chargeKey, commandKey, type Psp, type PspAnswer, type PspRequest } from '../psp/port.js';
 import type { Gate } from './gate.js';
 import { SEND_WITHIN_MS } from './plan.js';
-import type { Settlement, Settlements } from './settlement.js';
+import type { Call, Settlement, Settlements } from './settlement.js';
 import type { TaskResult } from './tasks.js';
 
 /** When an empty find is too early to prove something: asked again a little after it does. */
@@ -50,7 +50,7 @@ export class Calls {
     if (typeof answer === 'string')
       return this.#commit(settlements.turnedAway(ask, answer, wasNeverSent));
     const call = { operation: 'charge' as const, request, answer, wasNeverSent };
-    return this.#commit(settlements.afterCall(ask, call));
+    return this.#settle(ask, call);
   }
 
   /** The same key again, inside its provider's window. */
@@ -70,38 +70,36 @@ export class Calls {
     return this.charge(fresh, true);
   }
 
-  /** Asks what became of it; an empty answer at or after `provesFrom` begins a new attempt. */
+  /** Asks for our key; an empty answer at or after `provesFrom` begins a new attempt. */
   async find(ask: Ask, provesFrom: number): Promise<TaskResult> {
-    const { settlements } = this.#parts;
     const askedAt = Date.now();
-    const request = requestOf(ask);
-    const reference = ask.providerReference;
-    const answer = await this.#run(ask, (psp) =>
-      psp.find({ ...request, operation: 'charge', reference }),
-    );
-    if (typeof answer === 'string') return this.defer(ask, false);
-    const call = { operation: 'find' as const, request, answer, wasNeverSent: false };
-    if (answer.failureCode !== 'not_found' || reference !== null)
-      return this.#commit(settlements.afterCall(ask, call));
-    const waitMs = Math.max(0, provesFrom - askedAt) + PROOF_MARGIN_MS;
-    const recorded = await this.#commit(settlements.afterCall(ask, call, waitMs));
-    const isProven = askedAt >= provesFrom;
-    return isProven && recorded !== SUPERSEDED ? this.sendFresh(ask, ask.provider, true) : recorded;
+    const call = await this.#find(ask, null);
+    if (call === undefined) return this.defer(ask, false);
+    if (call.answer.failureCode !== 'not_found') return this.#settle(ask, call);
+    const recorded = await this.#settle(ask, call, Math.max(0, provesFrom - askedAt));
+    const isProven = askedAt >= provesFrom && recorded !== SUPERSEDED;
+    return isProven ? this.sendFresh(ask, ask.provider, true) : recorded;
+  }
+
+  /** Asks for the charge that the provider has named. */
+  async retrieve(ask: Ask, visibleFrom: number): Promise<TaskResult> {
+    const call = await this.#find(ask, ask.providerReference);
+    if (call === undefined) return this.defer(ask, false);
+    const waitMs = visibleFrom - Date.now();
+    const isTooEarly = call.answer.failureCode === 'not_found' && waitMs > 0;
+    return this.#settle(ask, call, isTooEarly ? waitMs : null);
   }
 
   /** The payer's time is over. A provider that says it is too late is asked how it ended. */
   async cancel(ask: Ask, reference: string): Promise<TaskResult> {
-    const { settlements } = this.#parts;
     const key = commandKey(ask.merchant, ask.checkoutId, 'cancel', 'action_expired');
     const request = { ...requestOf(ask), idempotencyKey: key };
     const answer = await this.#run(ask, (psp) => psp.cancel({ ...request, reference }));
     if (typeof answer === 'string') return this.defer(ask, false);
     const call = { operation: 'cancel' as const, request, answer, wasNeverSent: false };
-    const recorded = await this.#commit(settlements.afterCall(ask, call));
+    const recorded = await this.#settle(ask, call);
     const isTooLate = answer.outcome === 'declined' && recorded.kind === 'done';
-    return isTooLate && recorded.outcome === 'pending'
-      ? this.find(ask, Number.POSITIVE_INFINITY)
-      : recorded;
+    return isTooLate && recorded.outcome === 'pending' ? this.retrieve(ask, 0) : recorded;
   }
 
   /** Its provider takes no calls now. */
@@ -112,6 +110,21 @@ export class Calls {
 
   expire(ask: Ask): Promise<TaskResult> {
     return this.#commit(this.#parts.settlements.expired(ask));
+  }
+
+  async #find(ask: Ask, reference: string | null): Promise<Call | undefined> {
+    const request = requestOf(ask);
+    const answer = await this.#run(ask, (psp) =>
+      psp.find({ ...request, operation: 'charge', reference }),
+    );
+    if (typeof answer === 'string') return undefined;
+    return { operation: 'find', request, answer, wasNeverSent: false };
+  }
+
+  /** @param notYetMs the answer is too early to mean something: when to ask again */
+  #settle(ask: Ask, call: Call, notYetMs: number | null = null): Promise<TaskResult> {
+    const waitMs = notYetMs === null ? null : notYetMs + PROOF_MARGIN_MS;
+    return this.#commit(this.#parts.settlements.afterCall(ask, call, waitMs));
   }
 
   #psp(ask: Ask): Psp {

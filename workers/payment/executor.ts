@@ -14,6 +14,7 @@ import type { OriginSource } from '../../engine/core/topics.js';
 import type { Ask, TicketRow } from '../postgres/asks.js';
 import type { Batcher } from '../postgres/batcher.js';
 import type { IntentResult, IntentRow } from '../postgres/intents.js';
+import { isBadData } from '../postgres/pool.js';
 import { chargeKey, type Psp } from '../psp/port.js';
 import type { Calls } from './calls.js';
 import { planNext } from './plan.js';
@@ -38,7 +39,7 @@ export interface ExecutorParts {
 
 /** How long a claim keeps others away: two calls, their turns, and the writes. */
 export function leaseMs(pspTimeoutMs: number): number {
-  return 2 * pspTimeoutMs + 15_000;
+  return 2 * pspTimeoutMs + 10_000;
 }
 
 export class Executor {
@@ -89,6 +90,15 @@ export class Executor {
 
   /** A payment that is claimed: the next step towards its outcome. */
   async ask(ask: Ask): Promise<TaskResult> {
+    try {
+      return await this.#next(ask);
+    } catch (error) {
+      if (!isBadData(error)) throw error;
+      return this.#parts.settlements.refused(ask, (error as Error).message);
+    }
+  }
+
+  async #next(ask: Ask): Promise<TaskResult> {
     const { psps, calls, settings } = this.#parts;
     const psp = psps.get(ask.provider);
     if (!psp) return calls.defer(ask, ask.firstSentAt === null);
@@ -102,6 +112,8 @@ export class Executor {
         return calls.sendAgain(ask, plan.until);
       case 'find':
         return calls.find(ask, plan.provesFrom);
+      case 'retrieve':
+        return calls.retrieve(ask, plan.visibleFrom);
       case 'cancel':
         return calls.cancel(ask, plan.reference);
     }

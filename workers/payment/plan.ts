@@ -15,6 +15,8 @@ export type Plan =
   | { readonly kind: 'send_again'; readonly until: number }
   /** An empty answer at or after `provesFrom` proves that this attempt was not taken. */
   | { readonly kind: 'find'; readonly provesFrom: number }
+  /** The provider has named the charge; before `visibleFrom` it may say that it has none. */
+  | { readonly kind: 'retrieve'; readonly visibleFrom: number }
   /** The payer's time is over. */
   | { readonly kind: 'cancel'; readonly reference: string }
   | { readonly kind: 'expire' };
@@ -37,7 +39,7 @@ export function planNext(it: Ask, psp: PspTraits, settings: PlanSettings, now: n
     const isOver = it.actionExpiresAt !== null && now >= it.actionExpiresAt;
     return it.status === 'requires_action' && isOver
       ? { kind: 'cancel', reference: it.providerReference }
-      : { kind: 'find', provesFrom: Number.POSITIVE_INFINITY };
+      : { kind: 'retrieve', visibleFrom: it.lastSentAt + psp.findLagMs };
   }
   const until = it.firstSentAt + psp.keyWindowMs * KEY_WINDOW_TRUSTED - settings.pspTimeoutMs;
   if (now < until && !it.findOnly) return { kind: 'send_again', until };

@@ -93,6 +93,11 @@ export class Settlements {
     return this.#retry(waiting, 'breaker_open', ms, grace, true);
   }
 
+  /** The database refuses what is to be written of it: nothing but a person helps. */
+  refused(ask: Ask, detail: string): TaskResult {
+    return this.#dead(ask, 'refused_by_database', detail, ask.firstSentAt === null);
+  }
+
   #afterFailure(ask: Ask, call: Call, row: OutcomeRow): Settlement {
     const { retryDelays, attemptsMax } = this.#settings;
     const reason = failureReason(call.answer);
@@ -180,8 +185,8 @@ function ticketOf(
     due_at: dueAt,
     provider: ask.provider,
     never_sent: neverSent,
-    accepted_at: Math.round(ask.acceptedAt),
-    waiting_since: ask.waitingSince === null ? null : Math.round(ask.waitingSince),
+    accepted_at: ask.acceptedAt,
+    waiting_since: ask.waitingSince,
     sweep_at: sweepAt,
     reason,
   };

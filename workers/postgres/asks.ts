@@ -37,12 +37,12 @@ const COLUMNS = `
   p.merchant, p.checkout_id as "checkoutId", p.version, p.status, p.amount, p.currency,
   p.payment_method as "paymentMethod", p.asked, p.provider,
   p.provider_reference as "providerReference", p.attempt, p.idempotency_key as "idempotencyKey",
-  (extract(epoch from p.first_sent_at) * 1000)::float8 as "firstSentAt",
-  (extract(epoch from p.last_sent_at) * 1000)::float8 as "lastSentAt",
-  (extract(epoch from p.accepted_at) * 1000)::float8 as "acceptedAt", p.asks, p.tries,
+  round(extract(epoch from p.first_sent_at) * 1000)::float8 as "firstSentAt",
+  round(extract(epoch from p.last_sent_at) * 1000)::float8 as "lastSentAt",
+  round(extract(epoch from p.accepted_at) * 1000)::float8 as "acceptedAt", p.asks, p.tries,
   p.find_only as "findOnly",
-  (extract(epoch from p.action_expires_at) * 1000)::float8 as "actionExpiresAt",
-  (extract(epoch from p.waiting_since) * 1000)::float8 as "waitingSince"`;
+  round(extract(epoch from p.action_expires_at) * 1000)::float8 as "actionExpiresAt",
+  round(extract(epoch from p.waiting_since) * 1000)::float8 as "waitingSince"`;
 
 const CLAIM_DUE = {
   name: 'claim-due',

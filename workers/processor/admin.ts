@@ -57,7 +57,7 @@ function dlqRoutes(app: FastifyInstance, dlq: Dlq): void {
     const letter = await dlq.show((request.params as { '*': string })['*']);
     return letter ?? reply.code(404).send({ code: 'not_found', detail: 'no such dead letter' });
   });
-  app.post('/dlq/redrive', { schema: { body: SelectionBody } }, async (request) => ({
-    redriven: await dlq.redrive(request.body as Selection),
-  }));
+  app.post('/dlq/redrive', { schema: { body: SelectionBody } }, (request) =>
+    dlq.redrive(request.body as Selection),
+  );
 }

@@ -48,6 +48,13 @@ export interface Selection {
   readonly older_than_ms?: number;
 }
 
+export interface Redriven {
+  /** Letters that the selection names. */
+  readonly matched: number;
+  /** Of these, the ids of those that were freed now. */
+  readonly redriven: readonly string[];
+}
+
 interface Read {
   readonly letter: Letter;
   readonly source: DeadLetter;
@@ -75,14 +82,13 @@ export class Dlq {
     return { ...found.letter, value: value?.toString('base64') ?? null, ticket };
   }
 
-  /** @returns the ids that were freed now */
-  async redrive(selection: Selection): Promise<string[]> {
+  async redrive(selection: Selection): Promise<Redriven> {
     const chosen = (await this.#read()).filter((it) => matches(it.letter, selection, Date.now()));
     const redriven: string[] = [];
     for (const it of chosen) {
       if (it.letter.state === 'open' && (await this.#redriveOne(it))) redriven.push(it.letter.id);
     }
-    return redriven;
+    return { matched: chosen.length, redriven };
   }
 
   #redriveOne({ letter, source, payment }: Read): Promise<boolean> {

@@ -16,6 +16,8 @@ import { Offsets } from './offsets.js';
 const COMMIT_MS = 500;
 const CONNECT_MS_MAX = 10_000;
 const CLOSE_MS_MAX = 3_000;
+/** How soon topics and partitions that appear are noticed. */
+const METADATA_MS = 30_000;
 const ASSIGN = -175;
 
 export interface IntakeParts {
@@ -57,6 +59,7 @@ export class Intake {
         'heartbeat.interval.ms': 1_500,
         'queued.max.messages.kbytes': 1_024,
         'fetch.wait.max.ms': 50,
+        'topic.metadata.refresh.interval.ms': METADATA_MS,
         rebalance_cb: (error: LibrdKafkaError, assignment: Assignment[]) =>
           this.#rebalance(error.code, assignment),
       },
@@ -70,15 +73,12 @@ export class Intake {
     this.#timer = setInterval(() => this.#commit(false), COMMIT_MS);
   }
 
-  start(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#consumer.once('ready', () => {
-        this.#consumer.subscribe([...this.#parts.topics]);
-        this.#consumer.consume();
-        resolve();
-      });
-      this.#consumer.connect({ timeout: CONNECT_MS_MAX }, (error) => error && reject(error));
-    });
+  /** Rejects when it cannot connect, or when the topics are not known yet: to be called again. */
+  async start(): Promise<void> {
+    if (!this.#consumer.isConnected()) await this.#connect();
+    await this.#mustKnowTopics();
+    this.#consumer.subscribe([...this.#parts.topics]);
+    this.#consumer.consume();
   }
 
   get inFlight(): number {
@@ -104,6 +104,27 @@ export class Intake {
     this.#commit(true);
     const left = new Promise<void>((resolve) => this.#consumer.disconnect(() => resolve()));
     await Promise.race([left, sleep(CLOSE_MS_MAX)]);
+  }
+
+  #connect(): Promise<void> {
+    return new Promise((resolve, reject) =>
+      this.#consumer.connect({ timeout: CONNECT_MS_MAX }, (error) =>
+        error ? reject(error) : resolve(),
+      ),
+    );
+  }
+
+  /** A topic that the brokers do not show yet would be left out until much later. */
+  #mustKnowTopics(): Promise<void> {
+    return new Promise((resolve, reject) =>
+      this.#consumer.getMetadata({ timeout: CONNECT_MS_MAX }, (error, metadata) => {
+        if (error) return reject(error);
+        const known = new Set(metadata.topics.map((it) => it.name));
+        const unknown = this.#parts.topics.filter((it) => !known.has(it));
+        if (unknown.length === 0) return resolve();
+        reject(new Error(`${unknown.join(', ')} not there yet`));
+      }),
+    );
   }
 
   #take(message: Message): void {

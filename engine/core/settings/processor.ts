@@ -121,7 +121,7 @@ export const processorTable = {
   ),
   breakerCallsMin: integer(
     'TOLLGATE_BREAKER_CALLS_MIN',
-    10,
+    20,
     1,
     100_000,
     'a breaker opens when of at least so many calls within 10 s more than half failed',
