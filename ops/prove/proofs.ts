@@ -8,16 +8,16 @@ import { firstPayment } from './first-payment.js';
 import { fullRing } from './full-ring.js';
 import { idempotency } from './idempotency.js';
 import { killEngine, killProcessor } from './kill.js';
-import { lostWebhook } from './lost-webhook.js';
 import { killBetween } from './kill-between.js';
+import { lostWebhook } from './lost-webhook.js';
 import { order } from './order.js';
 import { outage } from './outage.js';
 import { type Proof, Stage } from './proof.js';
 import { providerDown } from './provider-down.js';
 import { rate } from './rate.js';
-import { webhooks } from './webhooks.js';
 import { tokens } from './tokens.js';
 import { unkindProvider } from './unkind-provider.js';
+import { webhooks } from './webhooks.js';
 
 export const PROOFS: readonly Proof[] = [
   firstPayment,
