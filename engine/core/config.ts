@@ -3,6 +3,8 @@
  * that reads the environment.
  */
 import { resolve } from 'node:path';
+import { outboundProblem } from './outbound.js';
+import { PROVIDERS } from './payment.js';
 import { clientTable } from './settings/client.js';
 import { clusterTable } from './settings/cluster.js';
 import { engineTable } from './settings/engine.js';
@@ -40,7 +42,21 @@ export function engineConfig(environment: Environment = process.env): EngineConf
 }
 
 export function processorConfig(environment: Environment = process.env): ProcessorConfig {
-  return readSettings(processorTable, environment, kafkaTlsProblems);
+  return readSettings(processorTable, environment, (it) => {
+    const urls = { TOLLGATE_SIMULATOR_URL: it.simulatorUrl, ...it.simulators };
+    const known: readonly string[] = [...PROVIDERS, ...Object.keys(it.simulators)];
+    const routed = it.routes.flatMap((route) => route.providers);
+    return [
+      ...Object.entries(urls).flatMap(([name, url]) => {
+        const problem = outboundProblem(url, it.egressHosts);
+        return problem ? [`${name}: ${problem}`] : [];
+      }),
+      ...routed
+        .filter((name) => !known.includes(name))
+        .map((name) => `TOLLGATE_ROUTES: there is no provider ${name}`),
+      ...kafkaTlsProblems(it),
+    ];
+  });
 }
 
 export function simulatorConfig(environment: Environment = process.env): SimulatorConfig {

@@ -98,6 +98,12 @@ export function text(env: string, fallback: string, doc: string): Setting<string
   return { env, doc, fallback, parse: (value) => value };
 }
 
+/** Words separated by commas. */
+export function words(env: string, fallback: readonly string[], doc: string) {
+  const parse = (value: string): readonly string[] => value.split(',').map((it) => it.trim());
+  return { env, doc, fallback, parse } satisfies Setting<readonly string[]>;
+}
+
 /** A JSON object whose names are provider names and whose values are URLs. */
 export function urls(env: string, doc: string): Setting<Readonly<Record<string, string>>> {
   const parse = (value: string): Readonly<Record<string, string>> => {
@@ -191,6 +197,30 @@ export function powerOfTwo(
     return number;
   };
   return { ...whole, parse };
+}
+
+export interface NamedDelay {
+  /** As it was written, e.g. `30s`: part of a topic's name. */
+  readonly name: string;
+  readonly ms: number;
+}
+
+const UNIT_MS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+const DELAYS_MAX = 8;
+
+/** `5s,30s,5m`: ascending. */
+export function delays(env: string, fallback: string, doc: string): Setting<readonly NamedDelay[]> {
+  const parse = (value: string): readonly NamedDelay[] => {
+    const found = value.split(',').map((it) => {
+      const [, digits, unit] = /^([1-9]\d{0,5})(ms|s|m|h)$/.exec(it.trim()) ?? [];
+      return { name: it.trim(), ms: Number(digits) * (UNIT_MS[unit ?? ''] ?? Number.NaN) };
+    });
+    const isAscending = found.every(({ ms }, i) => ms > (found[i - 1]?.ms ?? 0));
+    if (!isAscending || found.length > DELAYS_MAX)
+      throw new Error(`"${value}" is not up to ${DELAYS_MAX} ascending delays such as 5s,30s,5m`);
+    return found;
+  };
+  return { env, doc, fallback: parse(fallback), parse };
 }
 
 function parseObject(value: string): object {

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { stopsWithParent } from '../../engine/core/config.js';
 import { registerCerts } from './certs.js';
+import { registerDlq } from './dlq.js';
 import { registerDoctor } from './doctor.js';
 import { registerEngine } from './engine.js';
 import { registerKeys } from './keys.js';
@@ -24,6 +25,7 @@ registerPay(program);
 registerShard(program);
 registerCerts(program);
 registerKeys(program);
+registerDlq(program);
 registerDoctor(program);
 registerNginx(program);
 

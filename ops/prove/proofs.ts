@@ -6,6 +6,7 @@ import { chaos } from './chaos.js';
 import { checksum } from './checksum.js';
 import { cluster } from './cluster.js';
 import { damage } from './damage.js';
+import { deadLetters } from './dead-letters.js';
 import { edgeChecksum } from './edge-checksum.js';
 import { edgeTls } from './edge-tls.js';
 import { firstPayment } from './first-payment.js';
@@ -14,6 +15,7 @@ import { grow } from './grow.js';
 import { hostile } from './hostile.js';
 import { idempotency } from './idempotency.js';
 import { killEngine, killProcessor } from './kill.js';
+import { killBetween } from './kill-between.js';
 import { killShard } from './kill-shard.js';
 import { lostDisk } from './lost-disk.js';
 import { lostWebhook } from './lost-webhook.js';
@@ -21,8 +23,11 @@ import { mtls } from './mtls.js';
 import { order } from './order.js';
 import { outage } from './outage.js';
 import { type Proof, Stage } from './proof.js';
+import { providerDown } from './provider-down.js';
 import { rate } from './rate.js';
 import { rateLimit } from './rate-limit.js';
+import { tokens } from './tokens.js';
+import { unkindProvider } from './unkind-provider.js';
 import { webhooks } from './webhooks.js';
 
 export const PROOFS: readonly Proof[] = [
@@ -50,6 +55,11 @@ export const PROOFS: readonly Proof[] = [
   lostWebhook,
   chaos,
   cardData,
+  tokens,
+  deadLetters,
+  unkindProvider,
+  providerDown,
+  killBetween,
 ];
 
 /** @returns undefined when the promise holds, else why not */

@@ -23,6 +23,7 @@ need make make
 need python3 python3
 need strace strace
 need curl curl
+need openssl openssl
 need wrk wrk
 need openssl openssl
 need setpriv util-linux
