@@ -3,6 +3,7 @@
  * that reads the environment.
  */
 import { resolve } from 'node:path';
+import { dnsTable } from './settings/dns.js';
 import { engineTable } from './settings/engine.js';
 import { processorTable } from './settings/processor.js';
 import { simulatorTable } from './settings/simulator.js';
@@ -13,6 +14,7 @@ export type EngineConfig = SettingsOf<typeof engineTable>;
 export type ProcessorConfig = SettingsOf<typeof processorTable>;
 export type SimulatorConfig = SettingsOf<typeof simulatorTable>;
 export type StackConfig = SettingsOf<typeof stackTable>;
+export type DnsConfig = SettingsOf<typeof dnsTable>;
 
 export function engineConfig(environment: Environment = process.env): EngineConfig {
   const settings = readSettings(engineTable, environment, (it) => [
@@ -46,6 +48,10 @@ export function simulatorConfig(environment: Environment = process.env): Simulat
 export function stackConfig(environment: Environment = process.env): StackConfig {
   const settings = readSettings(stackTable, environment, (it) => duplicatePorts(it));
   return { ...settings, home: resolve(settings.home), cacheDir: resolve(settings.cacheDir) };
+}
+
+export function dnsConfig(environment: Environment = process.env): DnsConfig {
+  return readSettings(dnsTable, environment);
 }
 
 /** Set by a supervisor whose children end with it: their standard input closes. */
