@@ -54,6 +54,15 @@ export function dnsConfig(environment: Environment = process.env): DnsConfig {
   return readSettings(dnsTable, environment);
 }
 
+/** What systemd tells a unit of Type=notify; undefined where nobody wants to be told. */
+export function notifyConfig(
+  environment: Environment = process.env,
+): { readonly watchdogMs: number } | undefined {
+  if (!environment['NOTIFY_SOCKET']) return undefined;
+  const isOurs = [undefined, '', `${process.pid}`].includes(environment['WATCHDOG_PID']);
+  return { watchdogMs: isOurs ? Number(environment['WATCHDOG_USEC'] ?? 0) / 1_000 : 0 };
+}
+
 /** Set by a supervisor whose children end with it: their standard input closes. */
 export const STOP_WITH_PARENT = 'TOLLGATE_STOP_WITH_PARENT';
 
