@@ -18,9 +18,9 @@ run: setup ## the whole system on this machine, in the foreground
 engine: setup ## run one shard in the foreground (Kafka at TOLLGATE_KAFKA_BROKERS)
 	@exec ./ops/cli/tollgate.mjs engine
 
-check: setup ## types, lint, format, house rules: no servers
+check: setup ## types, lint, format, house rules, image, alerts: no servers
 	@npx biome ci .
-	@node --test dist/ops/house-rules.test.js
+	@node --test dist/ops/house-rules.test.js dist/ops/docker/docker.test.js dist/ops/prometheus/rules.test.js
 
 test: setup ## every test
 	@npx biome ci .

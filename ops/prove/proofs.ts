@@ -6,6 +6,7 @@ import { damage } from './damage.js';
 import { firstPayment } from './first-payment.js';
 import { fullRing } from './full-ring.js';
 import { idempotency } from './idempotency.js';
+import { infrastructure } from './infrastructure.js';
 import { killEngine, killProcessor } from './kill.js';
 import { order } from './order.js';
 import { outage } from './outage.js';
@@ -24,6 +25,7 @@ export const PROOFS: readonly Proof[] = [
   badInput,
   order,
   cardData,
+  infrastructure,
 ];
 
 /** @returns undefined when the promise holds, else why not */

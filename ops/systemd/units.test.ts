@@ -31,7 +31,8 @@ describe('the systemd units', () => {
       const file = join(root, 'etc/systemd/system', unit);
       const options = ['verify', `--root=${root}`, '--man=no', '--recursive-errors=one', file];
       const { status, stderr } = spawnSync('systemd-analyze', options, { encoding: 'utf8' });
-      assert.equal(status, 0, `${unit}: ${stderr}`);
+      // A key that systemd does not know is a warning only.
+      assert.deepEqual([status, stderr], [0, ''], unit);
     }
   });
 
