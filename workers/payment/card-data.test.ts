@@ -33,12 +33,18 @@ describe('a provider that answers with card data', () => {
     const call = async (): Promise<PspAnswer> => ANSWER;
     const psp: Psp = {
       ...{ name: 'chatty', keyWindowMs: 86_400_000, findLagMs: 0, replaysErrors: false },
-      ...{ charge: call, find: call, close: async () => {} },
+      ...{ charge: call, find: call, cancel: call, capture: call, refund: call },
+      close: async () => {},
     };
     const executor = new Executor({
       settings: {
         ...{ databaseUrl: '', simulatorUrl: '', pspTimeoutMs: 1_000, askAfterMs: 1_000 },
-        deadlineMs: 86_400_000,
+        ...{
+          deadlineMs: 86_400_000,
+          simulators: {},
+          webhookRetryMs: 1_000,
+          webhookGiveUpMs: 1_000,
+        },
       },
       psps: new Map([[psp.name, psp]]),
       intents: new Batcher<IntentRow, IntentResult>(async () => [], 1),
