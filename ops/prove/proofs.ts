@@ -14,6 +14,7 @@ import { fullRing } from './full-ring.js';
 import { grow } from './grow.js';
 import { hostile } from './hostile.js';
 import { idempotency } from './idempotency.js';
+import { infrastructure } from './infrastructure.js';
 import { killEngine, killProcessor } from './kill.js';
 import { killBetween } from './kill-between.js';
 import { killShard } from './kill-shard.js';
@@ -60,6 +61,7 @@ export const PROOFS: readonly Proof[] = [
   unkindProvider,
   providerDown,
   killBetween,
+  infrastructure,
 ];
 
 /** @returns undefined when the promise holds, else why not */
