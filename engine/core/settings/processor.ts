@@ -94,7 +94,7 @@ export const processorTable = {
   actionExpiresMs: integer(
     'TOLLGATE_ACTION_EXPIRES_MS',
     3_600_000,
-    1_000,
+    100,
     2_592_000_000,
     'requires_action is canceled at the provider after',
   ),
