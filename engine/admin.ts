@@ -2,6 +2,8 @@
 import Fastify, { type FastifyInstance } from 'fastify';
 import { Gauge, Registry } from 'prom-client';
 import type { EngineConfig } from './core/config.js';
+import { engineTable } from './core/settings/engine.js';
+import { shownSettings } from './core/settings.js';
 import type { EngineThreads } from './threads.js';
 
 export interface AdminParts {
@@ -30,7 +32,7 @@ export async function startAdmin(parts: AdminParts): Promise<FastifyInstance> {
     }
     return reply.type(registry.contentType).send(await registry.metrics());
   });
-  app.get('/config', () => parts.config);
+  app.get('/config', () => shownSettings(engineTable, parts.config));
   app.get('/openapi.json', () => parts.openapi);
   await app.listen({ host: '127.0.0.1', port: parts.config.adminPort });
   return app;

@@ -12,6 +12,18 @@ export interface GatewayData {
   readonly accepting: SharedArrayBuffer;
   readonly counters: SharedArrayBuffer;
   readonly waitersMax: number;
+  /** Providers whose webhooks are taken; any other is unknown. */
+  readonly webhookProviders: readonly WebhookProvider[];
+  /** Ranges (CIDR) whose X-Real-IP is believed. */
+  readonly trustedProxies: readonly string[];
+}
+
+export interface WebhookProvider {
+  readonly name: string;
+  /** Newest first. */
+  readonly secrets: readonly string[];
+  /** Ranges (CIDR) it calls from; empty: any. */
+  readonly addresses: readonly string[];
 }
 
 export type GatewayMessage =
@@ -29,5 +41,8 @@ export const GATEWAY_COUNTERS = [
   'busy',
   'reads',
   'waiters',
+  'webhooks',
+  'webhook_repeats',
+  'webhook_refusals',
 ] as const;
 export type GatewayCounter = (typeof GATEWAY_COUNTERS)[number];

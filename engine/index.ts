@@ -54,7 +54,8 @@ export async function startEngine(
   publishing.start(() => threads.durableSequence);
   statuses.start();
   marks.start(config.markIntervalMs, volume.id, () => threads.durableSequence);
-  const retention = new Retention(store, config.retentionMs, logger);
+  const publishedUpTo = (): number => publishing.caughtUpAt;
+  const retention = new Retention(store, config.retentionMs, publishedUpTo, logger);
   const guard = new DiskGuard(config.dataDir, config.diskFreeMinMb, (isFull) =>
     threads.accepting.set(!isFull),
   );

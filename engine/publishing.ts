@@ -86,6 +86,11 @@ export class Publishing {
     this.#publisher?.wake();
   }
 
+  /** Unix milliseconds: Kafka has all that was durable then. */
+  get caughtUpAt(): number {
+    return this.#publisher?.caughtUpAt ?? 0;
+  }
+
   figures(): Record<string, number> {
     return {
       cdc_published_total: this.#publisher?.published ?? 0,

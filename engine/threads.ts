@@ -7,7 +7,12 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { EngineConfig } from './core/config.js';
 import { EngineError } from './core/errors.js';
-import { GATEWAY_COUNTERS, type GatewayData, type GatewayMessage } from './gateway-contract.js';
+import {
+  GATEWAY_COUNTERS,
+  type GatewayData,
+  type GatewayMessage,
+  type WebhookProvider,
+} from './gateway-contract.js';
 import { WRITER_COUNTERS, type WriterData } from './journal/writer-contract.js';
 import { BroadcastWriter } from './ring/broadcast.js';
 import { Counters } from './ring/counters.js';
@@ -147,8 +152,20 @@ export class EngineThreads {
       accepting: this.accepting.memory,
       counters: this.gatewayCounters[index]!.memory,
       waitersMax: config.waitersMax,
+      webhookProviders: webhookProviders(config),
+      trustedProxies: config.trustedProxies,
     };
   }
+}
+
+/** A provider without a secret is not taken from. */
+function webhookProviders(config: EngineConfig): WebhookProvider[] {
+  const { simulatorWebhookSecrets, simulatorWebhookAddresses } = config;
+  const { stripeWebhookSecrets, stripeWebhookAddresses } = config;
+  return [
+    { name: 'simulator', secrets: simulatorWebhookSecrets, addresses: simulatorWebhookAddresses },
+    { name: 'stripe', secrets: stripeWebhookSecrets, addresses: stripeWebhookAddresses },
+  ].filter((it) => it.secrets.length > 0);
 }
 
 function times<T>(count: number, make: () => T): T[] {

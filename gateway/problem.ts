@@ -44,11 +44,6 @@ export const PROBLEMS = {
     [{ pointer: '/payment_checkout_id', detail: 'must equal the header' }],
   ),
   lengthRequired: problem('411 Length Required', 'length_required', 'Send Content-Length.'),
-  tooLarge: problem(
-    '413 Content Too Large',
-    'body_too_large',
-    'The body may have at most 16384 bytes.',
-  ),
   unsupportedType: problem(
     '415 Unsupported Media Type',
     'unsupported_media_type',
@@ -67,14 +62,44 @@ export const PROBLEMS = {
     undefined,
     { 'Retry-After': '1' },
   ),
+  addressNotAllowed: problem(
+    '403 Forbidden',
+    'address_not_allowed',
+    'This address is not one that the provider calls from.',
+  ),
+  signatureMissing: problem(
+    '401 Unauthorized',
+    'signature_missing',
+    'The header with the signature is missing.',
+  ),
+  signatureInvalid: problem(
+    '401 Unauthorized',
+    'signature_invalid',
+    'The signature does not fit the body.',
+  ),
+  signatureTooOld: problem(
+    '401 Unauthorized',
+    'timestamp_out_of_range',
+    'The signature was made more than five minutes ago, or ahead; sign again.',
+  ),
+  eventIdInvalid: problem(
+    '400 Bad Request',
+    'event_id_invalid',
+    'An event carries an id of 1 to 255 letters, digits, dots, colons, _ or -.',
+  ),
   unavailable: problem(
     '503 Service Unavailable',
     'unavailable',
-    'No checkouts are taken at the moment; send the same request again.',
+    'Nothing is taken at the moment; send the same request again.',
     undefined,
     { 'Retry-After': '5' },
   ),
 } as const;
+
+export function bodyTooLarge(bytesMax: number): Problem {
+  const detail = `The body may have at most ${bytesMax} bytes.`;
+  return problem('413 Content Too Large', 'body_too_large', detail);
+}
 
 export function methodNotAllowed(allow: string): Problem {
   return problem('405 Method Not Allowed', 'method_not_allowed', `Use ${allow}.`, undefined, {

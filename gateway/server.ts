@@ -3,15 +3,20 @@ import uWS, { type HttpRequest, type HttpResponse, type TemplatedApp } from 'uWe
 import { DEFAULT_MERCHANT } from '../engine/core/payment.js';
 import type { SharedFlag } from '../engine/ring/shared-flags.js';
 import type { Admission } from './admission.js';
+import { readBody } from './body.js';
 import { checkCheckoutId, isProblem, parseCheckout } from './checkout.js';
-import { methodNotAllowed, PROBLEMS, type Problem } from './problem.js';
+import { type CheckoutCounts, CheckoutMessage } from './checkout-message.js';
+import { bodyTooLarge, methodNotAllowed, PROBLEMS, type Problem } from './problem.js';
 import type { Reads } from './reads.js';
 import { type Reply, replyOf, sendProblem } from './reply.js';
 import { BODY_BYTES_MAX } from './schemas.js';
+import type { Webhooks } from './webhooks/webhooks.js';
 
 export interface ServerParts {
   readonly admission: Admission;
   readonly reads: Reads;
+  readonly webhooks: Webhooks;
+  readonly counts: CheckoutCounts;
   readonly accepting: SharedFlag;
   readonly shard: number;
   readonly countRefused: () => void;
@@ -29,6 +34,11 @@ export function buildServer(parts: ServerParts): TemplatedApp {
     .any('/payments', (res, req) => refuse(replyOf(res, req.getUrl()), methodNotAllowed('POST')))
     .get('/payments/:id', (res, req) => getPayment(parts, res, req, refuse))
     .any('/payments/:id', (res, req) => refuse(replyOf(res, req.getUrl()), methodNotAllowed('GET')))
+    .post('/webhooks/psp/:provider', (res, req) => parts.webhooks.handle(res, req))
+    .post('/webhooks/psp/:provider/:merchant/:id', (res, req) => parts.webhooks.handle(res, req))
+    .any('/webhooks/psp/*', (res, req) =>
+      refuse(replyOf(res, req.getUrl()), methodNotAllowed('POST')),
+    )
     .any('/*', (res, req) => refuse(replyOf(res, req.getUrl()), PROBLEMS.notFound));
 }
 
@@ -60,12 +70,12 @@ function postPayment(
   const reply = replyOf(res, '/payments');
   const checkoutId = req.getHeader('x-payment-checkout-id');
   const problem = checkHeaders(parts, req, checkoutId);
-  readBody(reply, (body) => {
+  readBody(reply, BODY_BYTES_MAX, (body) => {
     if (problem) return refuse(reply, problem);
-    if (body === undefined) return refuse(reply, PROBLEMS.tooLarge);
+    if (body === undefined) return refuse(reply, bodyTooLarge(BODY_BYTES_MAX));
     const record = parseCheckout(body, DEFAULT_MERCHANT, checkoutId, parts.shard);
     if (isProblem(record)) return refuse(reply, record);
-    parts.admission.admit(reply, record, body.length);
+    parts.admission.submit(new CheckoutMessage(reply, record, body.length, parts.counts));
   });
 }
 
@@ -79,26 +89,9 @@ function checkHeaders(
   if (idProblem) return idProblem;
   const type = req.getHeader('content-type').split(';')[0]!.trim().toLowerCase();
   if (type !== 'application/json') return PROBLEMS.unsupportedType;
-  if (Number(req.getHeader('content-length')) > BODY_BYTES_MAX) return PROBLEMS.tooLarge;
+  if (Number(req.getHeader('content-length')) > BODY_BYTES_MAX) return bodyTooLarge(BODY_BYTES_MAX);
   if (req.getHeader('content-length') === '' && req.getHeader('transfer-encoding') === '') {
     return PROBLEMS.lengthRequired;
   }
   return undefined;
-}
-
-/**
- * Calls `onBody` once with the whole body, or with undefined when it is too large. Chunks
- * are copied: uWebSockets.js uses their memory again.
- */
-function readBody(reply: Reply, onBody: (body: Buffer | undefined) => void): void {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  reply.res.onData((chunk, isLast) => {
-    bytes += chunk.byteLength;
-    if (bytes <= BODY_BYTES_MAX) chunks.push(Buffer.from(Buffer.from(chunk)));
-    if (!isLast || reply.aborted) return;
-    onBody(
-      bytes > BODY_BYTES_MAX ? undefined : chunks.length === 1 ? chunks[0] : Buffer.concat(chunks),
-    );
-  });
 }

@@ -20,8 +20,10 @@ import { LaneProducer } from '../engine/ring/lane-producer.js';
 import { SharedFlag } from '../engine/ring/shared-flags.js';
 import { Store } from '../engine/store/store.js';
 import { Admission } from './admission.js';
+import { CHECKOUT_BYTES_MAX } from './checkout-message.js';
 import { Reads } from './reads.js';
 import { buildServer } from './server.js';
+import { Webhooks } from './webhooks/webhooks.js';
 
 const CLOSE_POLL_MS = 10;
 const CLOSE_MS_MAX = 5_000;
@@ -31,12 +33,17 @@ async function run(data: GatewayData, port: NonNullable<typeof parentPort>): Pro
   const store = await Store.attach(data.storeHandle);
   const counters = new Counters(GATEWAY_COUNTERS, data.counters);
   const lanes = data.lanes.map((it) => new LaneProducer(it.lane, new Doorbell(it.writerBell)));
-  const admission = new Admission(lanes, counters);
+  const admission = new Admission(lanes);
+  invariant(admission.messageBytesMax >= CHECKOUT_BYTES_MAX, 'every lane takes every checkout');
+  const accepting = new SharedFlag(data.accepting);
+  const webhooks = await Webhooks.open(data, { admission, accepting, counts: counters });
   const reads = new Reads(store, new BroadcastReader(data.changes), data.waitersMax);
   const app = buildServer({
     admission,
     reads,
-    accepting: new SharedFlag(data.accepting),
+    webhooks,
+    counts: counters,
+    accepting,
     shard: data.shard,
     countRefused: () => counters.add('refused', 1),
     countRead: () => counters.add('reads', 1),

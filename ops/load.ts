@@ -18,7 +18,8 @@ export interface LoadOptions {
   readonly count: number;
   readonly ratePerSecond: number;
   readonly idOf: (n: number) => string;
-  readonly body: object;
+  /** The same for every id, or made for it. */
+  readonly body: object | ((id: string) => object);
   /** How long after the last post every payment must be terminal. */
   readonly settleMsMax: number;
   readonly onProgress?: (progress: LoadProgress) => void;
@@ -170,13 +171,18 @@ class Load {
     }
   }
 
+  #bodyOf(id: string): object {
+    const { body } = this.#options;
+    return typeof body === 'function' ? body(id) : body;
+  }
+
   async #request(method: 'GET' | 'POST', path: string, id: string) {
     const isPost = method === 'POST';
     const answer = await this.#pool.request({
       method,
       path,
       headers: isPost ? { 'x-payment-checkout-id': id, 'content-type': 'application/json' } : {},
-      body: isPost ? JSON.stringify(this.#options.body) : null,
+      body: isPost ? JSON.stringify(this.#bodyOf(id)) : null,
     });
     const body = await answer.body.text();
     return { status: answer.statusCode, body, retryAfter: Number(answer.headers['retry-after']) };

@@ -21,16 +21,18 @@ import type { DeadPayment, Task, TaskResult, WorkerSettings } from './payment/ta
 import { bury } from './postgres/dead.js';
 import { migrate } from './postgres/migrate.js';
 import { openPool } from './postgres/pool.js';
+import { endWait, type WaitingWebhook } from './postgres/webhook-waits.js';
 import { startAdmin } from './processor/admin.js';
 import { ASKS_IN_WORK_MAX, Asker } from './processor/asker.js';
 import { BreakerWatch } from './processor/breaker-watch.js';
-import { deadLetterOf } from './processor/dead-letters.js';
+import { deadLetterOf, type LetterSource } from './processor/dead-letters.js';
 import { Dlq } from './processor/dlq.js';
 import { Intake } from './processor/intake.js';
 import { KeyOrder } from './processor/key-order.js';
 import { OutboxPublisher } from './processor/publisher.js';
 import { holdsUntil } from './processor/retry-hold.js';
 import { Sender } from './processor/sender.js';
+import { WEBHOOK_RETRIES_MAX, WebhookRetries } from './processor/webhook-retries.js';
 
 const GROUP = 'tollgate-processors';
 const DRAIN_MS_MAX = 5_000;
@@ -46,6 +48,7 @@ export class Processor {
   readonly #outbox: OutboxPublisher;
   readonly #intake: Intake;
   readonly #asker: Asker;
+  readonly #webhookRetries: WebhookRetries;
   readonly #order = new KeyOrder();
   readonly #counts = new Map<string, number>();
   readonly #breakers = new BreakerWatch();
@@ -84,11 +87,15 @@ export class Processor {
     this.#intake = new Intake({
       brokers: config.kafkaBrokers,
       groupId: GROUP,
-      topics: [TOPICS.accepted, ...config.retryDelays.map((it) => retryTopic(it.name))],
+      topics: [
+        TOPICS.accepted,
+        TOPICS.webhooks,
+        ...config.retryDelays.map((it) => retryTopic(it.name)),
+      ],
       holdsUntil: holdsUntil(config.retryDelays),
       inFlightMax: config.inFlightMax,
       logger,
-      handle: (message) => this.#work(`${message.key}`, taskOf(message), message),
+      handle: (message) => this.#work(orderOf(message), taskOf(message), message),
       onFatal,
     });
     this.#asker = new Asker({
@@ -97,6 +104,11 @@ export class Processor {
       logger,
       ask: (ask) => this.#work(`${ask.merchant}/${ask.checkoutId}`, { kind: 'ask', ask }),
     });
+    this.#webhookRetries = new WebhookRetries({
+      pool: this.#pool,
+      logger,
+      judge: (webhook) => this.#judgeAgain(webhook),
+    });
   }
 
   /** Takes nothing more, finishes what is in work within a bound, and frees everything. */
@@ -104,6 +116,7 @@ export class Processor {
     this.#start.abort();
     await this.#starting;
     this.#asker.stop();
+    this.#webhookRetries.stop();
     await this.#intake.close(DRAIN_MS_MAX);
     await this.#outbox.stop(STEP_MS_MAX);
     await this.#sender.close();
@@ -128,22 +141,34 @@ export class Processor {
     await until('kafka', () => this.#intake.start());
     this.#outbox.start();
     this.#asker.start();
+    this.#webhookRetries.start();
     this.#blockers.delete('kafka');
     this.#logger.info({ port: config.adminPort }, 'processor ready');
   }
 
   /** One task at a time for each key; never rejects. */
-  #work(key: string, task: Task, message?: Message): Promise<void> {
+  #work(key: string, task: Task, message?: LetterSource): Promise<TaskResult | undefined> {
     return this.#order.run(key, async () => {
       try {
         const result = await this.#workers.run(task);
         this.#count(result.kind === 'done' ? result.outcome : `${result.kind}_${result.reason}`);
         if (result.kind === 'retry') await this.#retry(result);
         if (result.kind === 'dead') await this.#letDie(key, result, message);
+        return result;
       } catch (error) {
         this.#die(`a worker failed: ${(error as Error).stack}`);
+        return undefined;
       }
     });
+  }
+
+  async #judgeAgain(webhook: WaitingWebhook): Promise<void> {
+    const { key, record: value, partition, offset, tries } = webhook;
+    const task: Task = { kind: 'webhook', value, source: { partition, offset, tries } };
+    const record = { topic: TOPICS.webhooks, partition, offset, key, value };
+    const result = await this.#work(webhookOrder(key), task, record);
+    // Should this fail, the claim's lease ends, and the letter is written again.
+    if (result?.kind === 'dead') await endWait(this.#pool, webhook, result.reason).catch(() => {});
   }
 
   async #retry({ topic, key, value }: Extract<TaskResult, { kind: 'retry' }>): Promise<void> {
@@ -155,7 +180,7 @@ export class Processor {
   async #letDie(
     key: string,
     dead: Extract<TaskResult, { kind: 'dead' }>,
-    message: Message | undefined,
+    message: LetterSource | undefined,
   ): Promise<void> {
     const { reason, detail, payment } = dead;
     this.#logger.error({ key, reason, detail }, 'dead letter');
@@ -183,6 +208,7 @@ export class Processor {
       processor_held: this.#intake.held,
       processor_partitions: this.#intake.partitions,
       processor_asks_total: this.#asker.asked,
+      processor_webhook_retries_total: this.#webhookRetries.retried,
       outbox_published_total: this.#outbox.published,
       outbox_leader: this.#outbox.isLeader ? 1 : 0,
       ...Object.fromEntries(counted),
@@ -204,14 +230,26 @@ function startWorkers(config: ProcessorConfig): Piscina<Task, TaskResult> {
     minThreads: config.workerThreads,
     maxThreads: config.workerThreads,
     concurrentTasksPerWorker: config.inFlightMax,
-    maxQueue: config.inFlightMax + ASKS_IN_WORK_MAX,
+    maxQueue: config.inFlightMax + ASKS_IN_WORK_MAX + WEBHOOK_RETRIES_MAX,
     idleTimeout: Number.POSITIVE_INFINITY,
   });
 }
 
+/** A webhook does not wait for our own call, which may take its whole time-out. */
+function orderOf(message: Message): string {
+  return message.topic === TOPICS.webhooks ? webhookOrder(`${message.key}`) : `${message.key}`;
+}
+
+function webhookOrder(key: string): string {
+  return `webhook ${key}`;
+}
+
 function taskOf(message: Message): Task {
   const value = message.value ?? Buffer.alloc(0);
-  if (message.topic !== TOPICS.accepted) return { kind: 'ticket', value };
+  const { topic, partition, offset } = message;
+  if (topic === TOPICS.webhooks)
+    return { kind: 'webhook', value, source: { partition, offset, tries: 0 } };
+  if (topic !== TOPICS.accepted) return { kind: 'ticket', value };
   return { kind: 'accepted', value, source: sourceOf(message) };
 }
 

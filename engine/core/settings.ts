@@ -5,12 +5,18 @@
  *
  * Pure: the environment is handed in, and only `config.ts` reads the real one.
  */
+import ipaddr from 'ipaddr.js';
+
+const SECRET_CHARS_MIN = 16;
+
 export interface Setting<T> {
   readonly env: string;
   readonly doc: string;
   readonly fallback: T;
   /** Throws an Error whose message says what would be accepted. */
   readonly parse: (text: string) => T;
+  /** Never shown: not in logs, not on the admin page. */
+  readonly isSecret?: true;
 }
 
 export type SettingsTable = Readonly<Record<string, Setting<unknown>>>;
@@ -120,6 +126,50 @@ export function choice<const C extends readonly string[]>(
     throw new Error(`"${value}" is none of ${choices.join(', ')}`);
   };
   return { env, doc, fallback, parse };
+}
+
+/** Secrets, separated by commas: the current one, and during a rotation the one before it. */
+export function secrets(env: string, countMax: number, doc: string): Setting<readonly string[]> {
+  const parse = (value: string): readonly string[] => {
+    const found = split(value);
+    if (found.length > countMax) throw new Error(`more than ${countMax} secrets`);
+    if (found.some((it) => it.length < SECRET_CHARS_MIN || /\s/.test(it)))
+      throw new Error(`a secret has at least ${SECRET_CHARS_MIN} characters and no white space`);
+    return found;
+  };
+  return { env, doc, fallback: [], parse, isSecret: true };
+}
+
+/** IPv4 and IPv6 ranges (CIDR) or single addresses, separated by commas. */
+export function addressRanges(
+  env: string,
+  fallback: string,
+  doc: string,
+): Setting<readonly string[]> {
+  const parse = (value: string): readonly string[] =>
+    split(value).map((it) => {
+      if (ipaddr.isValidCIDR(it)) return it;
+      if (!ipaddr.isValid(it)) throw new Error(`"${it}" is no address range`);
+      return `${it}/${ipaddr.parse(it).kind() === 'ipv4' ? 32 : 128}`;
+    });
+  return { env, doc, fallback: parse(fallback), parse };
+}
+
+/** The settings as they may be shown. */
+export function shownSettings(table: SettingsTable, settings: object): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(settings).map(([name, value]) => [
+      name,
+      table[name]?.isSecret ? '(secret)' : value,
+    ]),
+  );
+}
+
+function split(text: string): string[] {
+  return text
+    .split(',')
+    .map((it) => it.trim())
+    .filter((it) => it !== '');
 }
 
 export function powerOfTwo(

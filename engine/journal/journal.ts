@@ -5,13 +5,19 @@
  * also twice within one batch (I3); a status only moves forward (I4); a row of `checkouts`
  * is written once.
  */
-import { acceptedAt, sameFingerprint, statusVersion } from '../codec/in-place.js';
+import { acceptedAt, receivedAt, sameFingerprint, statusVersion } from '../codec/in-place.js';
 import { invariant } from '../core/errors.js';
 import type { BatchHandler } from '../ring/batch-processor.js';
 import type { BroadcastWriter } from '../ring/broadcast.js';
 import { hashBytes } from '../ring/hash.js';
 import type { LaneConsumer } from '../ring/lane-consumer.js';
-import { ageKey, encodeOffset, type Family, META_STATUS_OFFSET } from '../store/families.js';
+import {
+  ageKey,
+  encodeOffset,
+  type Family,
+  inboxAgeKey,
+  META_STATUS_OFFSET,
+} from '../store/families.js';
 import type { Store, WriteBatch } from '../store/store.js';
 import { MessageKind, WriteResult } from './messages.js';
 
@@ -106,6 +112,8 @@ export class Journal implements BatchHandler {
         this.#batch.put(family, entry.key, entry.value);
         if (family === 'checkouts') {
           this.#batch.put('age', ageKey(acceptedAt(entry.value), entry.key), EMPTY);
+        } else if (family === 'inbox') {
+          this.#batch.put('age', inboxAgeKey(receivedAt(entry.value), entry.key), EMPTY);
         }
         entry.lane.memory.setResult(entry.slot, WriteResult.accepted, 0);
       } else {

@@ -1,18 +1,21 @@
 /** All proofs by name, and how one is run. */
 
 import { badInput } from './bad-input.js';
+import { chaos } from './chaos.js';
 import { damage } from './damage.js';
 import { deadLetters } from './dead-letters.js';
 import { firstPayment } from './first-payment.js';
 import { fullRing } from './full-ring.js';
 import { idempotency } from './idempotency.js';
 import { killEngine, killProcessor } from './kill.js';
+import { lostWebhook } from './lost-webhook.js';
 import { killBetween } from './kill-between.js';
 import { order } from './order.js';
 import { outage } from './outage.js';
 import { type Proof, Stage } from './proof.js';
 import { providerDown } from './provider-down.js';
 import { rate } from './rate.js';
+import { webhooks } from './webhooks.js';
 import { tokens } from './tokens.js';
 import { unkindProvider } from './unkind-provider.js';
 
@@ -27,6 +30,9 @@ export const PROOFS: readonly Proof[] = [
   fullRing,
   badInput,
   order,
+  webhooks,
+  lostWebhook,
+  chaos,
   tokens,
   deadLetters,
   unkindProvider,

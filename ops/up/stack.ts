@@ -133,6 +133,9 @@ function clientSpecs(config: StackConfig, endpoints: Endpoints): ComponentSpec[]
     TOLLGATE_KAFKA_BROKERS: endpoints.kafka,
     TOLLGATE_DATABASE_URL: endpoints.postgres,
     TOLLGATE_SIMULATOR_URL: endpoints.simulator,
+    TOLLGATE_WEBHOOK_URL: config.webhookUrl || `${endpoints.api}/webhooks/psp/simulator`,
+    TOLLGATE_WEBHOOK_SECRET: endpoints.webhookSecret,
+    TOLLGATE_SIMULATOR_WEBHOOK_SECRETS: config.webhookSecrets || endpoints.webhookSecret,
   });
   const client = (name: ComponentName, ready: string): ComponentSpec => ({
     name,

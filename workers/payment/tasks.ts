@@ -5,13 +5,16 @@ import type { NamedDelay } from '../../engine/core/settings.js';
 import type { OriginSource } from '../../engine/core/topics.js';
 import type { Ask } from '../postgres/asks.js';
 import type { PspSettings } from '../psp/registry.js';
+import type { WebhookSettings, WebhookSource } from '../webhooks/webhook-judge.js';
 
 export type Task =
   | { readonly kind: 'accepted'; readonly value: Uint8Array; readonly source: OriginSource }
   /** A record of a retry topic. */
   | { readonly kind: 'ticket'; readonly value: Uint8Array }
   /** A claim of the sweeper's. */
-  | { readonly kind: 'ask'; readonly ask: Ask };
+  | { readonly kind: 'ask'; readonly ask: Ask }
+  /** A record of `payments.webhooks`. */
+  | { readonly kind: 'webhook'; readonly value: Uint8Array; readonly source: WebhookSource };
 
 /** A payment that waits in the dead-letter queue once its letter is delivered. */
 export interface DeadPayment {
@@ -46,7 +49,7 @@ export type TaskResult =
       readonly payment: DeadPayment | null;
     };
 
-export interface WorkerSettings extends PspSettings {
+export interface WorkerSettings extends PspSettings, WebhookSettings {
   readonly databaseUrl: string;
   readonly askAfterMs: number;
   readonly deadlineMs: number;

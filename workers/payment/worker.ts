@@ -8,7 +8,10 @@ import { type IntentResult, type IntentRow, insertIntents } from '../postgres/in
 import { type OutcomeRow, recordOutcomes } from '../postgres/outcomes.js';
 import { isBadData, openPool } from '../postgres/pool.js';
 import { commitSends, type SendRow } from '../postgres/sends.js';
+import { findPayments, type WebhookQuestion } from '../postgres/webhook-payments.js';
+import { recordVerdicts, type VerdictRow } from '../postgres/webhook-verdicts.js';
 import { openPsps } from '../psp/registry.js';
+import { WebhookJudge } from '../webhooks/webhook-judge.js';
 import { Calls } from './calls.js';
 import { Executor } from './executor.js';
 import { Gate } from './gate.js';
@@ -23,6 +26,7 @@ const pool = openPool(settings.databaseUrl, CONNECTIONS_MAX);
 const breakers = new BroadcastChannel(BREAKER_CHANNEL);
 breakers.unref();
 const executor = openExecutor();
+const webhooks = openWebhooks();
 
 export default async function run(task: Task): Promise<TaskResult> {
   try {
@@ -33,6 +37,8 @@ export default async function run(task: Task): Promise<TaskResult> {
         return await executor.ticket(task.value);
       case 'ask':
         return await executor.ask(task.ask);
+      case 'webhook':
+        return await webhooks.received(task.value, task.source);
     }
   } catch (error) {
     const detail = (error as Error).message;
@@ -45,6 +51,14 @@ export default async function run(task: Task): Promise<TaskResult> {
 }
 
 const NO_PAYMENT = { attempts: 1, value: null, payment: null } as const;
+
+function openWebhooks(): WebhookJudge {
+  return new WebhookJudge({
+    settings,
+    payments: new Batcher((rows: readonly WebhookQuestion[]) => findPayments(pool, rows), ROWS_MAX),
+    verdicts: new Batcher((rows: readonly VerdictRow[]) => recordVerdicts(pool, rows), ROWS_MAX),
+  });
+}
 
 function openExecutor(): Executor {
   const psps = openPsps(settings);

@@ -9,13 +9,15 @@ const DETAIL_CHARS_MAX = 1_000;
 /** Where a payment's letter comes from when no record led to it: its row in Postgres. */
 const SWEEPER = 'sweeper';
 
+/** The record that led to a letter. */
+export type LetterSource = Pick<Message, 'topic' | 'partition' | 'offset' | 'key' | 'value'>;
 type Dead = Extract<TaskResult, { kind: 'dead' }>;
 
 /** @param message the record that led to it, if one did */
 export function deadLetterOf(
   key: string,
   dead: Dead,
-  message: Message | undefined,
+  message: LetterSource | undefined,
 ): OutgoingRecord {
   const keyBytes = message ? asBuffer(message.key) : Buffer.from(key);
   const value = deadLetter.encode({

@@ -29,7 +29,7 @@ export interface IntakeParts {
   /** Unix milliseconds before which a record is not handled. */
   readonly holdsUntil: (message: Message) => number;
   /** Resolves when the record is finished: its state is durable elsewhere. Must not reject. */
-  readonly handle: (message: Message) => Promise<void>;
+  readonly handle: (message: Message) => Promise<unknown>;
   readonly onFatal: (reason: string) => void;
 }
 

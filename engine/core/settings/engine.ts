@@ -1,8 +1,19 @@
 /** Settings of the engine, one shard. */
 import { availableParallelism } from 'node:os';
-import { choice, flag, integer, port, powerOfTwo, text } from '../settings.js';
+import {
+  addressRanges,
+  choice,
+  flag,
+  integer,
+  port,
+  powerOfTwo,
+  secrets,
+  text,
+} from '../settings.js';
 import { shared, TOPIC_RETENTION_MS } from './shared.js';
 
+/** The present secret and the one before it, so that they can be rotated. */
+const WEBHOOK_SECRETS_MAX = 2;
 const cores = availableParallelism();
 
 export const engineTable = {
@@ -34,6 +45,31 @@ export const engineTable = {
     0,
     1_000_000,
     'long polls a gateway thread holds',
+  ),
+  simulatorWebhookSecrets: secrets(
+    'TOLLGATE_SIMULATOR_WEBHOOK_SECRETS',
+    WEBHOOK_SECRETS_MAX,
+    "secrets that sign the simulator's webhooks, newest first; none: it is unknown here",
+  ),
+  simulatorWebhookAddresses: addressRanges(
+    'TOLLGATE_SIMULATOR_WEBHOOK_ADDRESSES',
+    '',
+    'ranges (CIDR) the simulator calls from; empty: any',
+  ),
+  stripeWebhookSecrets: secrets(
+    'TOLLGATE_STRIPE_WEBHOOK_SECRETS',
+    WEBHOOK_SECRETS_MAX,
+    "secrets that sign Stripe's webhooks, newest first; none: it is unknown here",
+  ),
+  stripeWebhookAddresses: addressRanges(
+    'TOLLGATE_STRIPE_WEBHOOK_ADDRESSES',
+    '',
+    'ranges (CIDR) Stripe calls from; empty: any',
+  ),
+  trustedProxies: addressRanges(
+    'TOLLGATE_TRUSTED_PROXIES',
+    '127.0.0.0/8,::1/128',
+    'whose X-Real-IP is believed; a unix socket always is',
   ),
   cdc: choice('TOLLGATE_CDC', 'on', ['on', 'off'], 'off: nothing is read from the write-ahead log'),
   kafkaMessageTimeoutMs: integer(

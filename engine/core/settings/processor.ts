@@ -65,6 +65,20 @@ export const processorTable = {
     3_600_000,
     'first wait before an unknown outcome is asked about again; doubles',
   ),
+  webhookRetryMs: integer(
+    'TOLLGATE_WEBHOOK_RETRY_MS',
+    5_000,
+    100,
+    300_000,
+    'first wait of a webhook whose payment is not known yet; doubles, up to 5 minutes',
+  ),
+  webhookGiveUpMs: integer(
+    'TOLLGATE_WEBHOOK_GIVE_UP_MS',
+    900_000,
+    100,
+    86_400_000,
+    'after this such a webhook becomes a dead letter',
+  ),
   deadlineMs: integer(
     'TOLLGATE_DEADLINE_MS',
     86_400_000,
