@@ -1,4 +1,5 @@
-/** RFC 9457 problem documents: every answer that is not 2xx or 304. */
+/** RFC 9457 problem documents: every answer that is not 2xx or 304. Never card data. */
+import { pathHasCardData } from './card-data.js';
 
 export interface BodyError {
   /** JSON pointer (RFC 6901) into the body. */
@@ -32,10 +33,10 @@ export const PROBLEMS = {
     'checkout_id_invalid',
     'A checkout id is 1 to 64 letters, digits, _ or -.',
   ),
-  checkoutIdIsCard: problem(
+  cardData: problem(
     '400 Bad Request',
-    'checkout_id_invalid',
-    'The checkout id looks like a card number; card data must never be sent here.',
+    'card_data_refused',
+    'Something in the request looks like card data, which must never be sent here; nothing was stored. Send a token.',
   ),
   checkoutIdMismatch: problem(
     '400 Bad Request',
@@ -59,6 +60,13 @@ export const PROBLEMS = {
     '503 Service Unavailable',
     'busy',
     'Too much is waiting; send the same request again.',
+    undefined,
+    { 'Retry-After': '1' },
+  ),
+  moving: problem(
+    '503 Service Unavailable',
+    'shard_moving',
+    'This id is moving to another shard, or its earlier shard cannot be asked; send the same request again.',
     undefined,
     { 'Retry-After': '1' },
   ),
@@ -119,7 +127,7 @@ export function problemBody(it: Problem, instance: string): string {
     status: Number(it.status.slice(0, 3)),
     code: it.code,
     detail: it.detail,
-    instance,
+    instance: pathHasCardData(instance) ? '/' : instance,
     ...(it.errors ? { errors: it.errors } : {}),
   });
 }

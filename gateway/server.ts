@@ -4,17 +4,20 @@ import { DEFAULT_MERCHANT } from '../engine/core/payment.js';
 import type { SharedFlag } from '../engine/ring/shared-flags.js';
 import type { Admission } from './admission.js';
 import { readBody } from './body.js';
+import { headHasCardData } from './card-data.js';
 import { checkCheckoutId, isProblem, parseCheckout } from './checkout.js';
 import { type CheckoutCounts, CheckoutMessage } from './checkout-message.js';
 import { bodyTooLarge, methodNotAllowed, PROBLEMS, type Problem } from './problem.js';
 import type { Reads } from './reads.js';
 import { type Reply, replyOf, sendProblem } from './reply.js';
 import { BODY_BYTES_MAX } from './schemas.js';
+import type { ShardGate } from './shard-gate.js';
 import type { Webhooks } from './webhooks/webhooks.js';
 
 export interface ServerParts {
   readonly admission: Admission;
   readonly reads: Reads;
+  readonly gate: ShardGate;
   readonly webhooks: Webhooks;
   readonly counts: CheckoutCounts;
   readonly accepting: SharedFlag;
@@ -47,18 +50,21 @@ type Refuse = (reply: Reply, problem: Problem) => void;
 function getPayment(parts: ServerParts, res: HttpResponse, req: HttpRequest, refuse: Refuse): void {
   const reply = replyOf(res, req.getUrl());
   const checkoutId = req.getParameter(0) ?? '';
-  const problem = checkCheckoutId(checkoutId);
+  const problem = checkCheckoutId(checkoutId) ?? checkHead(req);
   if (problem) {
     refuse(reply, problem);
     return;
   }
   parts.countRead();
-  parts.reads.read(reply, {
+  const request = {
     merchant: DEFAULT_MERCHANT,
     checkoutId,
     ifNoneMatch: req.getHeader('if-none-match'),
     prefer: req.getHeader('prefer'),
-  });
+  };
+  parts.gate.beforeRead(request.merchant, checkoutId, (moving) =>
+    moving ? refuse(reply, moving) : parts.reads.read(reply, request),
+  );
 }
 
 function postPayment(
@@ -75,7 +81,11 @@ function postPayment(
     if (body === undefined) return refuse(reply, bodyTooLarge(BODY_BYTES_MAX));
     const record = parseCheckout(body, DEFAULT_MERCHANT, checkoutId, parts.shard);
     if (isProblem(record)) return refuse(reply, record);
-    parts.admission.submit(new CheckoutMessage(reply, record, body.length, parts.counts));
+    parts.gate.beforeAccept(record.merchant, checkoutId, (moving) =>
+      moving
+        ? refuse(reply, moving)
+        : parts.admission.submit(new CheckoutMessage(reply, record, body.length, parts.counts)),
+    );
   });
 }
 
@@ -85,8 +95,8 @@ function checkHeaders(
   checkoutId: string,
 ): Problem | undefined {
   if (!parts.accepting.isSet) return PROBLEMS.unavailable;
-  const idProblem = checkCheckoutId(checkoutId);
-  if (idProblem) return idProblem;
+  const problem = checkCheckoutId(checkoutId) ?? checkHead(req);
+  if (problem) return problem;
   const type = req.getHeader('content-type').split(';')[0]!.trim().toLowerCase();
   if (type !== 'application/json') return PROBLEMS.unsupportedType;
   if (Number(req.getHeader('content-length')) > BODY_BYTES_MAX) return bodyTooLarge(BODY_BYTES_MAX);
@@ -94,4 +104,8 @@ function checkHeaders(
     return PROBLEMS.lengthRequired;
   }
   return undefined;
+}
+
+function checkHead(req: HttpRequest): Problem | undefined {
+  return headHasCardData(req) ? PROBLEMS.cardData : undefined;
 }

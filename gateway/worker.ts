@@ -23,6 +23,7 @@ import { Admission } from './admission.js';
 import { CHECKOUT_BYTES_MAX } from './checkout-message.js';
 import { Reads } from './reads.js';
 import { buildServer } from './server.js';
+import { ShardGate } from './shard-gate.js';
 import { Webhooks } from './webhooks/webhooks.js';
 
 const CLOSE_POLL_MS = 10;
@@ -38,9 +39,14 @@ async function run(data: GatewayData, port: NonNullable<typeof parentPort>): Pro
   const accepting = new SharedFlag(data.accepting);
   const webhooks = await Webhooks.open(data, { admission, accepting, counts: counters });
   const reads = new Reads(store, new BroadcastReader(data.changes), data.waitersMax);
+  const gate = new ShardGate(store, data.shard, (question, key) =>
+    say({ type: 'ask', question, key }),
+  );
+  if (data.topology) gate.use(data.topology);
   const app = buildServer({
     admission,
     reads,
+    gate,
     webhooks,
     counts: counters,
     accepting,
@@ -55,10 +61,23 @@ async function run(data: GatewayData, port: NonNullable<typeof parentPort>): Pro
     },
     () => admission.hasAnswers() || reads.hasNews(),
   );
-  app.listen(data.host, data.port, (socket) => {
-    if (!socket)
-      return say({ type: 'failed', reason: `${data.host}:${data.port} cannot be listened on` });
-    port.once('message', (_command: GatewayCommand) => {
+  const listening = (socket: uWS.us_listen_socket | false): void => {
+    const place = data.socket || `${data.host}:${data.port}`;
+    if (!socket) {
+      say({ type: 'failed', reason: `${place} cannot be listened on` });
+      return;
+    }
+    port.on('message', (command: GatewayCommand) => {
+      if (command.type === 'asked') {
+        gate.onFound(command.question, command.found);
+        return;
+      }
+      if (command.type === 'topology') {
+        gate.use(command.topology);
+        const { change } = command;
+        admission.fence(() => say({ type: 'moved', change }));
+        return;
+      }
       uWS.us_listen_socket_close(socket);
       reads.close();
       const giveUpAt = Date.now() + CLOSE_MS_MAX;
@@ -72,7 +91,9 @@ async function run(data: GatewayData, port: NonNullable<typeof parentPort>): Pro
       }, CLOSE_POLL_MS);
     });
     say({ type: 'listening' });
-  });
+  };
+  if (data.socket === '') app.listen(data.host, data.port, listening);
+  else app.listen_unix(listening, data.socket);
 }
 
 invariant(parentPort, 'the gateway runs as a worker thread');

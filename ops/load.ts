@@ -15,6 +15,10 @@ const READERS = 32;
 
 export interface LoadOptions {
   readonly api: string;
+  /** PEM of who signed the API's certificate, where that is not a public one. */
+  readonly ca?: string;
+  /** Sent with every request, e.g. Authorization. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly count: number;
   readonly ratePerSecond: number;
   readonly idOf: (n: number) => string;
@@ -66,6 +70,7 @@ class Load {
       connections: CONNECTIONS_MAX,
       headersTimeout: READ_MS_MAX,
       bodyTimeout: READ_MS_MAX,
+      ...(options.ca === undefined ? {} : { connect: { ca: options.ca } }),
     });
   }
 
@@ -178,10 +183,11 @@ class Load {
 
   async #request(method: 'GET' | 'POST', path: string, id: string) {
     const isPost = method === 'POST';
+    const posted = { 'x-payment-checkout-id': id, 'content-type': 'application/json' };
     const answer = await this.#pool.request({
       method,
       path,
-      headers: isPost ? { 'x-payment-checkout-id': id, 'content-type': 'application/json' } : {},
+      headers: { ...(isPost ? posted : {}), ...this.#options.headers },
       body: isPost ? JSON.stringify(this.#bodyOf(id)) : null,
     });
     const body = await answer.body.text();

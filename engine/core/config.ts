@@ -5,8 +5,10 @@
 import { resolve } from 'node:path';
 import { outboundProblem } from './outbound.js';
 import { PROVIDERS } from './payment.js';
+import { clusterTable } from './settings/cluster.js';
 import { engineTable } from './settings/engine.js';
 import { processorTable } from './settings/processor.js';
+import { shared } from './settings/shared.js';
 import { simulatorTable } from './settings/simulator.js';
 import { stackTable } from './settings/stack.js';
 import { type Environment, readSettings, type SettingsOf } from './settings.js';
@@ -15,6 +17,7 @@ export type EngineConfig = SettingsOf<typeof engineTable>;
 export type ProcessorConfig = SettingsOf<typeof processorTable>;
 export type SimulatorConfig = SettingsOf<typeof simulatorTable>;
 export type StackConfig = SettingsOf<typeof stackTable>;
+export type ClusterConfig = SettingsOf<typeof clusterTable>;
 
 export function engineConfig(environment: Environment = process.env): EngineConfig {
   const settings = readSettings(engineTable, environment, (it) => [
@@ -27,6 +30,7 @@ export function engineConfig(environment: Environment = process.env): EngineConf
     ...(it.apiPort === it.adminPort
       ? ['TOLLGATE_API_PORT and TOLLGATE_ADMIN_PORT are the same']
       : []),
+    ...kafkaTlsProblems(it),
   ]);
   const dataDir = resolve(settings.dataDir || `${settings.home}/data/shard-${settings.shard}`);
   const markFile = resolve(settings.markFile || `${dataDir}/acknowledged.json`);
@@ -35,13 +39,14 @@ export function engineConfig(environment: Environment = process.env): EngineConf
 
 export function processorConfig(environment: Environment = process.env): ProcessorConfig {
   return readSettings(processorTable, environment, (it) => {
-    const urls = { TOLLGATE_SIMULATOR_URL: it.simulatorUrl, ...it.simulators };
     const known: readonly string[] = [...PROVIDERS, ...Object.keys(it.simulators)];
     const routed = it.routes.flatMap((route) => route.providers);
     return [
-      ...Object.entries(urls).flatMap(([name, url]) => {
-        const problem = outboundProblem(url, it.egressHosts);
-        return problem ? [`${name}: ${problem}`] : [];
+      ...kafkaTlsProblems(it),
+      ...outboundProblems(it.egressHosts, {
+        TOLLGATE_SIMULATOR_URL: it.simulatorUrl,
+        TOLLGATE_STRIPE_URL: it.stripeUrl,
+        ...it.simulators,
       }),
       ...routed
         .filter((name) => !known.includes(name))
@@ -63,6 +68,31 @@ export function stackConfig(environment: Environment = process.env): StackConfig
   return { ...settings, home: resolve(settings.home), cacheDir: resolve(settings.cacheDir) };
 }
 
+export function clusterConfig(environment: Environment = process.env): ClusterConfig {
+  const settings = readSettings(clusterTable, environment, (it) => {
+    const { adminPorts, processorAdminPorts, simulatorPort, edgePort } = it;
+    const { kafkaPort, kafkaControllerPort, postgresPort } = it;
+    const servers = [simulatorPort, edgePort, kafkaPort, kafkaControllerPort, postgresPort];
+    return duplicates([...adminPorts, ...processorAdminPorts, ...servers]);
+  });
+  return { ...settings, home: resolve(settings.home), cacheDir: resolve(settings.cacheDir) };
+}
+
+/** Files of one process' identity on the way to Kafka. */
+export interface KafkaTls {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** @returns undefined: Kafka is spoken to in plain text */
+export function kafkaTls(environment: Environment = process.env): KafkaTls | undefined {
+  const { kafkaCa, kafkaCert, kafkaKey } = shared;
+  const table = { ca: kafkaCa, cert: kafkaCert, key: kafkaKey };
+  const tls = readSettings(table, environment);
+  return tls.ca === '' ? undefined : tls;
+}
+
 /** Set by a supervisor whose children end with it: their standard input closes. */
 export const STOP_WITH_PARENT = 'TOLLGATE_STOP_WITH_PARENT';
 
@@ -75,12 +105,26 @@ export function childEnvironment(overrides: Environment): Environment {
   return { ...process.env, ...overrides };
 }
 
+function kafkaTlsProblems(it: Record<'kafkaCa' | 'kafkaCert' | 'kafkaKey', string>): string[] {
+  const given = [it.kafkaCa, it.kafkaCert, it.kafkaKey].filter((file) => file !== '');
+  return given.length === 0 || given.length === 3
+    ? []
+    : ['TOLLGATE_KAFKA_CA, TOLLGATE_KAFKA_CERT and TOLLGATE_KAFKA_KEY go together'];
+}
+
+function outboundProblems(hosts: readonly string[], urls: Record<string, string>): string[] {
+  return Object.entries(urls).flatMap(([name, url]) => {
+    const problem = outboundProblem(url, hosts);
+    return problem ? [`${name}: ${problem}`] : [];
+  });
+}
+
 function isLoopback(host: string): boolean {
   return host === '127.0.0.1' || host === '::1' || host === 'localhost';
 }
 
 function duplicatePorts(settings: SettingsOf<typeof stackTable>): string[] {
-  const ports = [
+  return duplicates([
     settings.apiPort,
     settings.adminPort,
     settings.processorAdminPort,
@@ -88,7 +132,10 @@ function duplicatePorts(settings: SettingsOf<typeof stackTable>): string[] {
     settings.kafkaPort,
     settings.kafkaControllerPort,
     settings.postgresPort,
-  ];
+  ]);
+}
+
+function duplicates(ports: readonly number[]): string[] {
   return new Set(ports).size === ports.length
     ? []
     : [`two ports are the same: ${ports.join(', ')}`];

@@ -1,6 +1,7 @@
 /** All proofs by name, and how one is run. */
 
 import { badInput } from './bad-input.js';
+import { cardData } from './card-data.js';
 import { chaos } from './chaos.js';
 import { damage } from './damage.js';
 import { deadLetters } from './dead-letters.js';
@@ -8,16 +9,18 @@ import { firstPayment } from './first-payment.js';
 import { fullRing } from './full-ring.js';
 import { idempotency } from './idempotency.js';
 import { killEngine, killProcessor } from './kill.js';
-import { lostWebhook } from './lost-webhook.js';
 import { killBetween } from './kill-between.js';
+import { lostDisk } from './lost-disk.js';
+import { lostWebhook } from './lost-webhook.js';
+import { mtls } from './mtls.js';
 import { order } from './order.js';
 import { outage } from './outage.js';
 import { type Proof, Stage } from './proof.js';
 import { providerDown } from './provider-down.js';
 import { rate } from './rate.js';
-import { webhooks } from './webhooks.js';
 import { tokens } from './tokens.js';
 import { unkindProvider } from './unkind-provider.js';
+import { webhooks } from './webhooks.js';
 
 export const PROOFS: readonly Proof[] = [
   firstPayment,
@@ -30,6 +33,8 @@ export const PROOFS: readonly Proof[] = [
   fullRing,
   badInput,
   order,
+  lostDisk,
+  mtls,
   webhooks,
   lostWebhook,
   chaos,
@@ -38,6 +43,7 @@ export const PROOFS: readonly Proof[] = [
   unkindProvider,
   providerDown,
   killBetween,
+  cardData,
 ];
 
 /** @returns undefined when the promise holds, else why not */

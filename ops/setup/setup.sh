@@ -23,9 +23,13 @@ need make make
 need python3 python3
 need strace strace
 need curl curl
-need openssl openssl
 need wrk wrk
+need openssl openssl
 need setpriv util-linux
+need go golang-go
+python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+[ -x /usr/sbin/nginx ] || missing+=(nginx)
+[ -e /usr/lib/x86_64-linux-gnu/libnss_wrapper.so ] || missing+=(libnss-wrapper)
 [ -e /usr/include/zlib.h ] || missing+=(zlib1g-dev)
 [ -e /usr/include/openssl/ssl.h ] || missing+=(libssl-dev)
 if [ "${#missing[@]}" -gt 0 ]; then
@@ -37,6 +41,10 @@ if [ "${#missing[@]}" -gt 0 ]; then
   say "system packages: ${missing[*]}"
   $sudo apt-get update -qq
   DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  # Ours run as children of the cluster; the service that the package starts is not wanted.
+  if [[ " ${missing[*]} " == *" nginx "* ]] && command -v systemctl >/dev/null; then
+    $sudo systemctl disable --now --quiet nginx 2>/dev/null || true
+  fi
 fi
 
 # Node 20: the machine's own, or the official build below .cache/node (the Makefile looks there first).
@@ -71,6 +79,8 @@ if [ ! -e .cache/kafka/.complete ]; then
   mvn -q -B -f ops/setup/kafka/pom.xml dependency:copy-dependencies -DoutputDirectory="$PWD/.cache/kafka"
   touch .cache/kafka/.complete
 fi
+
+ops/setup/stripe/stand-ins.sh
 
 say "build"
 npx tsc -p tsconfig.json

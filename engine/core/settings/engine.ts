@@ -27,6 +27,11 @@ export const engineTable = {
   ),
   host: text('TOLLGATE_HOST', '127.0.0.1', 'address of the public API'),
   apiPort: port('TOLLGATE_API_PORT', 8080, 'public API'),
+  socket: text(
+    'TOLLGATE_SOCKET',
+    '',
+    'unix socket instead of address and port: gateway thread N listens on SOCKET.N',
+  ),
   adminPort: port('TOLLGATE_ADMIN_PORT', 8081, 'engine admin, loopback only'),
   gatewayThreads: integer(
     'TOLLGATE_GATEWAY_THREADS',
@@ -39,6 +44,9 @@ export const engineTable = {
   laneSlots: powerOfTwo('TOLLGATE_LANE_SLOTS', 8192, 256, 1 << 20, 'slots of 256 bytes a lane'),
   batchMax: integer('TOLLGATE_BATCH_MAX', 512, 1, 8192, 'messages in one synced write'),
   waitStrategy: choice('TOLLGATE_WAIT_STRATEGY', 'park', ['park', 'spin'], 'how idle writers wait'),
+  peerCa: text('TOLLGATE_PEER_CA', '', 'CA file of the other engines, for mutual TLS'),
+  peerCert: text('TOLLGATE_PEER_CERT', '', 'our certificate file for the other engines'),
+  peerKey: text('TOLLGATE_PEER_KEY', '', 'its key file'),
   waitersMax: integer(
     'TOLLGATE_WAITERS_MAX',
     10_000,
