@@ -5,6 +5,7 @@
 import { resolve } from 'node:path';
 import { outboundProblem } from './outbound.js';
 import { PROVIDERS } from './payment.js';
+import { clientTable } from './settings/client.js';
 import { clusterTable } from './settings/cluster.js';
 import { engineTable } from './settings/engine.js';
 import { processorTable } from './settings/processor.js';
@@ -17,6 +18,7 @@ export type EngineConfig = SettingsOf<typeof engineTable>;
 export type ProcessorConfig = SettingsOf<typeof processorTable>;
 export type SimulatorConfig = SettingsOf<typeof simulatorTable>;
 export type StackConfig = SettingsOf<typeof stackTable>;
+export type ClientConfig = SettingsOf<typeof clientTable>;
 export type ClusterConfig = SettingsOf<typeof clusterTable>;
 
 export function engineConfig(environment: Environment = process.env): EngineConfig {
@@ -24,9 +26,11 @@ export function engineConfig(environment: Environment = process.env): EngineConf
     ...(it.shard < it.shards
       ? []
       : [`TOLLGATE_SHARD: ${it.shard} is not below TOLLGATE_SHARDS (${it.shards})`]),
-    ...(isLoopback(it.host)
+    ...(isLoopback(it.host) || it.keysFile !== ''
       ? []
-      : ['TOLLGATE_HOST: without API keys only a loopback address is allowed']),
+      : [
+          'TOLLGATE_HOST: without API keys (TOLLGATE_KEYS_FILE) only a loopback address is allowed',
+        ]),
     ...(it.apiPort === it.adminPort
       ? ['TOLLGATE_API_PORT and TOLLGATE_ADMIN_PORT are the same']
       : []),
@@ -73,9 +77,18 @@ export function clusterConfig(environment: Environment = process.env): ClusterCo
     const { adminPorts, processorAdminPorts, simulatorPort, edgePort } = it;
     const { kafkaPort, kafkaControllerPort, postgresPort } = it;
     const servers = [simulatorPort, edgePort, kafkaPort, kafkaControllerPort, postgresPort];
-    return duplicates([...adminPorts, ...processorAdminPorts, ...servers]);
+    return [
+      ...duplicates([...adminPorts, ...processorAdminPorts, ...servers]),
+      ...(it.shards <= adminPorts.length
+        ? []
+        : [`TOLLGATE_ADMIN_PORTS: ${adminPorts.length} for ${it.shards} shards`]),
+    ];
   });
   return { ...settings, home: resolve(settings.home), cacheDir: resolve(settings.cacheDir) };
+}
+
+export function clientConfig(environment: Environment = process.env): ClientConfig {
+  return readSettings(clientTable, environment);
 }
 
 /** Files of one process' identity on the way to Kafka. */

@@ -5,6 +5,7 @@ import { registerCerts } from './certs.js';
 import { registerDlq } from './dlq.js';
 import { registerDoctor } from './doctor.js';
 import { registerEngine } from './engine.js';
+import { registerKeys } from './keys.js';
 import { registerNginx } from './nginx.js';
 import { registerPay } from './pay.js';
 import { registerProcessor } from './processor.js';
@@ -26,6 +27,7 @@ registerDlq(program);
 registerWallet(program);
 registerShard(program);
 registerCerts(program);
+registerKeys(program);
 registerDoctor(program);
 registerNginx(program);
 
