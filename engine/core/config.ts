@@ -45,13 +45,14 @@ export function engineConfig(environment: Environment = process.env): EngineConf
 
 export function processorConfig(environment: Environment = process.env): ProcessorConfig {
   return readSettings(processorTable, environment, (it) => {
-    const urls = { TOLLGATE_SIMULATOR_URL: it.simulatorUrl, ...it.simulators };
     const known: readonly string[] = [...PROVIDERS, ...Object.keys(it.simulators)];
     const routed = it.routes.flatMap((route) => route.providers);
     return [
-      ...Object.entries(urls).flatMap(([name, url]) => {
-        const problem = outboundProblem(url, it.egressHosts);
-        return problem ? [`${name}: ${problem}`] : [];
+      ...kafkaTlsProblems(it),
+      ...outboundProblems(it.egressHosts, {
+        TOLLGATE_SIMULATOR_URL: it.simulatorUrl,
+        TOLLGATE_STRIPE_URL: it.stripeUrl,
+        ...it.simulators,
       }),
       ...routed
         .filter((name) => !known.includes(name))
@@ -138,6 +139,13 @@ function kafkaTlsProblems(it: Record<'kafkaCa' | 'kafkaCert' | 'kafkaKey', strin
   return given.length === 0 || given.length === 3
     ? []
     : ['TOLLGATE_KAFKA_CA, TOLLGATE_KAFKA_CERT and TOLLGATE_KAFKA_KEY go together'];
+}
+
+function outboundProblems(hosts: readonly string[], urls: Record<string, string>): string[] {
+  return Object.entries(urls).flatMap(([name, url]) => {
+    const problem = outboundProblem(url, hosts);
+    return problem ? [`${name}: ${problem}`] : [];
+  });
 }
 
 function isLoopback(host: string): boolean {

@@ -3,8 +3,9 @@
  * default, its parser and one line of documentation; a *table* is a record of settings.
  * `readSettings` reads a whole table and reports every problem at once.
  *
- * Pure: the environment is handed in, and only `config.ts` reads the real one.
+ * Pure but for files of secrets: the environment is handed in, and only `config.ts` reads the real one.
  */
+import { readFileSync } from 'node:fs';
 import ipaddr from 'ipaddr.js';
 
 const SECRET_CHARS_MIN = 16;
@@ -100,8 +101,7 @@ export function text(env: string, fallback: string, doc: string): Setting<string
 
 /** Words separated by commas. */
 export function words(env: string, fallback: readonly string[], doc: string) {
-  const parse = (value: string): readonly string[] => value.split(',').map((it) => it.trim());
-  return { env, doc, fallback, parse } satisfies Setting<readonly string[]>;
+  return { env, doc, fallback, parse: split } satisfies Setting<readonly string[]>;
 }
 
 /** A JSON object whose names are provider names and whose values are URLs. */
@@ -149,6 +149,12 @@ export function secrets(env: string, countMax: number, doc: string): Setting<rea
     return found;
   };
   return { env, doc, fallback: [], parse, isSecret: true };
+}
+
+/** The path of a file whose content is the value. */
+export function secretFile(env: string, doc: string): Setting<string> {
+  const parse = (path: string): string => readFileSync(path, 'utf8').trim();
+  return { env, doc, fallback: '', parse, isSecret: true };
 }
 
 /** IPv4 and IPv6 ranges (CIDR) or single addresses, separated by commas. */

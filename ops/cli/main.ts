@@ -12,6 +12,7 @@ import { registerProcessor } from './processor.js';
 import { registerShard } from './shard.js';
 import { registerSimulator } from './simulator.js';
 import { registerUp } from './up.js';
+import { registerWallet } from './wallet.js';
 
 const program = new Command('tollgate')
   .description('A small payment system: durable before it answers, never charges twice.')
@@ -22,6 +23,8 @@ registerProcessor(program);
 registerSimulator(program);
 registerUp(program);
 registerPay(program);
+registerDlq(program);
+registerWallet(program);
 registerShard(program);
 registerCerts(program);
 registerKeys(program);

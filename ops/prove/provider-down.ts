@@ -38,7 +38,9 @@ export const providerDown: Proof = {
 async function outage(stage: Stage, system: LocalSystem): Promise<void> {
   const { simulator } = system.endpoints;
   const [before, down] = [stage.size(4, 60), stage.size(6, 120)];
-  await sleep(stage.size(1_000, 5_000));
+  for (const currency of ['USD', 'EUR'])
+    mustAllSucceed(stage, await load(system, `warm-${currency}`, currency, RATE), RATE);
+  const startAt = new Date();
   const count = RATE * (before + down + 2);
   const victims = load(system, 'victim', 'USD', count);
   const others = load(system, 'other', 'EUR', count);
@@ -62,7 +64,7 @@ async function outage(stage: Stage, system: LocalSystem): Promise<void> {
     `${count}, ${seconds} s after its return`,
   );
   stage.must((await openLetters(system)).length === 0, 'there are dead letters');
-  const p99Before = await p99Ms(system, new Date(0), downAt);
+  const p99Before = await p99Ms(system, startAt, downAt);
   const p99During = await p99Ms(system, downAt, upAt);
   const ratio = (p99During / p99Before).toFixed(2);
   stage.figure(

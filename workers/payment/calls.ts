@@ -3,13 +3,14 @@
  * committed before anything else happens. Every send but the first is committed here before
  * its first byte.
  */
+import { maskCardData, maskCardValues } from '../../engine/core/card-mask.js';
 import { paymentKey } from '../../engine/core/payment.js';
 import type { Ask } from '../postgres/asks.js';
 import type { Batcher } from '../postgres/batcher.js';
 import type { OutcomeRow } from '../postgres/outcomes.js';
 import type { SendRow } from '../postgres/sends.js';
 import { chargeKey, commandKey, type Psp, type PspAnswer, type PspRequest } from '../psp/port.js';
-import type { Gate } from './gate.js';
+import type { Gate, TurnedAway } from './gate.js';
 import { SEND_WITHIN_MS } from './plan.js';
 import type { Call, Settlement, Settlements } from './settlement.js';
 import type { TaskResult } from './tasks.js';
@@ -42,11 +43,10 @@ export class Calls {
     wasNeverSent: boolean,
     windowEnd = Number.POSITIVE_INFINITY,
   ): Promise<TaskResult> {
-    const { settlements, gates } = this.#parts;
+    const { settlements } = this.#parts;
     const until = Math.min(windowEnd, Date.now() + SEND_WITHIN_MS);
-    const psp = this.#psp(ask);
     const request = { ...requestOf(ask), paymentMethod: ask.paymentMethod };
-    const answer = await gates.get(ask.provider)!.run(() => psp.charge(request), until);
+    const answer = await this.#run(ask, (psp) => psp.charge(request), until);
     if (typeof answer === 'string')
       return this.#commit(settlements.turnedAway(ask, answer, wasNeverSent));
     const call = { operation: 'charge' as const, request, answer, wasNeverSent };
@@ -127,12 +127,15 @@ export class Calls {
     return this.#commit(this.#parts.settlements.afterCall(ask, call, waitMs));
   }
 
-  #psp(ask: Ask): Psp {
-    return this.#parts.psps.get(ask.provider)!;
-  }
-
-  #run(ask: Ask, call: (psp: Psp) => Promise<PspAnswer>) {
-    return this.#parts.gates.get(ask.provider)!.run(() => call(this.#psp(ask)));
+  /** Through the provider's gate. What it says goes on without card data. */
+  async #run(
+    ask: Ask,
+    call: (psp: Psp) => Promise<PspAnswer>,
+    until = Number.POSITIVE_INFINITY,
+  ): Promise<PspAnswer | TurnedAway> {
+    const psp = this.#parts.psps.get(ask.provider)!;
+    const answer = await this.#parts.gates.get(ask.provider)!.run(() => call(psp), until);
+    return typeof answer === 'string' ? answer : withoutCardData(answer);
   }
 
   #commitSend(ask: Ask, isFresh: boolean): Promise<boolean> {
@@ -163,5 +166,16 @@ function requestOf(ask: Ask): PspRequest {
     idempotencyKey: ask.idempotencyKey,
     amountMinor: ask.amount,
     currency: ask.currency,
+  };
+}
+
+/** A provider may say anything; the reference alone is kept as it is, for it names the charge. */
+function withoutCardData(answer: PspAnswer): PspAnswer {
+  const failureCode = answer.failureCode === null ? null : maskCardData(answer.failureCode);
+  return {
+    ...answer,
+    failureCode,
+    nextAction: maskCardValues(answer.nextAction),
+    response: maskCardValues(answer.response),
   };
 }

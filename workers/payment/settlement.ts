@@ -8,7 +8,6 @@ import { retryTicket } from '../../engine/codec/records.js';
 import { isTerminal, paymentKey } from '../../engine/core/payment.js';
 import type { Ask } from '../postgres/asks.js';
 import type { OutcomeRow } from '../postgres/outcomes.js';
-import { withoutCardData } from '../psp/evidence.js';
 import type { PspAnswer, PspRequest } from '../psp/port.js';
 import { isFailure, type TurnedAway } from './gate.js';
 import {
@@ -47,10 +46,8 @@ export class Settlements {
   }
 
   /** @param waitMs an answer that only says "not yet": when to ask again */
-  afterCall(ask: Ask, made: Call, waitMs: number | null = null): Settlement {
-    const answer = withoutCardData(made.answer);
-    const call = { ...made, answer };
-    const { operation } = call;
+  afterCall(ask: Ask, call: Call, waitMs: number | null = null): Settlement {
+    const { operation, answer } = call;
     const reason = operation === 'cancel' ? 'action_expired' : undefined;
     const evidence = { kind: 'answer' as const, operation, answer, ...(reason ? { reason } : {}) };
     const judgement = judge(factsOf(ask, call.wasNeverSent), evidence);

@@ -2,15 +2,16 @@
  * What every provider's answers go through before they may be kept: only named fields, and
  * no text that looks like a card number or a secret, nor what Postgres cannot hold.
  */
-import { maskCardData, maskCardValues } from '../../engine/core/card-mask.js';
-import { passesLuhn } from '../../engine/core/card-number.js';
+import { maskCardData } from '../../engine/core/card-mask.js';
 import { EgressFault } from './egress.js';
 import type { PspAnswer } from './port.js';
 
 const TEXT_CHARS_MAX = 500;
 const RETRY_AFTER_MS_MAX = 3_600_000;
-const CARD_LIKE = /\d(?:[ -]?\d){12,18}/g;
 const SECRET_LIKE = /\b(?:sk|rk|whsec|pk)_\w{4,}|\b\w+_secret_\w+|(?<=client_secret=)[^&\s]+/g;
+
+/** Printable ASCII. */
+const NAME = /^[\x21-\x7e]{1,255}$/;
 
 /** An answer that says nothing yet. */
 export const NOTHING = {
@@ -23,21 +24,13 @@ export const NOTHING = {
 
 /** Without U+0000, lone surrogates, card numbers and secrets; at most 500 characters. */
 export function safeText(text: string): string {
-  const clean = text.slice(0, TEXT_CHARS_MAX).replaceAll('\0', '').toWellFormed();
-  return clean
-    .replace(SECRET_LIKE, '[secret]')
-    .replace(CARD_LIKE, (it) => (passesLuhn(it.replaceAll(/\D/g, '')) ? '[card]' : it));
+  const masked = maskCardData(text.replace(SECRET_LIKE, '[secret]'));
+  return masked.slice(0, TEXT_CHARS_MAX).replaceAll('\0', '').toWellFormed();
 }
 
-/** A provider may say anything; the reference alone is kept as it is, for it names the charge. */
-export function withoutCardData(answer: PspAnswer): PspAnswer {
-  const failureCode = answer.failureCode === null ? null : maskCardData(answer.failureCode);
-  return {
-    ...answer,
-    failureCode,
-    nextAction: maskCardValues(answer.nextAction),
-    response: maskCardValues(answer.response),
-  };
+/** A provider's name of something, which must stay as it is; null when it cannot be one. */
+export function nameOf(value: unknown): string | null {
+  return typeof value === 'string' && NAME.test(value) ? value : null;
 }
 
 /** Those of the named fields that are there; texts made safe, objects left out. */

@@ -1,6 +1,6 @@
 /** Settings of a processor. */
 import { availableParallelism } from 'node:os';
-import { delays, flag, integer, port, text, urls, words } from '../settings.js';
+import { delays, flag, integer, port, secretFile, text, urls, words } from '../settings.js';
 import { routes } from './routes.js';
 import { shared } from './shared.js';
 
@@ -32,6 +32,20 @@ export const processorTable = {
     1,
     100_000,
     'records being processed at once',
+  ),
+  stripeKey: {
+    ...text('TOLLGATE_STRIPE_KEY', '', 'secret API key of Stripe; without one there is no Stripe'),
+    isSecret: true,
+  },
+  stripeKeyFromFile: secretFile(
+    'TOLLGATE_STRIPE_KEY_FILE',
+    'file that holds the API key of Stripe',
+  ),
+  stripeUrl: text('TOLLGATE_STRIPE_URL', 'https://api.stripe.com', 'API of Stripe'),
+  stripeReturnUrl: text(
+    'TOLLGATE_STRIPE_RETURN_URL',
+    '',
+    'where Stripe sends the payer back to after an action (default: the client asks Stripe itself)',
   ),
   egressHosts: words(
     'TOLLGATE_EGRESS_HOSTS',
@@ -108,7 +122,7 @@ export const processorTable = {
   actionExpiresMs: integer(
     'TOLLGATE_ACTION_EXPIRES_MS',
     3_600_000,
-    1_000,
+    100,
     2_592_000_000,
     'requires_action is canceled at the provider after',
   ),

@@ -1,6 +1,6 @@
 /** What the simulator's HTTP answers mean, operation by operation. Pure. */
 import type { EgressAnswer } from '../egress.js';
-import { NOTHING, pick, retryAfterMs, safeText } from '../evidence.js';
+import { NOTHING, nameOf, pick, retryAfterMs, safeText } from '../evidence.js';
 import type { Outcome, PspAnswer } from '../port.js';
 
 export type Operation = 'charge' | 'find' | 'cancel' | 'capture' | 'refund';
@@ -26,6 +26,8 @@ const KEPT = [
 ];
 /** They say nothing of the card: who we are, and what else is under way with this key. */
 const SAYS_NOTHING = [401, 403, 409];
+/** The same key with other parameters: the first request may well have been taken. */
+const KEY_REUSE = 'idempotency_key_reuse';
 
 /** The provider's explicit word, or `unknown`. */
 export function answerOf(operation: Operation, answer: EgressAnswer): PspAnswer {
@@ -36,16 +38,17 @@ export function answerOf(operation: Operation, answer: EgressAnswer): PspAnswer 
     httpStatus,
     retryAfterMs: retryAfterMs(headers['retry-after']),
     response: kept(body, text),
-    reference: textOf(body.refund_reference) ?? textOf((body.charge ?? body).reference),
+    reference: nameOf(body.refund_reference) ?? nameOf((body.charge ?? body).reference),
   };
+  const code = textOf(body.error?.code);
   if (httpStatus === 429) return { ...known, outcome: 'not_sent' };
-  if (httpStatus >= 500 || SAYS_NOTHING.includes(httpStatus))
+  if (httpStatus >= 500 || SAYS_NOTHING.includes(httpStatus) || code === KEY_REUSE)
     return { ...known, outcome: 'unknown' };
   if (httpStatus === 404) return { ...known, outcome: 'declined', failureCode: 'not_found' };
   const charge = body.charge ?? body;
   if (httpStatus >= 400) {
-    const code = textOf(body.error?.code) ?? textOf(charge.failure_code) ?? `http_${httpStatus}`;
-    return { ...known, outcome: 'declined', failureCode: code };
+    const failureCode = code ?? textOf(charge.failure_code) ?? `http_${httpStatus}`;
+    return { ...known, outcome: 'declined', failureCode };
   }
   const outcome = body.refund_reference ? 'approved' : outcomeOf(operation, charge.status);
   const failureCode =
