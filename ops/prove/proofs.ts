@@ -25,6 +25,7 @@ import { order } from './order.js';
 import { outage } from './outage.js';
 import { type Proof, Stage } from './proof.js';
 import { providerDown } from './provider-down.js';
+import { providers } from './providers.js';
 import { rate } from './rate.js';
 import { rateLimit, rateLimit } from './rate-limit.js';
 import { tokens, tokens } from './tokens.js';
@@ -62,6 +63,7 @@ export const PROOFS: readonly Proof[] = [
   providerDown,
   killBetween,
   infrastructure,
+  providers,
 ];
 
 /** @returns undefined when the promise holds, else why not */
