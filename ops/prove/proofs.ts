@@ -27,9 +27,9 @@ import { type Proof, Stage } from './proof.js';
 import { providerDown } from './provider-down.js';
 import { providers } from './providers.js';
 import { rate } from './rate.js';
-import { rateLimit, rateLimit } from './rate-limit.js';
-import { tokens, tokens } from './tokens.js';
-import { unkindProvider, unkindProvider } from './unkind-provider.js';
+import { rateLimit } from './rate-limit.js';
+import { tokens } from './tokens.js';
+import { unkindProvider } from './unkind-provider.js';
 import { webhooks } from './webhooks.js';
 
 export const PROOFS: readonly Proof[] = [
