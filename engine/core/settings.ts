@@ -205,6 +205,30 @@ export function powerOfTwo(
   return { ...whole, parse };
 }
 
+export interface NamedDelay {
+  /** As it was written, e.g. `30s`: part of a topic's name. */
+  readonly name: string;
+  readonly ms: number;
+}
+
+const UNIT_MS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+const DELAYS_MAX = 8;
+
+/** `5s,30s,5m`: ascending. */
+export function delays(env: string, fallback: string, doc: string): Setting<readonly NamedDelay[]> {
+  const parse = (value: string): readonly NamedDelay[] => {
+    const found = value.split(',').map((it) => {
+      const [, digits, unit] = /^([1-9]\d{0,5})(ms|s|m|h)$/.exec(it.trim()) ?? [];
+      return { name: it.trim(), ms: Number(digits) * (UNIT_MS[unit ?? ''] ?? Number.NaN) };
+    });
+    const isAscending = found.every(({ ms }, i) => ms > (found[i - 1]?.ms ?? 0));
+    if (!isAscending || found.length > DELAYS_MAX)
+      throw new Error(`"${value}" is not up to ${DELAYS_MAX} ascending delays such as 5s,30s,5m`);
+    return found;
+  };
+  return { env, doc, fallback: parse(fallback), parse };
+}
+
 function parseObject(value: string): object {
   const expected = 'not a JSON object such as {"name": "http://127.0.0.1:8090"}';
   try {

@@ -8,6 +8,9 @@ export interface PspSettings extends StripeSettings, WalletSettings {
   readonly simulatorUrl: string;
   /** Further providers that speak the simulator's API: name to URL. */
   readonly simulators: Readonly<Record<string, string>>;
+  readonly simulatorKeyWindowMs: number;
+  readonly simulatorFindLagMs: number;
+  readonly simulatorReplaysErrors: boolean;
   /** Both empty: there is no Stripe. */
   readonly stripeKey: string;
   readonly stripeKeyFromFile: string;
@@ -15,11 +18,18 @@ export interface PspSettings extends StripeSettings, WalletSettings {
 
 export function openPsps(settings: PspSettings): ReadonlyMap<string, Psp> {
   const simulators = { ...settings.simulators, simulator: settings.simulatorUrl };
+  const traits = {
+    keyWindowMs: settings.simulatorKeyWindowMs,
+    findLagMs: settings.simulatorFindLagMs,
+    replaysErrors: settings.simulatorReplaysErrors,
+  };
   const stripeKey = settings.stripeKey || settings.stripeKeyFromFile;
   const psps: Psp[] = [
     new WalletPsp(settings),
     ...(stripeKey === '' ? [] : [new StripePsp(stripeKey, settings)]),
-    ...Object.entries(simulators).map(([name, url]) => new SimulatorPsp(name, url, settings)),
+    ...Object.entries(simulators).map(
+      ([name, url]) => new SimulatorPsp(name, url, settings, traits),
+    ),
   ];
   return new Map(psps.map((it) => [it.name, it]));
 }

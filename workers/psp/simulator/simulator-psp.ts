@@ -1,18 +1,31 @@
 /** The PSP simulator, or whoever speaks its API, behind the port: JSON over HTTP. */
 import { Egress, type EgressRequest, type EgressSettings } from '../egress.js';
 import { answerOfFault } from '../evidence.js';
-import type { ChargeRequest, FindRequest, FollowUpRequest, Psp, PspAnswer } from '../port.js';
+import type {
+  ChargeRequest,
+  FindRequest,
+  FollowUpRequest,
+  Psp,
+  PspAnswer,
+  PspTraits,
+} from '../port.js';
 import { answerOf, type Operation } from './answers.js';
+
+/** What it states of itself while nobody has made it unkind. */
+const KIND: PspTraits = { keyWindowMs: 86_400_000, findLagMs: 0, replaysErrors: false };
 
 export class SimulatorPsp implements Psp {
   readonly name: string;
-  readonly keyWindowMs = 86_400_000;
-  readonly findLagMs = 0;
-  readonly replaysErrors = false;
+  readonly keyWindowMs: number;
+  readonly findLagMs: number;
+  readonly replaysErrors: boolean;
   readonly #egress: Egress;
 
-  constructor(name: string, url: string, settings: EgressSettings) {
+  constructor(name: string, url: string, settings: EgressSettings, traits = KIND) {
     this.name = name;
+    this.keyWindowMs = traits.keyWindowMs;
+    this.findLagMs = traits.findLagMs;
+    this.replaysErrors = traits.replaysErrors;
     this.#egress = new Egress(url, settings);
   }
 
