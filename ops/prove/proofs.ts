@@ -25,9 +25,9 @@ import { outage } from './outage.js';
 import { type Proof, Stage } from './proof.js';
 import { providerDown } from './provider-down.js';
 import { rate } from './rate.js';
+import { rateLimit } from './rate-limit.js';
 import { tokens } from './tokens.js';
 import { unkindProvider } from './unkind-provider.js';
-import { rateLimit } from './rate-limit.js';
 import { webhooks } from './webhooks.js';
 
 export const PROOFS: readonly Proof[] = [
