@@ -5,7 +5,7 @@
  */
 
 import uWS from 'uWebSockets.js';
-import { BroadcastChannel, parentPort, workerData } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { invariant } from '../engine/core/errors.js';
 import {
   GATEWAY_COUNTERS,
@@ -13,8 +13,6 @@ import {
   type GatewayData,
   type GatewayMessage,
 } from '../engine/gateway-contract.js';
-import type { KeyTable } from '../engine/keys/keys-file.js';
-import { KEYS_CHANNEL } from '../engine/keys/keys-watch.js';
 import { BroadcastReader } from '../engine/ring/broadcast.js';
 import { Counters } from '../engine/ring/counters.js';
 import { Doorbell } from '../engine/ring/doorbell.js';
@@ -23,9 +21,10 @@ import { SharedFlag } from '../engine/ring/shared-flags.js';
 import { Store } from '../engine/store/store.js';
 import { Admission } from './admission.js';
 import { CHECKOUT_BYTES_MAX } from './checkout-message.js';
-import { Merchants } from './keys/merchants.js';
+import { openMerchants } from './keys/merchants.js';
 import { Reads } from './reads.js';
 import { buildServer } from './server.js';
+import { ShardGate } from './shard-gate.js';
 import { Webhooks } from './webhooks/webhooks.js';
 
 const CLOSE_POLL_MS = 10;
@@ -41,14 +40,15 @@ async function run(data: GatewayData, port: NonNullable<typeof parentPort>): Pro
   const accepting = new SharedFlag(data.accepting);
   const webhooks = await Webhooks.open(data, { admission, accepting, counts: counters });
   const reads = new Reads(store, new BroadcastReader(data.changes), data.waitersMax);
-  const merchants = new Merchants(data.keys);
-  const keys = new BroadcastChannel(KEYS_CHANNEL);
-  keys.onmessage = ({ data: table }) => merchants.replace(table as KeyTable);
-  keys.unref();
+  const gate = new ShardGate(store, data.shard, (question, key) =>
+    say({ type: 'ask', question, key }),
+  );
+  if (data.topology) gate.use(data.topology);
   const app = buildServer({
     admission,
     reads,
-    merchants,
+    merchants: openMerchants(data.keys),
+    gate,
     webhooks,
     counts: counters,
     accepting,
@@ -69,7 +69,17 @@ async function run(data: GatewayData, port: NonNullable<typeof parentPort>): Pro
       say({ type: 'failed', reason: `${place} cannot be listened on` });
       return;
     }
-    port.once('message', (_command: GatewayCommand) => {
+    port.on('message', (command: GatewayCommand) => {
+      if (command.type === 'asked') {
+        gate.onFound(command.question, command.found);
+        return;
+      }
+      if (command.type === 'topology') {
+        gate.use(command.topology);
+        const { change } = command;
+        admission.fence(() => say({ type: 'moved', change }));
+        return;
+      }
       uWS.us_listen_socket_close(socket);
       reads.close();
       const giveUpAt = Date.now() + CLOSE_MS_MAX;

@@ -9,6 +9,7 @@ import { firstPayment } from './first-payment.js';
 import { fullRing } from './full-ring.js';
 import { idempotency } from './idempotency.js';
 import { killEngine, killProcessor } from './kill.js';
+import { lostDisk } from './lost-disk.js';
 import { lostWebhook } from './lost-webhook.js';
 import { mtls } from './mtls.js';
 import { order } from './order.js';
@@ -28,6 +29,7 @@ export const PROOFS: readonly Proof[] = [
   fullRing,
   badInput,
   order,
+  lostDisk,
   mtls,
   checksum,
   webhooks,
