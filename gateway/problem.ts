@@ -44,6 +44,11 @@ export const PROBLEMS = {
     'payment_checkout_id differs from the header X-PAYMENT-CHECKOUT-ID.',
     [{ pointer: '/payment_checkout_id', detail: 'must equal the header' }],
   ),
+  headerRepeated: problem(
+    '400 Bad Request',
+    'header_repeated',
+    'A header that may come once was sent more than once.',
+  ),
   lengthRequired: problem('411 Length Required', 'length_required', 'Send Content-Length.'),
   unsupportedType: problem(
     '415 Unsupported Media Type',

@@ -10,6 +10,7 @@ import { Caller } from './keys/caller.js';
 import type { Merchants } from './keys/merchants.js';
 import { bodyTooLarge, methodNotAllowed, PROBLEMS, type Problem } from './problem.js';
 import type { Reads } from './reads.js';
+import { hasRepeatedHeader } from './repeated-headers.js';
 import { type Reply, replyOf, sendProblem } from './reply.js';
 import { BODY_BYTES_MAX } from './schemas.js';
 import type { ShardGate } from './shard-gate.js';
@@ -18,8 +19,8 @@ import type { Webhooks } from './webhooks/webhooks.js';
 export interface ServerParts {
   readonly admission: Admission;
   readonly reads: Reads;
-  readonly merchants: Merchants;
   readonly gate: ShardGate;
+  readonly merchants: Merchants;
   readonly webhooks: Webhooks;
   readonly counts: CheckoutCounts;
   readonly accepting: SharedFlag;
@@ -118,5 +119,6 @@ function checkHeaders(
 }
 
 function checkHead(req: HttpRequest): Problem | undefined {
+  if (hasRepeatedHeader(req)) return PROBLEMS.headerRepeated;
   return headHasCardData(req) ? PROBLEMS.cardData : undefined;
 }

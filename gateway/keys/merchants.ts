@@ -6,10 +6,8 @@
  * tell is about a hash that nobody can steer, and the last word has a comparison in constant time.
  */
 import { hash, timingSafeEqual } from 'node:crypto';
-import { BroadcastChannel } from 'node:worker_threads';
 import { DEFAULT_MERCHANT } from '../../engine/core/payment.js';
 import type { KeyTable } from '../../engine/keys/keys-file.js';
-import { KEYS_CHANNEL } from '../../engine/keys/keys-watch.js';
 import { PROBLEMS, type Problem } from '../problem.js';
 
 const BEARER = /^bearer +([\x21-\x7e]{1,256})$/i;
@@ -56,13 +54,4 @@ export class Merchants {
       return PROBLEMS.keyInvalid;
     return entry.merchant;
   }
-}
-
-/** A gateway thread's own, which follows what the main thread tells all of them. */
-export function openMerchants(table: KeyTable | undefined): Merchants {
-  const merchants = new Merchants(table);
-  const channel = new BroadcastChannel(KEYS_CHANNEL);
-  channel.onmessage = ({ data }) => merchants.replace(data as KeyTable);
-  channel.unref();
-  return merchants;
 }
