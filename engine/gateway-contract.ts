@@ -1,5 +1,6 @@
-/** What the engine hands to a gateway thread, and what the thread says back. */
+/** What the engine hands to a gateway thread, and what the two say to each other. */
 import type { KeyTable } from './keys/keys-file.js';
+import type { Topology } from './topology/topology.js';
 
 export interface GatewayData {
   readonly storeHandle: bigint;
@@ -8,6 +9,7 @@ export interface GatewayData {
   /** A unix socket of this thread alone, instead of host and port; empty: none. */
   readonly socket: string;
   readonly shard: number;
+  readonly topology: Topology | undefined;
   /** One lane a writer; the hash of merchant/id picks it. */
   readonly lanes: readonly { lane: SharedArrayBuffer; writerBell: SharedArrayBuffer }[];
   readonly bell: SharedArrayBuffer;
@@ -35,8 +37,15 @@ export interface WebhookProvider {
 export type GatewayMessage =
   | { type: 'listening' }
   | { type: 'failed'; reason: string }
-  | { type: 'closed' };
-export type GatewayCommand = { type: 'close' };
+  | { type: 'closed' }
+  /** Whether this payment came to another shard before. */
+  | { type: 'ask'; question: number; key: string }
+  /** The topology is in force, and what was taken before is answered. */
+  | { type: 'moved'; change: number };
+export type GatewayCommand =
+  | { type: 'close' }
+  | { type: 'asked'; question: number; found: 'here' | 'absent' | 'away' }
+  | { type: 'topology'; change: number; topology: Topology };
 
 /** Gateway counters, in the order of their words. */
 export const GATEWAY_COUNTERS = [

@@ -10,12 +10,16 @@ import type { Logger } from './core/log.js';
 import { DiskGuard } from './disk-guard.js';
 import { KeysWatch } from './keys/keys-watch.js';
 import { Marks } from './marks.js';
+import { Importer } from './moves/importer.js';
+import { Moves } from './moves/moves.js';
+import { Peers } from './moves/peers.js';
 import { Publishing } from './publishing.js';
 import { Retention } from './retention.js';
 import { StatusConsumer } from './status/status-consumer.js';
 import { decodeOffset, META_STATUS_OFFSET } from './store/families.js';
 import { Store } from './store/store.js';
 import { EngineThreads } from './threads.js';
+import { topologyFile } from './topology/topology-file.js';
 import { claimVolume } from './volume.js';
 
 /** What the layers above hand in, so that nothing here imports upwards. */
@@ -44,12 +48,23 @@ export async function startEngine(
   const parts = { config, store, volume, marks, logger, onFatal: die };
   const publishing = await Publishing.prepare(parts);
   const { gatewayWorker } = composition;
-  const threads = new EngineThreads({
+  const threads: EngineThreads = new EngineThreads({
     config,
     store,
     gatewayWorker,
     keys: keys.first,
+    topology: () => moves.ownership?.topology,
+    ask: (key) => moves.ask(key),
     onDeath: die,
+  });
+  const importer = new Importer(threads.statusLane, config.shard);
+  const moves = new Moves({
+    shard: config.shard,
+    file: topologyFile(config.dataDir),
+    importer,
+    peers: new Peers(config),
+    logger,
+    announce: (topology) => threads.announce(topology),
   });
   const statuses = new StatusConsumer({
     config,
@@ -57,7 +72,7 @@ export async function startEngine(
     offset: statusOffset(store),
     logger,
   });
-  const bell = listen(threads, statuses, publishing);
+  const bell = listen(threads, [statuses, importer, publishing], (slot) => importer.onAnswer(slot));
   await threads.start();
   publishing.start(() => threads.durableSequence);
   statuses.start();
@@ -70,6 +85,8 @@ export async function startEngine(
   const admin = await startAdmin({
     config,
     threads,
+    store,
+    moves,
     openapi: composition.openapi,
     notReady: () => (threads.accepting.isSet ? [] : ['disk']),
     figures: () => ({
@@ -80,6 +97,8 @@ export async function startEngine(
       status_undecodable_total: statuses.undecodable,
       status_connected: statuses.isConnected ? 1 : 0,
       retention_deleted_total: retention.deleted,
+      moves_asked_total: moves.asked,
+      moves_imported_total: importer.imported,
     }),
   });
   await guard.start();
@@ -94,6 +113,7 @@ export async function startEngine(
       retention.stop();
       marks.stop();
       await admin.close();
+      await moves.close();
       await statuses.close();
       await threads.stop();
       bell.stop();
@@ -121,16 +141,15 @@ async function openVolume(config: EngineConfig, marks: Marks, logger: Logger) {
 /** The writers' bell on the main thread: something is durable, or a status was written. */
 function listen(
   threads: EngineThreads,
-  statuses: StatusConsumer,
-  publishing: Publishing,
+  sleepers: readonly { wake(): void }[],
+  onAnswer: (slot: number) => void,
 ): { stop(): void } {
   let seen = 0;
   return threads.mainBell.listen(
     () => {
       seen = threads.durableSequence;
-      threads.statusLane.collect(() => {});
-      statuses.wake();
-      publishing.wake();
+      threads.statusLane.collect(onAnswer);
+      for (const it of sleepers) it.wake();
     },
     () => threads.statusLane.hasAnswers() || threads.durableSequence !== seen,
   );

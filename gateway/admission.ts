@@ -31,6 +31,7 @@ export class Admission {
   readonly messageBytesMax: number;
   #publishScheduled = false;
   #inFlight = 0;
+  #fences: { readonly open: Set<Message>; readonly done: () => void }[] = [];
 
   constructor(lanes: readonly LaneProducer[]) {
     this.#lanes = lanes;
@@ -61,6 +62,13 @@ export class Admission {
     this.#schedulePublish();
   }
 
+  /** Calls `done` once everything that is in flight now is answered. */
+  fence(done: () => void): void {
+    const open = new Set(this.#waiting.flat().filter((it) => it !== undefined));
+    if (open.size === 0) done();
+    else this.#fences.push({ open, done });
+  }
+
   hasAnswers(): boolean {
     return this.#lanes.some((lane) => lane.hasAnswers());
   }
@@ -75,8 +83,17 @@ export class Admission {
         waiting[slot] = undefined;
         this.#inFlight--;
         message.onWritten(lane.memory.result(slot), lane.memory.detail(slot));
+        if (this.#fences.length > 0) this.#passed(message);
       });
     }
+  }
+
+  #passed(message: Message): void {
+    for (const fence of this.#fences) {
+      fence.open.delete(message);
+      if (fence.open.size === 0) fence.done();
+    }
+    this.#fences = this.#fences.filter((it) => it.open.size > 0);
   }
 
   #schedulePublish(): void {

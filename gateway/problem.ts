@@ -68,6 +68,13 @@ export const PROBLEMS = {
     undefined,
     { 'Retry-After': '1' },
   ),
+  moving: problem(
+    '503 Service Unavailable',
+    'shard_moving',
+    'This id is moving to another shard, or its earlier shard cannot be asked; send the same request again.',
+    undefined,
+    { 'Retry-After': '1' },
+  ),
   addressNotAllowed: problem(
     '403 Forbidden',
     'address_not_allowed',

@@ -13,12 +13,14 @@ import type { Reads } from './reads.js';
 import { hasRepeatedHeader } from './repeated-headers.js';
 import { type Reply, replyOf, sendProblem } from './reply.js';
 import { BODY_BYTES_MAX } from './schemas.js';
+import type { ShardGate } from './shard-gate.js';
 import type { Webhooks } from './webhooks/webhooks.js';
 
 export interface ServerParts {
   readonly admission: Admission;
   readonly reads: Reads;
   readonly merchants: Merchants;
+  readonly gate: ShardGate;
   readonly webhooks: Webhooks;
   readonly counts: CheckoutCounts;
   readonly accepting: SharedFlag;
@@ -62,12 +64,15 @@ function getPayment(parts: ServerParts, res: HttpResponse, req: HttpRequest, ref
     return;
   }
   parts.countRead();
-  parts.reads.read(reply, {
+  const request = {
     merchant: caller.merchant,
     checkoutId,
     ifNoneMatch: req.getHeader('if-none-match'),
     prefer: req.getHeader('prefer'),
-  });
+  };
+  parts.gate.beforeRead(request.merchant, checkoutId, (moving) =>
+    moving ? refuse(reply, moving) : parts.reads.read(reply, request),
+  );
 }
 
 function postPayment(
@@ -88,7 +93,11 @@ function postPayment(
     if (forged) return refuse(reply, forged);
     const record = parseCheckout(body, caller.merchant, checkoutId, parts.shard);
     if (isProblem(record)) return refuse(reply, record);
-    parts.admission.submit(new CheckoutMessage(reply, record, body.length, parts.counts));
+    parts.gate.beforeAccept(record.merchant, checkoutId, (moving) =>
+      moving
+        ? refuse(reply, moving)
+        : parts.admission.submit(new CheckoutMessage(reply, record, body.length, parts.counts)),
+    );
   });
 }
 

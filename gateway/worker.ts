@@ -26,6 +26,7 @@ import { CHECKOUT_BYTES_MAX } from './checkout-message.js';
 import { Merchants } from './keys/merchants.js';
 import { Reads } from './reads.js';
 import { buildServer } from './server.js';
+import { ShardGate } from './shard-gate.js';
 import { Webhooks } from './webhooks/webhooks.js';
 
 const CLOSE_POLL_MS = 10;
@@ -41,14 +42,15 @@ async function run(data: GatewayData, port: NonNullable<typeof parentPort>): Pro
   const accepting = new SharedFlag(data.accepting);
   const webhooks = await Webhooks.open(data, { admission, accepting, counts: counters });
   const reads = new Reads(store, new BroadcastReader(data.changes), data.waitersMax);
-  const merchants = new Merchants(data.keys);
-  const keys = new BroadcastChannel(KEYS_CHANNEL);
-  keys.onmessage = ({ data: table }) => merchants.replace(table as KeyTable);
-  keys.unref();
+  const gate = new ShardGate(store, data.shard, (question, key) =>
+    say({ type: 'ask', question, key }),
+  );
+  if (data.topology) gate.use(data.topology);
   const app = buildServer({
     admission,
     reads,
-    merchants,
+    merchants: followedMerchants(data.keys),
+    gate,
     webhooks,
     counts: counters,
     accepting,
@@ -69,7 +71,17 @@ async function run(data: GatewayData, port: NonNullable<typeof parentPort>): Pro
       say({ type: 'failed', reason: `${place} cannot be listened on` });
       return;
     }
-    port.once('message', (_command: GatewayCommand) => {
+    port.on('message', (command: GatewayCommand) => {
+      if (command.type === 'asked') {
+        gate.onFound(command.question, command.found);
+        return;
+      }
+      if (command.type === 'topology') {
+        gate.use(command.topology);
+        const { change } = command;
+        admission.fence(() => say({ type: 'moved', change }));
+        return;
+      }
       uWS.us_listen_socket_close(socket);
       reads.close();
       const giveUpAt = Date.now() + CLOSE_MS_MAX;
@@ -86,6 +98,15 @@ async function run(data: GatewayData, port: NonNullable<typeof parentPort>): Pro
   };
   if (data.socket === '') app.listen(data.host, data.port, listening);
   else app.listen_unix(listening, data.socket);
+}
+
+/** The merchants of now: a changed keys file comes over the channel. */
+function followedMerchants(table: GatewayData['keys']): Merchants {
+  const merchants = new Merchants(table);
+  const keys = new BroadcastChannel(KEYS_CHANNEL);
+  keys.onmessage = ({ data }) => merchants.replace(data as KeyTable);
+  keys.unref();
+  return merchants;
 }
 
 invariant(parentPort, 'the gateway runs as a worker thread');

@@ -6,7 +6,6 @@
  * is written once.
  */
 import { acceptedAt, receivedAt, sameFingerprint, statusVersion } from '../codec/in-place.js';
-import { invariant } from '../core/errors.js';
 import type { BatchHandler } from '../ring/batch-processor.js';
 import type { BroadcastWriter } from '../ring/broadcast.js';
 import { hashBytes } from '../ring/hash.js';
@@ -68,7 +67,9 @@ export class Journal implements BatchHandler {
   onBatchEnd(): void {
     const messages = this.#inserts.length + this.#statuses.length;
     this.#insertNew(
-      this.#inserts.filter((it) => it.kind === MessageKind.checkout),
+      this.#inserts.filter(
+        (it) => it.kind === MessageKind.checkout || it.kind === MessageKind.moved,
+      ),
       'checkouts',
     );
     this.#insertNew(
@@ -136,7 +137,7 @@ export class Journal implements BatchHandler {
     for (let i = 0; i < entries.length; i++) {
       const entry = entries[i]!;
       const { memory } = entry.lane;
-      offset = memory.detail(entry.slot);
+      offset = memory.detail(entry.slot) || offset;
       const name = entry.key.toString('latin1');
       const known = versions.get(name) ?? (stored[i] ? statusVersion(stored[i]!) : 0);
       const version = entry.value.length === 0 ? 0 : statusVersion(entry.value);
@@ -147,8 +148,7 @@ export class Journal implements BatchHandler {
       this.#batch.put('status', entry.key, entry.value);
       changed.push(entry);
     }
-    invariant(offset > 0, 'a status message carries the offset after it');
-    this.#batch.put('meta', META_STATUS_OFFSET, encodeOffset(offset));
+    if (offset > 0) this.#batch.put('meta', META_STATUS_OFFSET, encodeOffset(offset));
     return changed;
   }
 }

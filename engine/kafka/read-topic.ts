@@ -10,6 +10,8 @@ const CONSUME_MS = 100;
 
 export interface ReadOptions {
   readonly partitions: number;
+  /** The first partition to read; default 0. */
+  readonly first?: number;
   /** Of each partition no more than the newest so many. */
   readonly newestMax?: number;
   /** Default: the identity of this process. */
@@ -64,10 +66,10 @@ interface Range {
 async function openPartitions(
   consumer: KafkaConsumer,
   topic: string,
-  { partitions, newestMax = Number.POSITIVE_INFINITY }: ReadOptions,
+  { partitions, first = 0, newestMax = Number.POSITIVE_INFINITY }: ReadOptions,
 ): Promise<Map<number, Range>> {
   const open = new Map<number, Range>();
-  for (let partition = 0; partition < partitions; partition++) {
+  for (let partition = first; partition < partitions; partition++) {
     const { lowOffset, highOffset } = await new Promise<{ lowOffset: number; highOffset: number }>(
       (resolve, reject) =>
         consumer.queryWatermarkOffsets(topic, partition, CALL_MS_MAX, (error, offsets) =>

@@ -8,6 +8,7 @@ import { registerKeys } from './keys.js';
 import { registerNginx } from './nginx.js';
 import { registerPay } from './pay.js';
 import { registerProcessor } from './processor.js';
+import { registerShard } from './shard.js';
 import { registerSimulator } from './simulator.js';
 import { registerUp } from './up.js';
 
@@ -20,6 +21,7 @@ registerProcessor(program);
 registerSimulator(program);
 registerUp(program);
 registerPay(program);
+registerShard(program);
 registerCerts(program);
 registerKeys(program);
 registerDoctor(program);

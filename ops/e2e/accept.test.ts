@@ -88,7 +88,7 @@ describe('accepting a checkout', () => {
       400,
       'invalid_request',
     );
-    expectProblem(await post(engine.api, 'bad-1', { ...VISA, cvv: '1' }), 400, 'invalid_request');
+    expectProblem(await post(engine.api, 'bad-1', { ...VISA, cvv: '1' }), 400, 'card_data_refused');
     expectProblem(
       await post(engine.api, 'bad-1', { ...VISA, description: 'a\u0000b' }),
       400,

@@ -14,6 +14,7 @@ import { hostile } from './hostile.js';
 import { idempotency } from './idempotency.js';
 import { killEngine, killProcessor } from './kill.js';
 import { killShard } from './kill-shard.js';
+import { lostDisk } from './lost-disk.js';
 import { lostWebhook } from './lost-webhook.js';
 import { mtls } from './mtls.js';
 import { order } from './order.js';
@@ -34,6 +35,7 @@ export const PROOFS: readonly Proof[] = [
   fullRing,
   badInput,
   order,
+  lostDisk,
   mtls,
   cluster,
   edgeTls,

@@ -49,6 +49,9 @@ export const engineTable = {
   laneSlots: powerOfTwo('TOLLGATE_LANE_SLOTS', 8192, 256, 1 << 20, 'slots of 256 bytes a lane'),
   batchMax: integer('TOLLGATE_BATCH_MAX', 512, 1, 8192, 'messages in one synced write'),
   waitStrategy: choice('TOLLGATE_WAIT_STRATEGY', 'park', ['park', 'spin'], 'how idle writers wait'),
+  peerCa: text('TOLLGATE_PEER_CA', '', 'CA file of the other engines, for mutual TLS'),
+  peerCert: text('TOLLGATE_PEER_CERT', '', 'our certificate file for the other engines'),
+  peerKey: text('TOLLGATE_PEER_KEY', '', 'its key file'),
   waitersMax: integer(
     'TOLLGATE_WAITERS_MAX',
     10_000,
