@@ -3,7 +3,7 @@
  * gateway threads by their unix sockets. It limits nothing: the edge has done that.
  */
 import { engineSocket, type Shard, type Topology } from '../topology/topology.js';
-import { accessLog, head, LOG_FIELDS, layout } from './common.js';
+import { accessLog, head, identity, LOG_FIELDS, layout } from './common.js';
 import { errorPages, problemLocations } from './problems.js';
 
 const KEPT_MAX = 128;
@@ -13,6 +13,7 @@ const KEPT_SECONDS = 5;
 /** The whole nginx.conf of one shard's host. */
 export function nginxEngineHost(topology: Topology, shard: Shard): string {
   const { paths, limits } = topology;
+  const own = identity(topology, 'engine-host');
   const host = shard.address.includes(':') ? `[${shard.address}]` : shard.address;
   return layout([
     ...head(topology, `shard-${shard.number}`),
@@ -29,6 +30,8 @@ export function nginxEngineHost(topology: Topology, shard: Shard): string {
     'CN=edge-client 1;',
     '}',
     '',
+    ...own.map,
+    '',
     'upstream engine {',
     ...threadSockets(topology, shard).map((it) => `server unix:${it} max_fails=0;`),
     `keepalive ${KEPT_MAX};`,
@@ -39,8 +42,8 @@ export function nginxEngineHost(topology: Topology, shard: Shard): string {
     'server {',
     `listen ${host}:${topology.shardPort} ssl default_server backlog=4096;`,
     'server_name _;',
-    `ssl_certificate ${paths.pki}/engine-host.pem;`,
-    `ssl_certificate_key ${paths.pki}/engine-host.pem;`,
+    `ssl_certificate ${own.file};`,
+    `ssl_certificate_key ${own.file};`,
     `ssl_client_certificate ${paths.pki}/ca.pem;`,
     'ssl_verify_client on;',
     'ssl_verify_depth 1;',
