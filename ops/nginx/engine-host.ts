@@ -13,8 +13,6 @@ const KEPT_SECONDS = 5;
 /** The whole nginx.conf of one shard's host. */
 export function nginxEngineHost(topology: Topology, shard: Shard): string {
   const { paths, limits } = topology;
-  const own = identity(topology, 'engine-host');
-  const host = shard.address.includes(':') ? `[${shard.address}]` : shard.address;
   return layout([
     ...head(topology, `shard-${shard.number}`),
     '# Only what went wrong: the edge has logged the rest.',
@@ -30,7 +28,7 @@ export function nginxEngineHost(topology: Topology, shard: Shard): string {
     'CN=edge-client 1;',
     '}',
     '',
-    ...own.map,
+    ...identity(topology, 'engine-host').map,
     '',
     'upstream engine {',
     ...threadSockets(topology, shard).map((it) => `server unix:${it} max_fails=0;`),
@@ -40,17 +38,7 @@ export function nginxEngineHost(topology: Topology, shard: Shard): string {
     '}',
     '',
     'server {',
-    `listen ${host}:${topology.shardPort} ssl default_server backlog=4096;`,
-    'server_name _;',
-    `ssl_certificate ${own.file};`,
-    `ssl_certificate_key ${own.file};`,
-    `ssl_client_certificate ${paths.pki}/ca.pem;`,
-    'ssl_verify_client on;',
-    'ssl_verify_depth 1;',
-    'ssl_protocols TLSv1.3;',
-    'ssl_session_cache shared:engine-host:4m;',
-    'ssl_session_tickets off;',
-    'ssl_buffer_size 4k;',
+    ...serverTls(topology, shard),
     `client_max_body_size ${limits.webhookBodyKib}k;`,
     `client_body_buffer_size ${limits.webhookBodyKib}k;`,
     'client_body_in_single_buffer on;',
@@ -83,6 +71,25 @@ export function nginxEngineHost(topology: Topology, shard: Shard): string {
     '}',
     '}',
   ]);
+}
+
+function serverTls(topology: Topology, shard: Shard): string[] {
+  const { pki } = topology.paths;
+  const own = identity(topology, 'engine-host');
+  const host = shard.address.includes(':') ? `[${shard.address}]` : shard.address;
+  return [
+    `listen ${host}:${topology.shardPort} ssl default_server backlog=4096;`,
+    'server_name _;',
+    `ssl_certificate ${own.file};`,
+    `ssl_certificate_key ${own.file};`,
+    `ssl_client_certificate ${pki}/ca.pem;`,
+    'ssl_verify_client on;',
+    'ssl_verify_depth 1;',
+    'ssl_protocols TLSv1.3;',
+    'ssl_session_cache shared:engine-host:4m;',
+    'ssl_session_tickets off;',
+    'ssl_buffer_size 4k;',
+  ];
 }
 
 function threadSockets(topology: Topology, shard: Shard): string[] {
