@@ -32,10 +32,10 @@ export interface ThreadOptions {
   readonly config: EngineConfig;
   readonly store: Store;
   readonly gatewayWorker: URL;
-  readonly keys: KeyTable | undefined;
   readonly topology: () => Topology | undefined;
   /** A gateway asks for a payment that another shard may have. Must not reject. */
   readonly ask: (key: string) => Promise<'here' | 'absent' | 'away'>;
+  readonly keys: KeyTable | undefined;
   /** Called once if a thread ends unasked. */
   readonly onDeath: (reason: string) => void;
 }

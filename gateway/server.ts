@@ -19,8 +19,8 @@ import type { Webhooks } from './webhooks/webhooks.js';
 export interface ServerParts {
   readonly admission: Admission;
   readonly reads: Reads;
-  readonly merchants: Merchants;
   readonly gate: ShardGate;
+  readonly merchants: Merchants;
   readonly webhooks: Webhooks;
   readonly counts: CheckoutCounts;
   readonly accepting: SharedFlag;

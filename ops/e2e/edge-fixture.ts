@@ -95,9 +95,10 @@ export class EdgeFixture {
     for (const name of ['sockets', 'logs']) mkdirSync(join(this.dir, name));
     initPki(this.pki);
     ensureMerchants(this.dir);
-    const [edgePort, shardPort] = await freePorts(2);
+    const [edgePort, shardPort, ...adminPorts] = await freePorts(4);
     const made = developmentTopology({
       shards: 2,
+      adminPorts,
       edgePort: edgePort!,
       shardPort: shardPort!,
       processorAdminPorts: [],

@@ -7,7 +7,7 @@
  */
 import { SHARD_WEIGHT } from '../../engine/core/shard-ring.js';
 import { currentShards, type Limits, shardServer, type Topology } from '../topology/topology.js';
-import { accessLog, head, identity, LOG_FIELDS, layout } from './common.js';
+import { accessLog, head, identity, LOG_FIELDS, layout, when } from './common.js';
 import { errorPages, problemLocations, refuseWith } from './problems.js';
 
 const CIPHERS = [
@@ -269,8 +269,4 @@ function webhookLocations(topology: Topology): string[] {
     'proxy_pass https://shards;',
     '}',
   ]);
-}
-
-function when(condition: string, action: string): string[] {
-  return [`if (${condition}) {`, action, '}'];
 }

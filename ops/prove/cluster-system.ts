@@ -23,9 +23,9 @@ export class ClusterSystem {
   }
 
   static async start(settings: Readonly<Record<string, string>> = {}): Promise<ClusterSystem> {
-    const ports = await freePorts(10);
+    const ports = await freePorts(11);
     const system = new ClusterSystem({
-      TOLLGATE_ADMIN_PORTS: `${ports[0]},${ports[1]}`,
+      TOLLGATE_ADMIN_PORTS: `${ports[0]},${ports[1]},${ports[10]}`,
       TOLLGATE_PROCESSOR_ADMIN_PORTS: `${ports[2]},${ports[3]}`,
       TOLLGATE_SIMULATOR_PORT: `${ports[4]}`,
       TOLLGATE_KAFKA_PORT: `${ports[5]}`,
@@ -44,6 +44,10 @@ export class ClusterSystem {
   /** With the data that there is. */
   async startAgain(): Promise<void> {
     this.#up = await UpProcess.start<ClusterEndpoints>(this.home, this.#settings, ['--cluster']);
+  }
+
+  get environment(): Readonly<Record<string, string>> {
+    return this.#up.environment;
   }
 
   get endpoints(): ClusterEndpoints {
