@@ -78,6 +78,19 @@ export interface DeadLetter {
   value: Buffer | null;
 }
 
+export interface RetryTicket {
+  merchant: string;
+  checkout_id: string;
+  asks: number;
+  due_at: number;
+  provider: string;
+  never_sent: boolean;
+  accepted_at: number;
+  waiting_since: number | null;
+  sweep_at: number;
+  reason: string;
+}
+
 export interface Codec<T> {
   readonly name: string;
   /** Writes header and datum at `offset`. @returns the end offset, or a negative number when it does not fit. */
@@ -94,6 +107,7 @@ export const commandRequested = codecOf<CommandRequested>('CommandRequested');
 export const webhookReceived = codecOf<WebhookReceived>('WebhookReceived');
 export const paymentStatus = codecOf<PaymentStatus>('PaymentStatus');
 export const deadLetter = codecOf<DeadLetter>('DeadLetter');
+export const retryTicket = codecOf<RetryTicket>('RetryTicket');
 
 function codecOf<T>(name: string): Codec<T> {
   const schema = JSON.parse(readFileSync(packageFile(`engine/codec/schemas/${name}.avsc`), 'utf8'));

@@ -27,7 +27,8 @@ need wrk wrk
 need openssl openssl
 need setpriv util-linux
 need systemd-analyze systemd
-python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
+need go golang-go
+python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 [ -x /usr/sbin/nginx ] || missing+=(nginx)
 [ -e /usr/lib/x86_64-linux-gnu/libnss_wrapper.so ] || missing+=(libnss-wrapper)
 [ -e /usr/include/zlib.h ] || missing+=(zlib1g-dev)
@@ -88,6 +89,7 @@ if [ ! -e "$lint/.1.58.0" ]; then
   "$lint/bin/pip" install -q --disable-pip-version-check cfn-lint==1.58.0
   touch "$lint/.1.58.0"
 fi
+ops/setup/stripe/stand-ins.sh
 
 say "build"
 npx tsc -p tsconfig.json
