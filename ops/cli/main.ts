@@ -28,7 +28,6 @@ registerWallet(program);
 registerShard(program);
 registerCerts(program);
 registerKeys(program);
-registerDlq(program);
 registerDoctor(program);
 registerNginx(program);
 
