@@ -7,6 +7,7 @@ import { checkTopology, type Limits, type Topology } from '../topology/topology.
 import { HTTPS_PORT, SHARD_PORT } from './doors.js';
 import type { DeploymentSettings } from './settings.js';
 
+const ENGINE_ADMIN_PORT = 8081;
 const LIMITS: Limits = {
   perKey: 2_000,
   perAddress: 10_000,
@@ -32,6 +33,7 @@ export function deploymentTopology(
       number,
       address: `192.0.2.${number + 1}`,
       gatewayThreads: settings.gatewayThreads,
+      adminPort: ENGINE_ADMIN_PORT,
     })),
     shardPort: SHARD_PORT,
     processors: [],
