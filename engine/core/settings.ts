@@ -81,6 +81,19 @@ export function text(env: string, fallback: string, doc: string): Setting<string
   return { env, doc, fallback, parse: (value) => value };
 }
 
+/** A JSON object whose names are provider names and whose values are URLs. */
+export function urls(env: string, doc: string): Setting<Readonly<Record<string, string>>> {
+  const parse = (value: string): Readonly<Record<string, string>> => {
+    const found = parseObject(value);
+    for (const [name, url] of Object.entries(found)) {
+      if (!/^[a-z][a-z0-9_]{0,31}$/.test(name)) throw new Error(`"${name}" is not a provider name`);
+      if (typeof url !== 'string' || !URL.canParse(url)) throw new Error(`${name} has no URL`);
+    }
+    return found as Record<string, string>;
+  };
+  return { env, doc, fallback: {}, parse };
+}
+
 export function flag(env: string, fallback: boolean, doc: string): Setting<boolean> {
   const parse = (value: string): boolean => {
     if (value === 'on' || value === 'true' || value === '1') return true;
@@ -117,4 +130,13 @@ export function powerOfTwo(
     return number;
   };
   return { ...whole, parse };
+}
+
+function parseObject(value: string): object {
+  const expected = 'not a JSON object such as {"name": "http://127.0.0.1:8090"}';
+  try {
+    const found: unknown = JSON.parse(value);
+    if (typeof found === 'object' && found !== null && !Array.isArray(found)) return found;
+  } catch {}
+  throw new Error(expected);
 }

@@ -4,7 +4,7 @@
  */
 import { ulid } from 'ulid';
 import { type Faults, NO_FAULTS } from './faults.js';
-import type { Charge, Ledger } from './ledger.js';
+import type { Charge, ChargeStatus, Ledger } from './ledger.js';
 import { type Behaviour, behaviourOf } from './tokens.js';
 
 export interface ChargeBody {
@@ -69,6 +69,27 @@ export class Acquirer {
     return { status: 200, body: charge };
   }
 
+  /** Ends a charge that was not captured yet; repeats are answered the same. */
+  cancel(referenceOrKey: string): Answer {
+    return this.#settle(referenceOrKey, 'canceled', (status) =>
+      status === 'declined' ? 'not_cancelable' : 'already_captured',
+    );
+  }
+
+  /** Takes the money of an authorized charge; repeats are answered the same. */
+  capture(referenceOrKey: string): Answer {
+    return this.#settle(referenceOrKey, 'captured', (status) =>
+      status === 'refunded' ? null : 'not_capturable',
+    );
+  }
+
+  findRefund(key: string): Answer {
+    if (this.faults.down) return error(503, 'unavailable', 'the provider is down');
+    const refund = this.#ledger.refundOfKey(key);
+    if (!refund) return error(404, 'not_found', 'no such refund');
+    return { status: 200, body: refund };
+  }
+
   refund(key: string, reference: string, amount: number): Answer {
     if (this.faults.down) return error(503, 'unavailable', 'the provider is down');
     const charge = this.#ledger.find(reference);
@@ -101,6 +122,21 @@ export class Acquirer {
 
   close(): void {
     for (const timer of this.#timers) clearTimeout(timer);
+  }
+
+  /** @param refusal the code for a charge that is neither authorized nor `to` already; null: none */
+  #settle(
+    referenceOrKey: string,
+    to: 'captured' | 'canceled',
+    refusal: (status: ChargeStatus) => string | null,
+  ): Answer {
+    if (this.faults.down) return error(503, 'unavailable', 'the provider is down');
+    const charge = this.#ledger.find(referenceOrKey);
+    if (!charge) return error(404, 'not_found', 'no such charge');
+    if (charge.status === 'authorized') this.#ledger.setStatus(charge.reference, to);
+    const code = charge.status === to ? null : refusal(charge.status);
+    if (code !== null) return error(400, code, `the charge is ${charge.status}`);
+    return { status: 200, body: charge };
   }
 
   #replay(known: Charge, body: ChargeBody): Answer {
@@ -144,7 +180,7 @@ export class Acquirer {
   #captureLater(charge: Charge): void {
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
-      this.#ledger.setStatus(charge.reference, 'captured');
+      if (charge.status === 'authorized') this.#ledger.setStatus(charge.reference, 'captured');
     }, behaviourOf(charge.payment_method).capturesAfterMs ?? 0);
     this.#timers.add(timer);
   }

@@ -10,6 +10,7 @@ const BODY_BYTES_MAX = 64 * 1024;
 const PAGE_MAX = 10_000;
 /** A held answer's connection is cut after this. */
 const HELD_MS_MAX = 120_000;
+const KEY_CHARS_MAX = 255;
 
 const text = (max: number) => Type.String({ minLength: 1, maxLength: max });
 const ChargeRequest = Type.Object({
@@ -32,6 +33,8 @@ export function buildServer(ledger: Ledger, acquirer: Acquirer): FastifyInstance
     logger: false,
     bodyLimit: BODY_BYTES_MAX,
     requestTimeout: HELD_MS_MAX,
+    // Keys are path segments too, percent-encoded.
+    routerOptions: { maxParamLength: KEY_CHARS_MAX * 3 },
     // Unknown fields are refused, not dropped.
     ajv: { customOptions: { removeAdditional: false } },
   });
@@ -66,6 +69,15 @@ function chargeRoutes(app: FastifyInstance, acquirer: Acquirer): void {
   });
   app.get('/v1/charges/:id', (request, reply) =>
     send(reply, acquirer.find((request.params as { id: string }).id)),
+  );
+  app.post('/v1/charges/:id/cancel', (request, reply) =>
+    send(reply, acquirer.cancel((request.params as { id: string }).id)),
+  );
+  app.post('/v1/charges/:id/capture', (request, reply) =>
+    send(reply, acquirer.capture((request.params as { id: string }).id)),
+  );
+  app.get('/v1/refunds/:key', (request, reply) =>
+    send(reply, acquirer.findRefund((request.params as { key: string }).key)),
   );
   app.post('/v1/refunds', { schema: { body: RefundRequest } }, (request, reply) => {
     const key = keyOf(request);
@@ -105,11 +117,11 @@ function ledgerRoutes(app: FastifyInstance, ledger: Ledger, acquirer: Acquirer):
 
 function keyOf(request: FastifyRequest): string | undefined {
   const key = request.headers['idempotency-key'];
-  return typeof key === 'string' && key !== '' && key.length <= 255 ? key : undefined;
+  return typeof key === 'string' && key !== '' && key.length <= KEY_CHARS_MAX ? key : undefined;
 }
 
 function missingKey(reply: FastifyReply): FastifyReply {
-  const message = 'send an Idempotency-Key of at most 255 characters';
+  const message = `send an Idempotency-Key of at most ${KEY_CHARS_MAX} characters`;
   return reply.code(400).send({ error: { code: 'idempotency_key_missing', message } });
 }
 

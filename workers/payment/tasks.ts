@@ -1,6 +1,7 @@
 /** What the main thread hands to a piscina worker, and what comes back. */
 import type { OriginSource } from '../../engine/core/topics.js';
 import type { Ask } from '../postgres/asks.js';
+import type { PspSettings } from '../psp/registry.js';
 
 export type Task =
   | { readonly kind: 'accepted'; readonly value: Uint8Array; readonly source: OriginSource }
@@ -14,10 +15,8 @@ export type TaskResult =
   | { readonly kind: 'done'; readonly outcome: string }
   | { readonly kind: 'dead'; readonly reason: string; readonly detail: string };
 
-export interface WorkerSettings {
+export interface WorkerSettings extends PspSettings {
   readonly databaseUrl: string;
-  readonly simulatorUrl: string;
-  readonly pspTimeoutMs: number;
   readonly askAfterMs: number;
   readonly deadlineMs: number;
 }

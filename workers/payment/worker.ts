@@ -5,8 +5,7 @@ import { Batcher } from '../postgres/batcher.js';
 import { type IntentResult, type IntentRow, insertIntents } from '../postgres/intents.js';
 import { type OutcomeRow, recordOutcomes } from '../postgres/outcomes.js';
 import { isBadData, openPool } from '../postgres/pool.js';
-import type { Psp } from '../psp/port.js';
-import { SimulatorPsp } from '../psp/simulator/simulator-psp.js';
+import { openPsps } from '../psp/registry.js';
 import { Executor } from './executor.js';
 import type { Task, TaskResult, WorkerSettings } from './tasks.js';
 
@@ -15,10 +14,9 @@ const CONNECTIONS_MAX = 3;
 
 const settings = workerData as WorkerSettings;
 const pool = openPool(settings.databaseUrl, CONNECTIONS_MAX);
-const simulator = new SimulatorPsp(settings.simulatorUrl, settings.pspTimeoutMs);
 const executor = new Executor({
   settings,
-  psps: new Map<string, Psp>([[simulator.name, simulator]]),
+  psps: openPsps(settings),
   intents: new Batcher<IntentRow, IntentResult>((rows) => insertIntents(pool, rows), ROWS_MAX),
   outcomes: new Batcher<OutcomeRow, boolean>((rows) => recordOutcomes(pool, rows), ROWS_MAX),
 });

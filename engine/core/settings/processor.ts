@@ -1,6 +1,6 @@
 /** Settings of a processor. */
 import { availableParallelism } from 'node:os';
-import { integer, port, text } from '../settings.js';
+import { integer, port, text, urls } from '../settings.js';
 import { shared } from './shared.js';
 
 const cores = availableParallelism();
@@ -14,6 +14,10 @@ export const processorTable = {
   ),
   adminPort: port('TOLLGATE_PROCESSOR_ADMIN_PORT', 8082, 'processor admin, loopback only'),
   simulatorUrl: text('TOLLGATE_SIMULATOR_URL', 'http://127.0.0.1:8090', 'the simulator provider'),
+  simulators: urls(
+    'TOLLGATE_SIMULATORS',
+    'further providers that speak the API of the simulator, as JSON: {"name": "url"}',
+  ),
   workerThreads: integer(
     'TOLLGATE_PROCESSOR_THREADS',
     Math.max(1, cores >> 1),
