@@ -5,6 +5,7 @@ import { registerDoctor } from './doctor.js';
 import { registerEngine } from './engine.js';
 import { registerPay } from './pay.js';
 import { registerProcessor } from './processor.js';
+import { registerReconcile } from './reconcile.js';
 import { registerSimulator } from './simulator.js';
 import { registerUp } from './up.js';
 
@@ -17,6 +18,7 @@ registerProcessor(program);
 registerSimulator(program);
 registerUp(program);
 registerPay(program);
+registerReconcile(program);
 registerDoctor(program);
 
 if (stopsWithParent()) process.stdin.on('end', () => process.kill(process.pid, 'SIGTERM')).resume();

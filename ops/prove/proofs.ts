@@ -10,6 +10,7 @@ import { order } from './order.js';
 import { outage } from './outage.js';
 import { type Proof, Stage } from './proof.js';
 import { rate } from './rate.js';
+import { reconcileMonth } from './reconcile-month.js';
 
 export const PROOFS: readonly Proof[] = [
   firstPayment,
@@ -22,6 +23,7 @@ export const PROOFS: readonly Proof[] = [
   fullRing,
   badInput,
   order,
+  reconcileMonth,
 ];
 
 /** @returns undefined when the promise holds, else why not */

@@ -29,7 +29,7 @@ export async function periodOf(
   kind: PeriodKind,
   label: string,
 ): Promise<Period> {
-  const [first, next] = kind === 'daily' ? [dayOf(label), addDays(label, 1)] : monthDays(label);
+  const [first, next] = daysOf({ kind, label });
   const { rows } = await client.query<{ from: Date; until: Date }>(
     `select accounting_day_start($1, $3, $4) as from, accounting_day_start($2, $3, $4) as until`,
     [first, next, clock.timeZone, clock.cutoffHour],
@@ -37,8 +37,17 @@ export async function periodOf(
   return { kind, label, ...rows[0]! };
 }
 
+/** The first day of a period and the first behind it. */
+export function daysOf({ kind, label }: Pick<Period, 'kind' | 'label'>): [string, string] {
+  return kind === 'daily' ? [dayOf(label), addDays(label, 1)] : monthDays(label);
+}
+
 /** The accounting day that a moment belongs to. */
-export async function accountingDay(client: pg.ClientBase, clock: Clock, at: Date): Promise<string> {
+export async function accountingDay(
+  client: pg.ClientBase,
+  clock: Clock,
+  at: Date,
+): Promise<string> {
   const { rows } = await client.query<{ day: string }>(
     `select accounting_day($1, $2, $3)::text as day`,
     [at, clock.timeZone, clock.cutoffHour],
@@ -74,7 +83,8 @@ export function monthDays(month: string): [first: string, next: string] {
 export function reportsFor(period: Period, from: Date): string[] {
   const days: string[] = [];
   const last = new Date(period.until.getTime() - 1).toISOString().slice(0, 10);
-  for (let day = from.toISOString().slice(0, 10); day <= last; day = addDays(day, 1)) days.push(day);
+  for (let day = from.toISOString().slice(0, 10); day <= last; day = addDays(day, 1))
+    days.push(day);
   if (period.kind === 'daily') return days;
   return [period.label, ...days.filter((it) => monthOf(it) !== period.label)];
 }

@@ -1,12 +1,14 @@
 /** Settings of a processor. */
 import { availableParallelism } from 'node:os';
 import { integer, port, text, urls } from '../settings.js';
+import { reconcileTable } from './reconcile.js';
 import { shared } from './shared.js';
 
 const cores = availableParallelism();
 
 export const processorTable = {
   ...shared,
+  ...reconcileTable,
   databaseUrl: text(
     'TOLLGATE_DATABASE_URL',
     'postgres://tollgate:tollgate@127.0.0.1:15432/tollgate',
