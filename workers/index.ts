@@ -21,6 +21,7 @@ import { Intake } from './processor/intake.js';
 import { KeyOrder } from './processor/key-order.js';
 import { OutboxPublisher } from './processor/publisher.js';
 import { Sender } from './processor/sender.js';
+import { ReconcileScheduler } from './reconcile/scheduler.js';
 
 const GROUP = 'tollgate-processors';
 const DRAIN_MS_MAX = 5_000;
@@ -36,6 +37,7 @@ export class Processor {
   readonly #outbox: OutboxPublisher;
   readonly #intake: Intake;
   readonly #asker: Asker;
+  readonly #reconcile: ReconcileScheduler;
   readonly #order = new KeyOrder();
   readonly #counts = new Map<string, number>();
   readonly #blockers = new Set(['postgres', 'kafka']);
@@ -73,6 +75,7 @@ export class Processor {
       handle: (message) => this.#work(`${message.key}`, taskOf(message), message),
       onFatal,
     });
+    this.#reconcile = new ReconcileScheduler(config, this.#pool, logger);
     this.#asker = new Asker({
       pool: this.#pool,
       pspTimeoutMs: config.pspTimeoutMs,
@@ -86,6 +89,7 @@ export class Processor {
     this.#start.abort();
     await this.#starting;
     this.#asker.stop();
+    await this.#reconcile.stop();
     await this.#intake.close(DRAIN_MS_MAX);
     await this.#outbox.stop(STEP_MS_MAX);
     await this.#sender.close();
@@ -109,6 +113,7 @@ export class Processor {
     await until('kafka', () => this.#intake.start());
     this.#outbox.start();
     this.#asker.start();
+    this.#reconcile.start();
     this.#blockers.delete('kafka');
     this.#logger.info({ port: config.adminPort }, 'processor ready');
   }
@@ -141,6 +146,7 @@ export class Processor {
       processor_asks_total: this.#asker.asked,
       outbox_published_total: this.#outbox.published,
       outbox_leader: this.#outbox.isLeader ? 1 : 0,
+      ...this.#reconcile.figures(),
       ...Object.fromEntries(counted),
     };
   }

@@ -20,6 +20,7 @@ import { reconcileSettings, settlementSources } from '../../workers/reconcile/se
 import { ProgressBar } from './progress-bar.js';
 
 const OPEN_ITEMS = 3;
+const BUSY_MS_MAX = 600_000;
 const EVER = { from: new Date(0), until: new Date(8_640_000_000_000_000) };
 
 export function registerReconcile(program: Command): void {
@@ -62,7 +63,14 @@ async function runAll(kind: PeriodKind, labels: readonly string[] | undefined): 
     const since = Date.now();
     const bar = new ProgressBar(`${kind} ${label}`);
     const onProgress = bar.show.bind(bar);
-    const result = await reconcile({ kind, label, settings, sources, onProgress });
+    const result = await reconcile({
+      kind,
+      label,
+      settings,
+      sources,
+      onProgress,
+      busyMsMax: BUSY_MS_MAX,
+    });
     bar.end();
     say(result, (Date.now() - since) / 1_000);
     open += result.open;

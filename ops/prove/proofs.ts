@@ -10,6 +10,8 @@ import { order } from './order.js';
 import { outage } from './outage.js';
 import { type Proof, Stage } from './proof.js';
 import { rate } from './rate.js';
+import { reconcileDay } from './reconcile-day.js';
+import { reconcileKill } from './reconcile-kill.js';
 import { reconcileMonth } from './reconcile-month.js';
 
 export const PROOFS: readonly Proof[] = [
@@ -24,6 +26,8 @@ export const PROOFS: readonly Proof[] = [
   badInput,
   order,
   reconcileMonth,
+  reconcileKill,
+  reconcileDay,
 ];
 
 /** @returns undefined when the promise holds, else why not */

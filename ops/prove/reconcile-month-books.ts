@@ -16,7 +16,7 @@ select 'shop-' || n % 5, 'c-' || n, 0, '\\x00', 'succeeded', 100 + (n * 7919) % 
   'ch_' || lpad(n::text, 10, '0'), case when n % 50 = 0 then 10 else 0 end, 2, 2,
   'shop-' || n % 5 || '/c-' || n || '/charge/1', at, at, at, at
 from (select n, from_at + n * (until_at - from_at) / :count as at
-  from generate_series(0, :count - 1) n,
+  from generate_series(0, :count::bigint - 1) n,
     (select timestamptz ':month-01 00:00Z' as from_at,
       timestamptz ':month-01 00:00Z' + interval '1 month' as until_at) m) g;
 insert into ledger_entries (transaction_id, merchant, checkout_id, account, currency, amount_minor, at)

@@ -10,7 +10,7 @@ import { readLines, type SettlementLine } from './lines.js';
 import type { ReportFile } from './report-file.js';
 import type { Report } from './sources/source.js';
 
-const BATCH_LINES = 10_000;
+const BATCH_LINES = 2_000;
 const TARGET = `settlement_lines (source_id, line, provider, kind, movement, reference, merchant,
   checkout_id, amount_minor, currency, fee_minor, status, at)`;
 

@@ -185,8 +185,8 @@ update reconciliation_items i set state = 'healed', reason = 'matched by a later
 where i.state in ('open', 'carried') and i.provider = any($1::text[]) and (
   (i.kind in ('missing_outside', 'late') and exists (select 1 from settled_movements s
     where s.merchant = i.merchant and s.checkout_id = i.checkout_id and s.kind = 'charge'))
-  or (i.kind not in ('missing_outside', 'late', 'fee_differs') and exists (
-    select 1 from settled_movements s where s.provider = i.provider and s.movement = i.subject)))`;
+  or exists (select 1 from judged j where j.provider = i.provider and j.movement = i.subject
+    and j.copy = 1 and j.verdict = 'matched'))`;
 
 /** Of the period itself, without what hangs over from the one before. */
 const FIGURES = `

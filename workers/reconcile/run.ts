@@ -33,6 +33,8 @@ export interface RunRequest {
   readonly settings: ReconcileSettings;
   readonly sources: readonly SettlementSource[];
   readonly onProgress: (progress: Progress) => void;
+  /** How long to wait for the runner before us. */
+  readonly busyMsMax: number;
 }
 
 export interface RunResult extends WrittenReport {
@@ -42,12 +44,10 @@ export interface RunResult extends WrittenReport {
   readonly figures: readonly Figure[];
 }
 
-const BUSY_MS_MAX = 600_000;
-
 export async function reconcile(request: RunRequest): Promise<RunResult> {
   const client = await openConnection(request.settings.databaseUrl);
   try {
-    await becomeRunner(client, BUSY_MS_MAX);
+    await becomeRunner(client, request.busyMsMax);
     return await new Run(client, request).go();
   } finally {
     await client.end();

@@ -27,6 +27,7 @@ alter table reconciliation_items
   add constraint reconciliation_items_state
     check (state in ('open', 'carried', 'healed', 'resolved'));
 create index reconciliation_items_at on reconciliation_items (at);
+create index reconciliation_items_open on reconciliation_items (id) where state = 'open';
 
 create table reconciliation_changes (
   id bigint generated always as identity primary key,
