@@ -7,6 +7,7 @@ import { outboundProblem } from './outbound.js';
 import { PROVIDERS } from './payment.js';
 import { clientTable } from './settings/client.js';
 import { clusterTable } from './settings/cluster.js';
+import { dnsTable } from './settings/dns.js';
 import { engineTable } from './settings/engine.js';
 import { processorTable } from './settings/processor.js';
 import { shared } from './settings/shared.js';
@@ -19,6 +20,7 @@ export type ProcessorConfig = SettingsOf<typeof processorTable>;
 export type SimulatorConfig = SettingsOf<typeof simulatorTable>;
 export type StackConfig = SettingsOf<typeof stackTable>;
 export type ClientConfig = SettingsOf<typeof clientTable>;
+export type DnsConfig = SettingsOf<typeof dnsTable>;
 export type ClusterConfig = SettingsOf<typeof clusterTable>;
 
 export function engineConfig(environment: Environment = process.env): EngineConfig {
@@ -55,6 +57,7 @@ export function processorConfig(environment: Environment = process.env): Process
       ...routed
         .filter((name) => !known.includes(name))
         .map((name) => `TOLLGATE_ROUTES: there is no provider ${name}`),
+      ...kafkaTlsProblems(it),
     ];
   });
 }
@@ -70,6 +73,19 @@ export function simulatorConfig(environment: Environment = process.env): Simulat
 export function stackConfig(environment: Environment = process.env): StackConfig {
   const settings = readSettings(stackTable, environment, (it) => duplicatePorts(it));
   return { ...settings, home: resolve(settings.home), cacheDir: resolve(settings.cacheDir) };
+}
+
+export function dnsConfig(environment: Environment = process.env): DnsConfig {
+  return readSettings(dnsTable, environment);
+}
+
+/** What systemd tells a unit of Type=notify; undefined where nobody wants to be told. */
+export function notifyConfig(
+  environment: Environment = process.env,
+): { readonly watchdogMs: number } | undefined {
+  if (!environment['NOTIFY_SOCKET']) return undefined;
+  const isOurs = [undefined, '', `${process.pid}`].includes(environment['WATCHDOG_PID']);
+  return { watchdogMs: isOurs ? Number(environment['WATCHDOG_USEC'] ?? 0) / 1_000 : 0 };
 }
 
 export function clusterConfig(environment: Environment = process.env): ClusterConfig {

@@ -14,6 +14,7 @@ import { fullRing } from './full-ring.js';
 import { grow } from './grow.js';
 import { hostile } from './hostile.js';
 import { idempotency } from './idempotency.js';
+import { infrastructure } from './infrastructure.js';
 import { killEngine, killProcessor } from './kill.js';
 import { killBetween } from './kill-between.js';
 import { killShard } from './kill-shard.js';
@@ -24,8 +25,12 @@ import { order } from './order.js';
 import { outage } from './outage.js';
 import { type Proof, Stage } from './proof.js';
 import { providerDown } from './provider-down.js';
+import { providers } from './providers.js';
 import { rate } from './rate.js';
 import { rateLimit } from './rate-limit.js';
+import { reconcileDay } from './reconcile-day.js';
+import { reconcileKill } from './reconcile-kill.js';
+import { reconcileMonth } from './reconcile-month.js';
 import { tokens } from './tokens.js';
 import { unkindProvider } from './unkind-provider.js';
 import { webhooks } from './webhooks.js';
@@ -54,12 +59,17 @@ export const PROOFS: readonly Proof[] = [
   webhooks,
   lostWebhook,
   chaos,
+  cardData,
   tokens,
   deadLetters,
   unkindProvider,
   providerDown,
   killBetween,
-  cardData,
+  infrastructure,
+  providers,
+  reconcileMonth,
+  reconcileKill,
+  reconcileDay,
 ];
 
 /** @returns undefined when the promise holds, else why not */

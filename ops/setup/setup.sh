@@ -26,6 +26,7 @@ need curl curl
 need wrk wrk
 need openssl openssl
 need setpriv util-linux
+need systemd-analyze systemd
 need go golang-go
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 [ -x /usr/sbin/nginx ] || missing+=(nginx)
@@ -80,6 +81,14 @@ if [ ! -e .cache/kafka/.complete ]; then
   touch .cache/kafka/.complete
 fi
 
+lint=.cache/cfn-lint
+if [ ! -e "$lint/.1.58.0" ]; then
+  say "cfn-lint (checks the AWS template)"
+  rm -rf "$lint"
+  python3 -m venv "$lint"
+  "$lint/bin/pip" install -q --disable-pip-version-check cfn-lint==1.58.0
+  touch "$lint/.1.58.0"
+fi
 ops/setup/stripe/stand-ins.sh
 
 say "build"
