@@ -1,0 +1,28 @@
+/**
+ * The chart of accounts: every name there is, per currency, debit positive. Each transaction
+ * sums to zero in each currency; the database refuses any other at commit, and any change.
+ *
+ * | transaction | entries |
+ * | --- | --- |
+ * | `charge/<merchant>/<id>` | provider +amount, merchant −amount |
+ * | `refund/<provider>/<refund>` | merchant +amount, provider −amount |
+ * | `settled/<merchant>/<currency>/<day>` | transit in +net, fees +fees, provider −(gross − refunds) |
+ * | `payout/<merchant>/<currency>/<day>` | merchant +(gross − refunds), fees −fees, transit out −net |
+ *
+ * So `merchant` is what we owe them, `provider` what it has captured and not yet settled,
+ * `fees` what providers kept and merchants have not borne yet, `transit:in` and `transit:out`
+ * money on its way at the banks, `wallet` what a payer holds with us.
+ */
+export const ACCOUNTS = {
+  merchant: 'merchant:',
+  provider: 'provider:',
+  fees: 'fees:',
+  transitIn: 'transit:in:',
+  transitOut: 'transit:out:',
+  wallet: 'wallet:',
+} as const;
+
+export const merchantAccount = (merchant: string): string => ACCOUNTS.merchant + merchant;
+export const providerAccount = (provider: string): string => ACCOUNTS.provider + provider;
+export const feesAccount = (provider: string): string => ACCOUNTS.fees + provider;
+export const walletAccount = (wallet: string): string => ACCOUNTS.wallet + wallet;
