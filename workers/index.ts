@@ -30,7 +30,7 @@ import { Dlq } from './processor/dlq.js';
 import { Intake } from './processor/intake.js';
 import { KeyOrder } from './processor/key-order.js';
 import { OutboxPublisher } from './processor/publisher.js';
-import { holdsUntil } from './processor/retry-hold.js';
+import { holdOf } from './processor/retry-hold.js';
 import { Sender } from './processor/sender.js';
 import { WEBHOOK_RETRIES_MAX, WebhookRetries } from './processor/webhook-retries.js';
 
@@ -92,7 +92,7 @@ export class Processor {
         TOPICS.webhooks,
         ...config.retryDelays.map((it) => retryTopic(it.name)),
       ],
-      holdsUntil: holdsUntil(config.retryDelays),
+      holdOf: holdOf(config.retryDelays),
       inFlightMax: config.inFlightMax,
       logger,
       handle: (message) => this.#work(orderOf(message), taskOf(message), message),

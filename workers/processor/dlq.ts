@@ -29,7 +29,8 @@ export interface DlqParts {
 export interface Letter {
   /** `partition-offset` in payments.dlq. */
   readonly id: string;
-  readonly state: 'open' | 'redriven';
+  /** `closed`: redriven, or ended by other evidence. */
+  readonly state: 'open' | 'closed';
   readonly reason: string;
   readonly detail: string;
   readonly attempts: number;
@@ -153,5 +154,5 @@ function paymentOf({ value }: DeadLetter): PaymentName | null {
 
 function letterOf(id: string, source: DeadLetter, isOpen: boolean): Letter {
   const { key, value: _value, ...rest } = source;
-  return { id, state: isOpen ? 'open' : 'redriven', ...rest, key: key?.toString() ?? null };
+  return { id, state: isOpen ? 'open' : 'closed', ...rest, key: key?.toString() ?? null };
 }
