@@ -30,9 +30,10 @@ export function registerCerts(program: Command): void {
       const chosen = roles.length > 0 ? roles : ROLES;
       rotate(options.dir, chosen);
       console.log(`${options.dir}: new for ${LEAF_DAYS} days: ${chosen.join(', ')}`);
-      const cluster = runningCluster(stackConfig().home);
+      const { home } = stackConfig();
+      const cluster = runningCluster(home);
       if (cluster?.pki !== resolve(options.dir)) return;
-      await loadCertificates(cluster);
+      await loadCertificates(home, cluster);
       console.log('the running cluster has loaded them');
     });
 }

@@ -82,7 +82,7 @@ describe('tollgate up --cluster', { timeout: 240_000 }, () => {
     };
     const clients = [client(), client()];
     rotate(pki);
-    await loadCertificates(system.endpoints);
+    await loadCertificates(system.home, system.endpoints);
     const renewed = new X509Certificate(readFileSync(roleFile(pki, 'edge'))).serialNumber;
     await until(
       'the new certificate is shown',
