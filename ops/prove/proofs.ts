@@ -10,6 +10,7 @@ import { order } from './order.js';
 import { outage } from './outage.js';
 import { type Proof, Stage } from './proof.js';
 import { rate } from './rate.js';
+import { reconcileCalendar } from './reconcile-calendar.js';
 import { reconcileDay } from './reconcile-day.js';
 import { reconcileKill } from './reconcile-kill.js';
 import { reconcileMonth } from './reconcile-month.js';
@@ -27,6 +28,7 @@ export const PROOFS: readonly Proof[] = [
   order,
   reconcileMonth,
   reconcileKill,
+  reconcileCalendar,
   reconcileDay,
 ];
 

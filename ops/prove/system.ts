@@ -1,7 +1,7 @@
 /** The whole system as a user runs it (`tollgate up`), in a folder of its own, for proofs. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,6 +11,7 @@ import { freePorts } from '../e2e/engine-process.js';
 import type { ComponentName, Endpoints } from '../up/endpoints.js';
 import { type LocalKafka, startKafka } from '../up/kafka.js';
 import { type LocalPostgres, startPostgres } from '../up/postgres.js';
+import { imbalance } from './books.js';
 
 const UP_MS_MAX = 90_000;
 const PARTITIONS = 16;
@@ -114,8 +115,16 @@ export class LocalSystem {
     return Number(new RegExp(`^${name} (.*)$`, 'm').exec(page)?.[1]);
   }
 
-  /** @returns seconds that it took */
+  /** Every test ends here, with books that balance. @returns seconds that it took */
   async stop(): Promise<number> {
+    const file = join(this.home, 'endpoints.json');
+    const off = existsSync(file) ? await imbalance(this.endpoints.postgres) : [];
+    const seconds = await this.#stop();
+    if (off.length > 0) throw new Error(`the ledger does not sum to zero: ${off.join(', ')}`);
+    return seconds;
+  }
+
+  async #stop(): Promise<number> {
     const since = Date.now();
     if (this.#child.exitCode === null && this.#child.signalCode === null) {
       this.#child.kill('SIGTERM');
