@@ -38,7 +38,7 @@ function pageOf(folder: string): string {
     DATA: JSON.stringify(data).replaceAll('<', '\\u003c'),
   };
   return template.replaceAll(
-    /\/\*(UPLOT_CSS|UPLOT_JS|PAGE_JS|DATA)\*\//g,
+    /\/\*(UPLOT_CSS|UPLOT_JS|PAGE_JS)\*\/|"(DATA)"/g,
     (_, name: string) => parts[name]!,
   );
 }

@@ -46,6 +46,10 @@ export class HttpConnection {
     this.#connect();
   }
 
+  get isConnected(): boolean {
+    return this.#socket !== undefined;
+  }
+
   /** Only after `onReady`, and one at a time. */
   send(request: string, onAnswer: (answer: Answer) => void): void {
     this.#pending = onAnswer;

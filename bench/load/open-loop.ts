@@ -57,7 +57,6 @@ export class OpenLoop {
   #next = 0;
   #inFlight = 0;
   #answered = 0;
-  #lastAnswerAt = 0;
   #done: () => void = () => {};
 
   constructor(plan: OpenLoopPlan) {
@@ -87,8 +86,9 @@ export class OpenLoop {
     ticker.stop();
     clearInterval(progress);
     for (const it of this.#all) it.close();
-    const seconds = (this.#lastAnswerAt - this.#dueAt(this.#warmUp)) / 1_000;
-    return { posts: summed(this.#posts, seconds), reads: summed(this.#reads, seconds) };
+    const from = this.#dueAt(this.#warmUp);
+    const reads = summed(this.#reads, from + POLL_AFTER_MS);
+    return { posts: summed(this.#posts, from), reads };
   }
 
   #open(): HttpConnection {
@@ -121,13 +121,19 @@ export class OpenLoop {
   /** Sends what is due while a connection is free. */
   #dispatch(): void {
     const now = performance.now();
-    while (this.#free.length > 0) {
+    while (this.#hasFree()) {
       if (this.#next < this.#total && this.#dueAt(this.#next) <= now) this.#sendPost(now);
       else if (this.#isPollDue(now)) this.#sendPoll(now);
       else break;
     }
     const isOver = this.#next === this.#total && this.#pollHead === this.#polls.length;
     if (isOver && this.#inFlight === 0) this.#done();
+  }
+
+  /** Forgets those that were closed meanwhile: each comes back when it is connected again. */
+  #hasFree(): boolean {
+    while (this.#free.length > 0 && !this.#free.at(-1)!.isConnected) this.#free.pop();
+    return this.#free.length > 0;
   }
 
   #sendPost(now: number): void {
@@ -161,7 +167,6 @@ export class OpenLoop {
     this.#free.pop()!.send(request, (answer) => {
       this.#inFlight--;
       this.#answered++;
-      this.#lastAnswerAt = performance.now();
       onAnswer(answer);
       if (this.#inFlight === 0) this.#dispatch();
     });
@@ -173,11 +178,11 @@ export class OpenLoop {
   }
 }
 
-type Recording = Omit<Recorded, 'perSecond'>;
+type Recording = Omit<Recorded, 'perSecond'> & { lastAt: number };
 
 function recorded(): Recording {
   const histogram = (): Histogram => build({ highestTrackableValue: MICROS_MAX });
-  return { histogram: histogram(), late: histogram(), failures: {} };
+  return { histogram: histogram(), late: histogram(), failures: {}, lastAt: 0 };
 }
 
 function record(
@@ -191,7 +196,8 @@ function record(
     fail(to, answer.problem || `${answer.status}`);
     return;
   }
-  const micros = Math.round((performance.now() - dueAt) * 1_000);
+  to.lastAt = performance.now();
+  const micros = Math.round((to.lastAt - dueAt) * 1_000);
   to.histogram.recordValue(Math.min(MICROS_MAX, Math.max(1, micros)));
   to.late.recordValue(Math.min(MICROS_MAX, Math.max(1, Math.round((sentAt - dueAt) * 1_000))));
 }
@@ -200,6 +206,8 @@ function fail(to: Recording, why: string): void {
   to.failures[why] = (to.failures[why] ?? 0) + 1;
 }
 
-function summed(it: Recording, seconds: number): Recorded {
+/** @param from when the first that is recorded was due */
+function summed({ lastAt, ...it }: Recording, from: number): Recorded {
+  const seconds = (lastAt - from) / 1_000;
   return { ...it, perSecond: seconds > 0 ? it.histogram.totalCount / seconds : 0 };
 }

@@ -2,7 +2,11 @@
  * `GET /payments/{id}`, hot and cold, beside uWebSockets.js that answers from memory; its p99
  * while checkouts are accepted; and that a version never goes back.
  */
-import { type EngineProcess, startEngineProcess } from '../../ops/e2e/engine-process.js';
+import {
+  type EngineProcess,
+  eventually,
+  startEngineProcess,
+} from '../../ops/e2e/engine-process.js';
 import { fillStore } from '../harness/log.js';
 import { startBare } from '../harness/rivals.js';
 import { countCheckouts, startAlone, startBroker } from '../harness/servers.js';
@@ -100,6 +104,9 @@ async function neverBack(stage: Stage): Promise<void> {
     TOLLGATE_LOG_LEVEL: 'error',
   });
   try {
+    await eventually('statuses are read', 20_000, async () => {
+      return (await engine.metric('status_connected')) === 1;
+    });
     const feed = await StatusFeed.start(kafka.brokers, engine.api);
     const { reads, versions, backwards } = await feed.run(stage.size(2, 6) * 1_000);
     stage.must(backwards === 0, `${backwards} of ${reads} reads went back in version`);
