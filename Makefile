@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 # Where set-up puts Node 20 when the machine has none.
 export PATH := $(CURDIR)/.cache/node/bin:$(PATH)
-.PHONY: help setup build run test check engine bench prove clean
+.PHONY: help setup build run cluster test check engine bench prove clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -14,6 +14,9 @@ build: ## compile to dist/
 
 run: setup ## the whole system on this machine, in the foreground
 	@exec ./ops/cli/tollgate.mjs up
+
+cluster: setup ## two shards and two processors behind nginx, with TLS and mTLS
+	@exec ./ops/cli/tollgate.mjs up --cluster
 
 engine: setup ## run one shard in the foreground (Kafka at TOLLGATE_KAFKA_BROKERS)
 	@exec ./ops/cli/tollgate.mjs engine

@@ -13,7 +13,7 @@ import type { Marks } from './marks.js';
 import { Rescan } from './rescan.js';
 import { Store } from './store/store.js';
 import { Sweeper } from './sweeper.js';
-import type { Volume } from './volume.js';
+import { isEmpty, type Volume } from './volume.js';
 
 const TAIL_CHECK_MS_MAX = 3_000;
 
@@ -31,6 +31,7 @@ export class Publishing {
   readonly #start: CdcStart;
   /** The database's last sequence when it was opened. */
   readonly #opened: number;
+  readonly #isEmpty: boolean;
   #isTailChecked = false;
   #publisher: CdcPublisher | undefined;
   #rescan: Rescan | undefined;
@@ -40,6 +41,7 @@ export class Publishing {
     const { config, store, marks } = parts;
     this.#parts = parts;
     this.#opened = store.sequence;
+    this.#isEmpty = isEmpty(store);
     const dbDir = Store.directory(config.dataDir);
     const checkpoint = config.acceptLoss ? undefined : marks.checkpoint.load();
     this.#start = cdcStart(dbDir, store.sequence, checkpoint, config.acceptLoss);
@@ -86,6 +88,11 @@ export class Publishing {
     this.#publisher?.wake();
   }
 
+  /** Unix milliseconds: Kafka has all that was durable then. */
+  get caughtUpAt(): number {
+    return this.#publisher?.caughtUpAt ?? 0;
+  }
+
   figures(): Record<string, number> {
     return {
       cdc_published_total: this.#publisher?.published ?? 0,
@@ -117,9 +124,15 @@ export class Publishing {
 
   async #askKafka(): Promise<void> {
     if (this.#isTailChecked) return;
-    const { kafkaBrokers, partitions } = this.#parts.config;
-    const { id } = this.#parts.volume;
-    await checkKafkaTail({ kafkaBrokers, partitions, volume: id, sequence: this.#opened });
+    const { kafkaBrokers, partitions, shard, acceptLoss } = this.#parts.config;
+    await checkKafkaTail({
+      kafkaBrokers,
+      partitions,
+      shard,
+      volume: this.#parts.volume.id,
+      sequence: this.#opened,
+      isEmpty: this.#isEmpty && !acceptLoss,
+    });
     this.#isTailChecked = true;
   }
 }

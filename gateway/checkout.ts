@@ -6,6 +6,8 @@
 import { hash } from 'node:crypto';
 import { Ajv, type ErrorObject } from 'ajv';
 import type { CheckoutAccepted } from '../engine/codec/records.js';
+import { hasCardData } from '../engine/core/card-fields.js';
+import { bodyHasCardData } from './card-data.js';
 import { type BodyError, invalidBody, PROBLEMS, type Problem } from './problem.js';
 import { CHECKOUT_ID_PATTERN, CheckoutBody, CURRENCIES } from './schemas.js';
 
@@ -23,8 +25,8 @@ const validate = ajv.compile<CheckoutBody>(CheckoutBody);
 /** @returns the problem of a checkout id, or undefined */
 export function checkCheckoutId(id: string): Problem | undefined {
   if (id === '') return PROBLEMS.checkoutIdMissing;
+  if (hasCardData(id)) return PROBLEMS.cardData;
   if (!CHECKOUT_ID.test(id)) return PROBLEMS.checkoutIdInvalid;
-  if (/^\d{13,19}$/.test(id) && passesLuhn(id)) return PROBLEMS.checkoutIdIsCard;
   return undefined;
 }
 
@@ -35,12 +37,16 @@ export function parseCheckout(
   checkoutId: string,
   shard: number,
 ): CheckoutAccepted | Problem {
+  let text: string;
   let body: unknown;
   try {
-    body = JSON.parse(utf8.decode(raw));
+    text = utf8.decode(raw);
+    body = JSON.parse(text);
   } catch {
     return PROBLEMS.invalidJson;
   }
+  // Before anything else: the errors below name fields, and a name may be a number.
+  if (bodyHasCardData(text, body)) return PROBLEMS.cardData;
   if (!validate(body))
     return invalidBody((validate.errors ?? []).slice(0, ERRORS_MAX).map(bodyError));
   // As a key of a map it would vanish: no reader could give it back.
@@ -91,14 +97,4 @@ function bodyError(error: ErrorObject): BodyError {
     pointer: `${error.instancePath}/${name.toWellFormed()}`,
     detail: 'is not a known field',
   };
-}
-
-function passesLuhn(digits: string): boolean {
-  let sum = 0;
-  for (let i = 0; i < digits.length; i++) {
-    let digit = Number(digits[digits.length - 1 - i]);
-    if (i % 2 === 1) digit = digit > 4 ? digit * 2 - 9 : digit * 2;
-    sum += digit;
-  }
-  return sum % 10 === 0;
 }

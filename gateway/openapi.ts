@@ -5,6 +5,7 @@ import {
   CheckoutBody,
   Payment,
   ProblemDocument,
+  WebhookReceipt,
 } from './schemas.js';
 
 const problem = (description: string): object => ({
@@ -17,6 +18,40 @@ const header = (name: string, required: boolean, schema: object): object => ({
   required,
   schema,
 });
+const webhookResponses = {
+  200: {
+    description: 'Stored, durably; an event that was stored before gives the same answer.',
+    content: { 'application/json': { schema: WebhookReceipt } },
+  },
+  400: problem('The body is not JSON, or the event has no id.'),
+  401: problem('The signature is missing, does not fit, or is not of these five minutes.'),
+  403: problem('The address is not one that the provider calls from.'),
+  404: problem('No such provider.'),
+  413: problem('The body is too large.'),
+  503: problem('Too much is waiting, or the disk is full; send the same event again.'),
+};
+const path = (name: string, schema: object): object => ({
+  name,
+  in: 'path',
+  required: true,
+  schema,
+});
+/** The raw body is what the signature covers. */
+function webhook(operationId: string, pathParameters: readonly object[]): object {
+  return {
+    post: {
+      operationId,
+      parameters: [
+        ...pathParameters,
+        header('X-PSP-Signature', false, { type: 'string', examples: ['t=1700000000,v1=…'] }),
+        header('Stripe-Signature', false, { type: 'string' }),
+      ],
+      requestBody: { required: true, content: { 'application/json': { schema: {} } } },
+      responses: webhookResponses,
+    },
+  };
+}
+const provider = path('provider', { type: 'string', enum: ['simulator', 'stripe'] });
 const checkoutId = { type: 'string', pattern: CHECKOUT_ID_PATTERN };
 
 export const openapi = {
@@ -42,7 +77,7 @@ export const openapi = {
             },
             content: { 'application/json': { schema: AcceptedPayment } },
           },
-          400: problem('The request is malformed.'),
+          400: problem('The request is malformed, or holds card data (`card_data_refused`).'),
           411: problem('Content-Length is missing.'),
           413: problem('The body is too large.'),
           415: problem('The body is not application/json.'),
@@ -65,10 +100,16 @@ export const openapi = {
             content: { 'application/json': { schema: Payment } },
           },
           304: { description: 'Not changed.' },
-          400: problem('The id is malformed.'),
+          400: problem('The id is malformed, or is card data (`card_data_refused`).'),
           404: problem('No such payment.'),
         },
       },
     },
+    '/webhooks/psp/{provider}': webhook('receiveWebhook', [provider]),
+    '/webhooks/psp/{provider}/{merchant}/{id}': webhook('receiveRoutedWebhook', [
+      provider,
+      path('merchant', checkoutId),
+      path('id', checkoutId),
+    ]),
   },
 } as const;

@@ -51,6 +51,7 @@ function withStatus(
     ...(current.failure_code === null ? {} : { failure_code: current.failure_code }),
     updated_at: iso(current.updated_at),
     refunded_amount: current.refunded_amount,
+    ...(current.disputed_amount === 0 ? {} : { disputed_amount: current.disputed_amount }),
     ...(current.next_action === null ? {} : { next_action: JSON.parse(current.next_action) }),
     history: [
       pending,

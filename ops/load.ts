@@ -15,10 +15,15 @@ const READERS = 32;
 
 export interface LoadOptions {
   readonly api: string;
+  /** PEM of who signed the API's certificate, where that is not a public one. */
+  readonly ca?: string;
+  /** Sent with every request, e.g. Authorization. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly count: number;
   readonly ratePerSecond: number;
   readonly idOf: (n: number) => string;
-  readonly body: object;
+  /** The same for every id, or made for it. */
+  readonly body: object | ((id: string) => object);
   /** How long after the last post every payment must be terminal. */
   readonly settleMsMax: number;
   readonly onProgress?: (progress: LoadProgress) => void;
@@ -65,6 +70,7 @@ class Load {
       connections: CONNECTIONS_MAX,
       headersTimeout: READ_MS_MAX,
       bodyTimeout: READ_MS_MAX,
+      ...(options.ca === undefined ? {} : { connect: { ca: options.ca } }),
     });
   }
 
@@ -170,13 +176,19 @@ class Load {
     }
   }
 
+  #bodyOf(id: string): object {
+    const { body } = this.#options;
+    return typeof body === 'function' ? body(id) : body;
+  }
+
   async #request(method: 'GET' | 'POST', path: string, id: string) {
     const isPost = method === 'POST';
+    const posted = { 'x-payment-checkout-id': id, 'content-type': 'application/json' };
     const answer = await this.#pool.request({
       method,
       path,
-      headers: isPost ? { 'x-payment-checkout-id': id, 'content-type': 'application/json' } : {},
-      body: isPost ? JSON.stringify(this.#options.body) : null,
+      headers: { ...(isPost ? posted : {}), ...this.#options.headers },
+      body: isPost ? JSON.stringify(this.#bodyOf(id)) : null,
     });
     const body = await answer.body.text();
     return { status: answer.statusCode, body, retryAfter: Number(answer.headers['retry-after']) };

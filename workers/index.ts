@@ -14,13 +14,15 @@ import { createTopics, topicSpecs } from '../engine/kafka/topics-admin.js';
 import type { Task, TaskResult, WorkerSettings } from './payment/tasks.js';
 import { migrate } from './postgres/migrate.js';
 import { openPool } from './postgres/pool.js';
+import { endWait, type WaitingWebhook } from './postgres/webhook-waits.js';
 import { startAdmin } from './processor/admin.js';
 import { ASKS_IN_WORK_MAX, Asker } from './processor/asker.js';
-import { deadLetterOf, listDeadLetters } from './processor/dead-letters.js';
+import { deadLetterOf, type LetterSource, listDeadLetters } from './processor/dead-letters.js';
 import { Intake } from './processor/intake.js';
 import { KeyOrder } from './processor/key-order.js';
 import { OutboxPublisher } from './processor/publisher.js';
 import { Sender } from './processor/sender.js';
+import { WEBHOOK_RETRIES_MAX, WebhookRetries } from './processor/webhook-retries.js';
 
 const GROUP = 'tollgate-processors';
 const DRAIN_MS_MAX = 5_000;
@@ -36,6 +38,7 @@ export class Processor {
   readonly #outbox: OutboxPublisher;
   readonly #intake: Intake;
   readonly #asker: Asker;
+  readonly #webhookRetries: WebhookRetries;
   readonly #order = new KeyOrder();
   readonly #counts = new Map<string, number>();
   readonly #blockers = new Set(['postgres', 'kafka']);
@@ -67,10 +70,10 @@ export class Processor {
     this.#intake = new Intake({
       brokers: config.kafkaBrokers,
       groupId: GROUP,
-      topics: [TOPICS.accepted],
+      topics: [TOPICS.accepted, TOPICS.webhooks],
       inFlightMax: config.inFlightMax,
       logger,
-      handle: (message) => this.#work(`${message.key}`, taskOf(message), message),
+      handle: (message) => this.#work(orderOf(message), taskOf(message), message),
       onFatal,
     });
     this.#asker = new Asker({
@@ -79,6 +82,11 @@ export class Processor {
       logger,
       ask: (ask) => this.#work(`${ask.merchant}/${ask.checkoutId}`, { kind: 'ask', ask }),
     });
+    this.#webhookRetries = new WebhookRetries({
+      pool: this.#pool,
+      logger,
+      judge: (webhook) => this.#judgeAgain(webhook),
+    });
   }
 
   /** Takes nothing more, finishes what is in work within a bound, and frees everything. */
@@ -86,6 +94,7 @@ export class Processor {
     this.#start.abort();
     await this.#starting;
     this.#asker.stop();
+    this.#webhookRetries.stop();
     await this.#intake.close(DRAIN_MS_MAX);
     await this.#outbox.stop(STEP_MS_MAX);
     await this.#sender.close();
@@ -109,23 +118,35 @@ export class Processor {
     await until('kafka', () => this.#intake.start());
     this.#outbox.start();
     this.#asker.start();
+    this.#webhookRetries.start();
     this.#blockers.delete('kafka');
     this.#logger.info({ port: config.adminPort }, 'processor ready');
   }
 
-  /** One task at a time for each key; never rejects. */
-  #work(key: string, task: Task, message?: Message): Promise<void> {
+  /** One task at a time for each key; never rejects. @returns why it became a dead letter */
+  #work(key: string, task: Task, message?: LetterSource): Promise<string | undefined> {
     return this.#order.run(key, async () => {
       try {
         const result = await this.#workers.run(task);
         this.#count(result.kind === 'done' ? result.outcome : result.reason);
-        if (result.kind !== 'dead') return;
+        if (result.kind !== 'dead') return undefined;
         this.#logger.error({ key, reason: result.reason, detail: result.detail }, 'dead letter');
         if (message) await this.#sender.send([deadLetterOf(message, result.reason, result.detail)]);
+        return result.reason;
       } catch (error) {
         this.#die(`a worker failed: ${(error as Error).stack}`);
+        return undefined;
       }
     });
+  }
+
+  async #judgeAgain(webhook: WaitingWebhook): Promise<void> {
+    const { key, record: value, partition, offset, tries } = webhook;
+    const task: Task = { kind: 'webhook', value, source: { partition, offset, tries } };
+    const letter = { topic: TOPICS.webhooks, partition, offset, key, value, attempts: tries };
+    const reason = await this.#work(webhookOrder(key), task, letter);
+    // Should this fail, the claim's lease ends, and the letter is written again.
+    if (reason !== undefined) await endWait(this.#pool, webhook, reason).catch(() => {});
   }
 
   #count(name: string): void {
@@ -139,6 +160,7 @@ export class Processor {
       processor_in_flight: this.#intake.inFlight,
       processor_partitions: this.#intake.partitions,
       processor_asks_total: this.#asker.asked,
+      processor_webhook_retries_total: this.#webhookRetries.retried,
       outbox_published_total: this.#outbox.published,
       outbox_leader: this.#outbox.isLeader ? 1 : 0,
       ...Object.fromEntries(counted),
@@ -159,13 +181,25 @@ function startWorkers(config: ProcessorConfig): Piscina<Task, TaskResult> {
     minThreads: config.workerThreads,
     maxThreads: config.workerThreads,
     concurrentTasksPerWorker: config.inFlightMax,
-    maxQueue: config.inFlightMax + ASKS_IN_WORK_MAX,
+    maxQueue: config.inFlightMax + ASKS_IN_WORK_MAX + WEBHOOK_RETRIES_MAX,
     idleTimeout: Number.POSITIVE_INFINITY,
   });
 }
 
+/** A webhook does not wait for our own call, which may take its whole time-out. */
+function orderOf(message: Message): string {
+  return message.topic === TOPICS.webhooks ? webhookOrder(`${message.key}`) : `${message.key}`;
+}
+
+function webhookOrder(key: string): string {
+  return `webhook ${key}`;
+}
+
 function taskOf(message: Message): Task {
   const value = message.value ?? Buffer.alloc(0);
+  const { topic, partition, offset } = message;
+  if (topic === TOPICS.webhooks)
+    return { kind: 'webhook', value, source: { partition, offset, tries: 0 } };
   return { kind: 'accepted', value, source: sourceOf(message) };
 }
 

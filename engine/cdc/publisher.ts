@@ -15,6 +15,7 @@ import { createTopics, topicSpecs } from '../kafka/topics-admin.js';
 import { type Family, familyId } from '../store/families.js';
 import type { Checkpoint } from './checkpoint.js';
 import { DeliveryWindow } from './delivery-window.js';
+import { kafkaKey } from './kafka-key.js';
 import { WalFollower } from './wal-follower.js';
 import type { WalPosition } from './wal-position.js';
 import { RecordKind, type WriteBatchCursor } from './write-batch.js';
@@ -106,7 +107,8 @@ export class CdcPublisher {
     return new Promise((resolve, reject) => {
       const repeat: Repeat = { resolve, reject };
       this.#repeats.add(repeat);
-      producer.produce(topic, null, value, key, null, { repeat }, [{ [ORIGIN_HEADER]: origin }]);
+      const headers = [{ [ORIGIN_HEADER]: origin }];
+      producer.produce(topic, null, value, kafkaKey(topic, key, value), null, { repeat }, headers);
     });
   }
 
@@ -178,7 +180,7 @@ export class CdcPublisher {
       topic,
       null,
       record.value,
-      record.key,
+      kafkaKey(topic, record.key, record.value),
       null,
       { window: this.#window, ticket },
       headers,

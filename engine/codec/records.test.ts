@@ -1,8 +1,20 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { acceptedAt, sameFingerprint, statusVersion } from './in-place.js';
-import { type CheckoutAccepted, checkoutAccepted, paymentStatus } from './records.js';
+import {
+  acceptedAt,
+  receivedAt,
+  sameFingerprint,
+  statusVersion,
+  webhookPayment,
+} from './in-place.js';
+import {
+  type CheckoutAccepted,
+  checkoutAccepted,
+  paymentStatus,
+  type WebhookReceived,
+  webhookReceived,
+} from './records.js';
 import { fingerprint64 } from './single-object.js';
 
 const checkout: fc.Arbitrary<CheckoutAccepted> = fc.record({
@@ -19,7 +31,31 @@ const checkout: fc.Arbitrary<CheckoutAccepted> = fc.record({
   metadata: fc.dictionary(fc.stringMatching(/^[a-z]{1,9}$/), fc.string()).map((it) => ({ ...it })),
 });
 
+const webhook: fc.Arbitrary<WebhookReceived> = fc.record({
+  provider: fc.string(),
+  event_id: fc.string({ maxLength: 300 }),
+  shard: fc.nat(4095),
+  received_at: fc.integer({ min: 0, max: 2 ** 45 }),
+  merchant: fc.option(fc.string()),
+  checkout_id: fc.option(fc.string()),
+  body: fc.uint8Array({ maxLength: 500 }).map((it) => Buffer.from(it)),
+});
+
 describe('the Avro records', () => {
+  it('should find in place when a webhook came, and the payment that it names', () => {
+    fc.assert(
+      fc.property(webhook, (it) => {
+        const bytes = webhookReceived.encode(it);
+        assert.equal(receivedAt(bytes), it.received_at);
+        const isNamed = it.merchant !== null && it.checkout_id !== null;
+        assert.equal(
+          webhookPayment(bytes),
+          isNamed ? `${it.merchant}/${it.checkout_id}` : undefined,
+        );
+      }),
+    );
+  });
+
   it('should have the fingerprint that the Avro specification gives for "int"', () => {
     assert.equal(fingerprint64(Buffer.from('"int"')), 0x7275d51a3f395c8fn);
   });

@@ -3,8 +3,10 @@
  * that reads the environment.
  */
 import { resolve } from 'node:path';
+import { clusterTable } from './settings/cluster.js';
 import { engineTable } from './settings/engine.js';
 import { processorTable } from './settings/processor.js';
+import { shared } from './settings/shared.js';
 import { simulatorTable } from './settings/simulator.js';
 import { stackTable } from './settings/stack.js';
 import { type Environment, readSettings, type SettingsOf } from './settings.js';
@@ -13,6 +15,7 @@ export type EngineConfig = SettingsOf<typeof engineTable>;
 export type ProcessorConfig = SettingsOf<typeof processorTable>;
 export type SimulatorConfig = SettingsOf<typeof simulatorTable>;
 export type StackConfig = SettingsOf<typeof stackTable>;
+export type ClusterConfig = SettingsOf<typeof clusterTable>;
 
 export function engineConfig(environment: Environment = process.env): EngineConfig {
   const settings = readSettings(engineTable, environment, (it) => [
@@ -25,6 +28,7 @@ export function engineConfig(environment: Environment = process.env): EngineConf
     ...(it.apiPort === it.adminPort
       ? ['TOLLGATE_API_PORT and TOLLGATE_ADMIN_PORT are the same']
       : []),
+    ...kafkaTlsProblems(it),
   ]);
   const dataDir = resolve(settings.dataDir || `${settings.home}/data/shard-${settings.shard}`);
   const markFile = resolve(settings.markFile || `${dataDir}/acknowledged.json`);
@@ -32,7 +36,7 @@ export function engineConfig(environment: Environment = process.env): EngineConf
 }
 
 export function processorConfig(environment: Environment = process.env): ProcessorConfig {
-  return readSettings(processorTable, environment);
+  return readSettings(processorTable, environment, kafkaTlsProblems);
 }
 
 export function simulatorConfig(environment: Environment = process.env): SimulatorConfig {
@@ -48,6 +52,31 @@ export function stackConfig(environment: Environment = process.env): StackConfig
   return { ...settings, home: resolve(settings.home), cacheDir: resolve(settings.cacheDir) };
 }
 
+export function clusterConfig(environment: Environment = process.env): ClusterConfig {
+  const settings = readSettings(clusterTable, environment, (it) => {
+    const { adminPorts, processorAdminPorts, simulatorPort, edgePort } = it;
+    const { kafkaPort, kafkaControllerPort, postgresPort } = it;
+    const servers = [simulatorPort, edgePort, kafkaPort, kafkaControllerPort, postgresPort];
+    return duplicates([...adminPorts, ...processorAdminPorts, ...servers]);
+  });
+  return { ...settings, home: resolve(settings.home), cacheDir: resolve(settings.cacheDir) };
+}
+
+/** Files of one process' identity on the way to Kafka. */
+export interface KafkaTls {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** @returns undefined: Kafka is spoken to in plain text */
+export function kafkaTls(environment: Environment = process.env): KafkaTls | undefined {
+  const { kafkaCa, kafkaCert, kafkaKey } = shared;
+  const table = { ca: kafkaCa, cert: kafkaCert, key: kafkaKey };
+  const tls = readSettings(table, environment);
+  return tls.ca === '' ? undefined : tls;
+}
+
 /** Set by a supervisor whose children end with it: their standard input closes. */
 export const STOP_WITH_PARENT = 'TOLLGATE_STOP_WITH_PARENT';
 
@@ -60,12 +89,19 @@ export function childEnvironment(overrides: Environment): Environment {
   return { ...process.env, ...overrides };
 }
 
+function kafkaTlsProblems(it: Record<'kafkaCa' | 'kafkaCert' | 'kafkaKey', string>): string[] {
+  const given = [it.kafkaCa, it.kafkaCert, it.kafkaKey].filter((file) => file !== '');
+  return given.length === 0 || given.length === 3
+    ? []
+    : ['TOLLGATE_KAFKA_CA, TOLLGATE_KAFKA_CERT and TOLLGATE_KAFKA_KEY go together'];
+}
+
 function isLoopback(host: string): boolean {
   return host === '127.0.0.1' || host === '::1' || host === 'localhost';
 }
 
 function duplicatePorts(settings: SettingsOf<typeof stackTable>): string[] {
-  const ports = [
+  return duplicates([
     settings.apiPort,
     settings.adminPort,
     settings.processorAdminPort,
@@ -73,7 +109,10 @@ function duplicatePorts(settings: SettingsOf<typeof stackTable>): string[] {
     settings.kafkaPort,
     settings.kafkaControllerPort,
     settings.postgresPort,
-  ];
+  ]);
+}
+
+function duplicates(ports: readonly number[]): string[] {
   return new Set(ports).size === ports.length
     ? []
     : [`two ports are the same: ${ports.join(', ')}`];

@@ -5,12 +5,18 @@
  *
  * Pure: the environment is handed in, and only `config.ts` reads the real one.
  */
+import ipaddr from 'ipaddr.js';
+
+const SECRET_CHARS_MIN = 16;
+
 export interface Setting<T> {
   readonly env: string;
   readonly doc: string;
   readonly fallback: T;
   /** Throws an Error whose message says what would be accepted. */
   readonly parse: (text: string) => T;
+  /** Never shown: not in logs, not on the admin page. */
+  readonly isSecret?: true;
 }
 
 export type SettingsTable = Readonly<Record<string, Setting<unknown>>>;
@@ -77,8 +83,32 @@ export function port(env: string, fallback: number, doc: string): Setting<number
   return integer(env, fallback, 1, 65_535, doc);
 }
 
+/** A list of ports, separated by commas. */
+export function ports(
+  env: string,
+  fallback: readonly number[],
+  doc: string,
+): Setting<readonly number[]> {
+  const parse = (value: string): readonly number[] =>
+    value.split(',').map((it) => port(env, 1, doc).parse(it.trim()));
+  return { env, doc, fallback, parse };
+}
+
 export function text(env: string, fallback: string, doc: string): Setting<string> {
   return { env, doc, fallback, parse: (value) => value };
+}
+
+/** A JSON object whose names are provider names and whose values are URLs. */
+export function urls(env: string, doc: string): Setting<Readonly<Record<string, string>>> {
+  const parse = (value: string): Readonly<Record<string, string>> => {
+    const found = parseObject(value);
+    for (const [name, url] of Object.entries(found)) {
+      if (!/^[a-z][a-z0-9_]{0,31}$/.test(name)) throw new Error(`"${name}" is not a provider name`);
+      if (typeof url !== 'string' || !URL.canParse(url)) throw new Error(`${name} has no URL`);
+    }
+    return found as Record<string, string>;
+  };
+  return { env, doc, fallback: {}, parse };
 }
 
 export function flag(env: string, fallback: boolean, doc: string): Setting<boolean> {
@@ -103,6 +133,50 @@ export function choice<const C extends readonly string[]>(
   return { env, doc, fallback, parse };
 }
 
+/** Secrets, separated by commas: the current one, and during a rotation the one before it. */
+export function secrets(env: string, countMax: number, doc: string): Setting<readonly string[]> {
+  const parse = (value: string): readonly string[] => {
+    const found = split(value);
+    if (found.length > countMax) throw new Error(`more than ${countMax} secrets`);
+    if (found.some((it) => it.length < SECRET_CHARS_MIN || /\s/.test(it)))
+      throw new Error(`a secret has at least ${SECRET_CHARS_MIN} characters and no white space`);
+    return found;
+  };
+  return { env, doc, fallback: [], parse, isSecret: true };
+}
+
+/** IPv4 and IPv6 ranges (CIDR) or single addresses, separated by commas. */
+export function addressRanges(
+  env: string,
+  fallback: string,
+  doc: string,
+): Setting<readonly string[]> {
+  const parse = (value: string): readonly string[] =>
+    split(value).map((it) => {
+      if (ipaddr.isValidCIDR(it)) return it;
+      if (!ipaddr.isValid(it)) throw new Error(`"${it}" is no address range`);
+      return `${it}/${ipaddr.parse(it).kind() === 'ipv4' ? 32 : 128}`;
+    });
+  return { env, doc, fallback: parse(fallback), parse };
+}
+
+/** The settings as they may be shown. */
+export function shownSettings(table: SettingsTable, settings: object): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(settings).map(([name, value]) => [
+      name,
+      table[name]?.isSecret ? '(secret)' : value,
+    ]),
+  );
+}
+
+function split(text: string): string[] {
+  return text
+    .split(',')
+    .map((it) => it.trim())
+    .filter((it) => it !== '');
+}
+
 export function powerOfTwo(
   env: string,
   fallback: number,
@@ -117,4 +191,13 @@ export function powerOfTwo(
     return number;
   };
   return { ...whole, parse };
+}
+
+function parseObject(value: string): object {
+  const expected = 'not a JSON object such as {"name": "http://127.0.0.1:8090"}';
+  try {
+    const found: unknown = JSON.parse(value);
+    if (typeof found === 'object' && found !== null && !Array.isArray(found)) return found;
+  } catch {}
+  throw new Error(expected);
 }

@@ -1,10 +1,13 @@
 /** The command line. Exit codes: 0 done, 1 failed, 2 wrong use, 3 done with open items. */
 import { Command, CommanderError } from 'commander';
 import { stopsWithParent } from '../../engine/core/config.js';
+import { registerCerts } from './certs.js';
 import { registerDoctor } from './doctor.js';
 import { registerEngine } from './engine.js';
+import { registerNginx } from './nginx.js';
 import { registerPay } from './pay.js';
 import { registerProcessor } from './processor.js';
+import { registerShard } from './shard.js';
 import { registerSimulator } from './simulator.js';
 import { registerUp } from './up.js';
 
@@ -17,7 +20,10 @@ registerProcessor(program);
 registerSimulator(program);
 registerUp(program);
 registerPay(program);
+registerShard(program);
+registerCerts(program);
 registerDoctor(program);
+registerNginx(program);
 
 if (stopsWithParent()) process.stdin.on('end', () => process.kill(process.pid, 'SIGTERM')).resume();
 try {

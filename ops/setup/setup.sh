@@ -24,7 +24,10 @@ need python3 python3
 need strace strace
 need curl curl
 need wrk wrk
+need openssl openssl
 need setpriv util-linux
+[ -x /usr/sbin/nginx ] || missing+=(nginx)
+[ -e /usr/lib/x86_64-linux-gnu/libnss_wrapper.so ] || missing+=(libnss-wrapper)
 [ -e /usr/include/zlib.h ] || missing+=(zlib1g-dev)
 [ -e /usr/include/openssl/ssl.h ] || missing+=(libssl-dev)
 if [ "${#missing[@]}" -gt 0 ]; then
@@ -36,6 +39,10 @@ if [ "${#missing[@]}" -gt 0 ]; then
   say "system packages: ${missing[*]}"
   $sudo apt-get update -qq
   DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  # Ours run as children of the cluster; the service that the package starts is not wanted.
+  if [[ " ${missing[*]} " == *" nginx "* ]] && command -v systemctl >/dev/null; then
+    $sudo systemctl disable --now --quiet nginx 2>/dev/null || true
+  fi
 fi
 
 # Node 20: the machine's own, or the official build below .cache/node (the Makefile looks there first).

@@ -5,11 +5,13 @@ import type { Acquirer, Answer } from './acquirer.js';
 import { type Faults, FaultsBody, NO_FAULTS } from './faults.js';
 import type { Ledger } from './ledger.js';
 import { settlementCsv } from './settlement.js';
+import type { WebhookSender } from './webhooks.js';
 
 const BODY_BYTES_MAX = 64 * 1024;
 const PAGE_MAX = 10_000;
 /** A held answer's connection is cut after this. */
 const HELD_MS_MAX = 120_000;
+const KEY_CHARS_MAX = 255;
 
 const text = (max: number) => Type.String({ minLength: 1, maxLength: max });
 const ChargeRequest = Type.Object({
@@ -20,6 +22,7 @@ const ChargeRequest = Type.Object({
   payment_method: text(128),
 });
 const RefundRequest = Type.Object({ reference: text(64), amount: Type.Integer({ minimum: 1 }) });
+const DisputeRequest = Type.Object({ amount: Type.Optional(Type.Integer({ minimum: 1 })) });
 const LedgerQuery = Type.Object({
   checkout_id: Type.Optional(text(64)),
   merchant: Type.Optional(text(64)),
@@ -27,11 +30,17 @@ const LedgerQuery = Type.Object({
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: PAGE_MAX })),
 });
 
-export function buildServer(ledger: Ledger, acquirer: Acquirer): FastifyInstance {
+export function buildServer(
+  ledger: Ledger,
+  acquirer: Acquirer,
+  webhooks: WebhookSender,
+): FastifyInstance {
   const app = Fastify({
     logger: false,
     bodyLimit: BODY_BYTES_MAX,
     requestTimeout: HELD_MS_MAX,
+    // Keys are path segments too, percent-encoded.
+    routerOptions: { maxParamLength: KEY_CHARS_MAX * 3 },
     // Unknown fields are refused, not dropped.
     ajv: { customOptions: { removeAdditional: false } },
   });
@@ -51,6 +60,7 @@ export function buildServer(ledger: Ledger, acquirer: Acquirer): FastifyInstance
     acquirer.faults = NO_FAULTS;
     return acquirer.faults;
   });
+  app.get('/webhooks', () => ({ ...webhooks.counts, pending: webhooks.pending }));
   app.get('/healthz', () => ({ status: 'alive' }));
   return app;
 }
@@ -66,6 +76,19 @@ function chargeRoutes(app: FastifyInstance, acquirer: Acquirer): void {
   });
   app.get('/v1/charges/:id', (request, reply) =>
     send(reply, acquirer.find((request.params as { id: string }).id)),
+  );
+  app.post('/v1/charges/:id/dispute', { schema: { body: DisputeRequest } }, (request, reply) => {
+    const { amount } = request.body as Static<typeof DisputeRequest>;
+    return send(reply, acquirer.dispute((request.params as { id: string }).id, amount));
+  });
+  app.post('/v1/charges/:id/cancel', (request, reply) =>
+    send(reply, acquirer.cancel((request.params as { id: string }).id)),
+  );
+  app.post('/v1/charges/:id/capture', (request, reply) =>
+    send(reply, acquirer.capture((request.params as { id: string }).id)),
+  );
+  app.get('/v1/refunds/:key', (request, reply) =>
+    send(reply, acquirer.findRefund((request.params as { key: string }).key)),
   );
   app.post('/v1/refunds', { schema: { body: RefundRequest } }, (request, reply) => {
     const key = keyOf(request);
@@ -105,11 +128,11 @@ function ledgerRoutes(app: FastifyInstance, ledger: Ledger, acquirer: Acquirer):
 
 function keyOf(request: FastifyRequest): string | undefined {
   const key = request.headers['idempotency-key'];
-  return typeof key === 'string' && key !== '' && key.length <= 255 ? key : undefined;
+  return typeof key === 'string' && key !== '' && key.length <= KEY_CHARS_MAX ? key : undefined;
 }
 
 function missingKey(reply: FastifyReply): FastifyReply {
-  const message = 'send an Idempotency-Key of at most 255 characters';
+  const message = `send an Idempotency-Key of at most ${KEY_CHARS_MAX} characters`;
   return reply.code(400).send({ error: { code: 'idempotency_key_missing', message } });
 }
 

@@ -20,6 +20,7 @@ describe('the PSP simulator', { timeout: 60_000 }, () => {
     const config = simulatorConfig({
       TOLLGATE_SIMULATOR_PORT: `${port}`,
       TOLLGATE_SIMULATOR_DIR: dir,
+      TOLLGATE_WEBHOOK_URL: 'http://127.0.0.1:9/nobody',
     });
     simulator = await startSimulator(config, createLogger('test', 'error'));
   };
@@ -137,6 +138,46 @@ describe('the PSP simulator', { timeout: 60_000 }, () => {
     assert.equal(tooMuch.body.error.code, 'refund_exceeds_charge');
     assert.equal((await call('/v1/refunds', { reference, amount: 600 }, 'r3')).status, 200);
     assert.deepEqual(await ledgerOf('back'), ['refunded']);
+  });
+
+  it('should cancel and capture what is authorized only, and say the same when asked again', async () => {
+    const referenceOf = async (id: string, token: string): Promise<string> => {
+      await charge(id, token);
+      const { charges } = (await call(`/ledger?checkout_id=${id}&merchant=m`)).body;
+      return (charges[0] as unknown as { reference: string }).reference;
+    };
+    const post = async (reference: string, verb: string) => {
+      const { status, body } = await call(
+        `/v1/charges/${reference}/${verb}`,
+        undefined,
+        'k',
+        'POST',
+      );
+      return body.error?.code ?? status;
+    };
+    const gone = await referenceOf('gone', 'pm_requires_action');
+    assert.deepEqual([await post(gone, 'cancel'), await post(gone, 'cancel')], [200, 200]);
+    assert.equal(await post(gone, 'capture'), 'not_capturable');
+    const kept = await referenceOf('kept', 'pm_requires_action');
+    assert.deepEqual([await post(kept, 'capture'), await post(kept, 'capture')], [200, 200]);
+    assert.equal(await post(kept, 'cancel'), 'already_captured');
+    assert.equal(await post('ch_none', 'cancel'), 'not_found');
+    await sleep(1_200); // beyond the time at which the payer would have acted
+    assert.deepEqual(
+      [await ledgerOf('gone'), await ledgerOf('kept')],
+      [['canceled'], ['captured']],
+    );
+  });
+
+  it('should find a charge and a refund by the longest keys', async () => {
+    const key = `${'m'.repeat(64)}/${'c'.repeat(64)}/charge/1/${'x'.repeat(100)}`;
+    const { reference } = (await charge('long', 'pm_card_visa', key)).body as never as {
+      reference: string;
+    };
+    assert.equal((await call(`/v1/charges/${encodeURIComponent(key)}`)).status, 200);
+    assert.equal((await call(`/v1/refunds/${encodeURIComponent(key)}`)).status, 404);
+    await call('/v1/refunds', { reference, amount: 400 }, key);
+    assert.equal((await call(`/v1/refunds/${encodeURIComponent(key)}`)).status, 200);
   });
 
   it('should still have everything after a restart, without a torn last line', async () => {

@@ -4,6 +4,7 @@
  */
 import { ulid } from 'ulid';
 import { type CheckoutAccepted, checkoutAccepted } from '../../engine/codec/records.js';
+import { maskCardData, maskCardValues } from '../../engine/core/card-mask.js';
 import { isTerminal, paymentKey } from '../../engine/core/payment.js';
 import type { OriginSource } from '../../engine/core/topics.js';
 import type { Ask } from '../postgres/asks.js';
@@ -11,7 +12,7 @@ import type { Batcher } from '../postgres/batcher.js';
 import type { IntentResult, IntentRow } from '../postgres/intents.js';
 import type { OutcomeRow } from '../postgres/outcomes.js';
 import { type ChargeRequest, chargeKey, type Psp, type PspAnswer } from '../psp/port.js';
-import { afterCharge } from './state-machine.js';
+import { judge, type PaymentFacts } from './state-machine.js';
 import type { TaskResult, WorkerSettings } from './tasks.js';
 
 const ASK_AFTER_MS_MAX = 300_000;
@@ -110,7 +111,11 @@ export class Executor {
       paymentMethod: ask.paymentMethod,
     };
     const operation = operationFor(ask, psp);
-    const answer = await psp[operation](request);
+    const answer = withoutCardData(
+      await (operation === 'charge'
+        ? psp.charge(request)
+        : psp.find({ ...request, operation: 'charge', reference: ask.providerReference })),
+    );
     const row = this.#outcomeRow(ask, request, operation, answer);
     const isApplied = await this.#parts.outcomes.add(row);
     return done(isApplied ? (row.status ?? answer.outcome) : 'superseded');
@@ -122,16 +127,15 @@ export class Executor {
     operation: 'charge' | 'find',
     answer: PspAnswer,
   ): OutcomeRow {
-    // A find that finds nothing proves nothing yet: the charge may still be on its way.
-    const isProof = operation === 'charge' || answer.outcome !== 'declined';
-    const transition = isProof ? afterCharge(ask.status, answer) : undefined;
+    const judgement = judge(factsOf(ask), { kind: 'answer', operation, answer });
+    const transition = judgement.kind === 'moves' ? judgement : undefined;
     return {
       ...identity(ask),
       status: transition?.status ?? null,
       reason: transition?.reason ?? null,
       source: ask.asks === 0 ? 'charge' : 'ask',
       provider_reference: answer.reference,
-      failure_code: transition?.status === 'failed' ? answer.failureCode : null,
+      failure_code: transition?.failureCode ?? null,
       next_action: answer.nextAction,
       ask_after_ms: transition && isTerminal(transition.status) ? null : this.#askAfterMs(ask.asks),
       never_sent: ask.wasNeverSent && answer.outcome === 'not_sent',
@@ -174,6 +178,17 @@ export class Executor {
   }
 }
 
+/** A provider may say anything; the reference alone is kept as it is, for it names the charge. */
+function withoutCardData(answer: PspAnswer): PspAnswer {
+  const failureCode = answer.failureCode === null ? null : maskCardData(answer.failureCode);
+  return {
+    ...answer,
+    failureCode,
+    nextAction: maskCardValues(answer.nextAction),
+    response: maskCardValues(answer.response),
+  };
+}
+
 function done(outcome: string): TaskResult {
   return { kind: 'done', outcome };
 }
@@ -187,6 +202,19 @@ function providerOf(checkout: CheckoutAccepted): string {
 function operationFor(ask: Ask, psp: Psp): 'charge' | 'find' {
   const isInWindow = Date.now() - ask.firstSentAt < psp.keyWindowMs * KEY_WINDOW_TRUSTED;
   return ask.providerReference === null && isInWindow ? 'charge' : 'find';
+}
+
+function factsOf(ask: Ask): PaymentFacts {
+  return {
+    status: ask.status,
+    amountMinor: ask.amount,
+    currency: ask.currency,
+    refundedMinor: 0,
+    disputedMinor: 0,
+    reference: ask.providerReference,
+    wasNeverSent: ask.wasNeverSent,
+    deadReason: null,
+  };
 }
 
 function identity(ask: Ask) {

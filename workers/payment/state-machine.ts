@@ -1,28 +1,215 @@
 /**
- * What evidence does to a payment: pure, and the only place that decides a status.
- * Forward only; a terminal status never changes.
+ * What evidence does to a payment: pure, and the only place that decides a status. Forward
+ * only; a terminal status never changes; only a provider's explicit word ends a payment that
+ * may have been sent. What changes nothing is named, so that it can be counted.
  */
 import { isTerminal, type PaymentStatusName } from '../../engine/core/payment.js';
 import type { PspAnswer } from '../psp/port.js';
 
-export interface Transition {
+/** What is known of a payment before the evidence. Amounts in minor units. */
+export interface PaymentFacts {
   readonly status: PaymentStatusName;
-  readonly reason: string;
+  readonly amountMinor: number;
+  readonly currency: string;
+  readonly refundedMinor: number;
+  readonly disputedMinor: number;
+  /** The provider's, once one is known. */
+  readonly reference: string | null;
+  /** Surely no provider has it. */
+  readonly wasNeverSent: boolean;
+  /** Why it waits in the dead-letter queue; null when it does not. */
+  readonly deadReason: string | null;
 }
 
-/** @returns undefined when the answer changes nothing */
-export function afterCharge(from: PaymentStatusName, answer: PspAnswer): Transition | undefined {
-  if (isTerminal(from)) return undefined;
+/** `find` asks about the charge. `refund` carries the amount that was asked for. */
+export type Operation = 'charge' | 'find' | 'cancel' | 'capture' | 'refund';
+
+/** A provider's own words are translated into these. */
+export const CLAIM_STATUSES = [
+  'authorized',
+  'requires_action',
+  'captured',
+  'declined',
+  'canceled',
+  'refunded',
+  'disputed',
+] as const;
+export type ClaimStatus = (typeof CLAIM_STATUSES)[number];
+
+/** What a webhook says. Of a refund or a dispute the amount is the sum so far. */
+export interface WebhookClaim {
+  /** The provider's name of the event, for the history. */
+  readonly type: string;
+  readonly status: ClaimStatus;
+  readonly reference: string;
+  readonly amountMinor: number;
+  readonly currency: string;
+  readonly failureCode: string | null;
+}
+
+export type Evidence =
+  | {
+      readonly kind: 'answer';
+      readonly operation: Operation;
+      readonly answer: PspAnswer;
+      /** Only for a refund. */
+      readonly amountMinor?: number;
+      /** Why it was asked for, when not by the payment's own course. */
+      readonly reason?: string;
+    }
+  | { readonly kind: 'webhook'; readonly claim: WebhookClaim }
+  | { readonly kind: 'deadline_passed' }
+  | { readonly kind: 'dead_lettered'; readonly reason: string }
+  | { readonly kind: 'redriven' };
+
+/** Why evidence changes nothing: each is a metric. */
+export type Dropped =
+  | 'proves_nothing'
+  | 'repeat'
+  | 'terminal'
+  | 'other_reference'
+  | 'other_amount'
+  | 'was_sent'
+  | 'not_dead';
+
+/**
+ * `moves`: a new status. `noted`: the same status, and a new version with its reason.
+ * `early`: true perhaps, but what must come before it is not known yet: keep it and judge
+ * again. `dropped`: nothing.
+ */
+export type Judgement =
+  | {
+      readonly kind: 'moves';
+      readonly status: PaymentStatusName;
+      readonly reason: string;
+      readonly failureCode: string | null;
+    }
+  | {
+      readonly kind: 'noted';
+      readonly reason: string;
+      readonly refundedMinor: number;
+      readonly disputedMinor: number;
+      readonly deadReason: string | null;
+    }
+  | { readonly kind: 'early' }
+  | { readonly kind: 'dropped'; readonly why: Dropped };
+
+export function judge(facts: PaymentFacts, evidence: Evidence): Judgement {
+  switch (evidence.kind) {
+    case 'answer':
+      return evidence.operation === 'refund'
+        ? judgeRefund(facts, evidence.answer, evidence.amountMinor ?? 0)
+        : judgeAnswer(facts, evidence.operation, evidence.answer, evidence.reason);
+    case 'webhook':
+      return judgeClaim(facts, evidence.claim);
+    case 'deadline_passed':
+      if (facts.status === 'pending' || facts.wasNeverSent) return fails(facts, 'expired');
+      return isTerminal(facts.status) ? dropped('terminal') : dropped('was_sent');
+    case 'dead_lettered':
+      if (isTerminal(facts.status)) return dropped('terminal');
+      if (facts.deadReason !== null) return dropped('repeat');
+      return noted(facts, `dead_letter: ${evidence.reason}`, { deadReason: evidence.reason });
+    case 'redriven':
+      if (isTerminal(facts.status)) return dropped('terminal');
+      if (facts.deadReason === null) return dropped('not_dead');
+      return noted(facts, 'redriven', { deadReason: null });
+  }
+}
+
+function judgeAnswer(
+  facts: PaymentFacts,
+  operation: 'charge' | 'find' | 'cancel' | 'capture',
+  answer: PspAnswer,
+  reason: string | undefined,
+): Judgement {
+  if (isTerminal(facts.status)) return dropped('terminal');
   switch (answer.outcome) {
     case 'approved':
-      return { status: 'succeeded', reason: 'approved' };
+      if (operation === 'cancel') return moves(facts, 'canceled', reason ?? 'canceled');
+      return moves(facts, 'succeeded', 'approved');
     case 'declined':
-      return { status: 'failed', reason: answer.failureCode ?? 'declined' };
+      if (answer.failureCode === 'canceled')
+        return moves(facts, 'canceled', reason ?? 'canceled_by_provider');
+      // That a charge is not there, or can no longer be changed, does not say how it ended.
+      return operation === 'charge' || (operation === 'find' && answer.failureCode !== 'not_found')
+        ? fails(facts, answer.failureCode ?? 'declined')
+        : dropped('proves_nothing');
     case 'unknown':
-      return answer.nextAction !== null && from === 'processing'
-        ? { status: 'requires_action', reason: 'requires_action' }
-        : undefined;
+      if (answer.nextAction === null) return dropped('proves_nothing');
+      return moves(facts, 'requires_action', 'requires_action');
     case 'not_sent':
-      return undefined;
+      return dropped('proves_nothing');
   }
+}
+
+function judgeRefund(facts: PaymentFacts, answer: PspAnswer, amountMinor: number): Judgement {
+  if (answer.outcome !== 'approved') return dropped('proves_nothing');
+  return refunds(facts, facts.refundedMinor + amountMinor);
+}
+
+function judgeClaim(facts: PaymentFacts, claim: WebhookClaim): Judgement {
+  if (facts.reference !== null && claim.reference !== facts.reference)
+    return dropped('other_reference');
+  const isPart = claim.status === 'refunded' || claim.status === 'disputed';
+  const isAmount = isPart
+    ? claim.amountMinor <= facts.amountMinor
+    : claim.amountMinor === facts.amountMinor;
+  if (claim.currency !== facts.currency || !isAmount) return dropped('other_amount');
+  switch (claim.status) {
+    case 'authorized':
+      return isTerminal(facts.status) ? dropped('terminal') : dropped('proves_nothing');
+    case 'requires_action':
+      return moves(facts, 'requires_action', 'requires_action');
+    case 'captured':
+      return moves(facts, 'succeeded', claim.type);
+    case 'declined':
+      return fails(facts, claim.failureCode ?? 'declined');
+    case 'canceled':
+      return moves(facts, 'canceled', claim.type);
+    case 'refunded':
+      return refunds(facts, claim.amountMinor);
+    case 'disputed':
+      if (!isTerminal(facts.status)) return { kind: 'early' };
+      if (facts.status !== 'succeeded') return dropped('terminal');
+      if (claim.amountMinor <= facts.disputedMinor) return dropped('repeat');
+      return noted(facts, claim.type, { disputedMinor: claim.amountMinor });
+  }
+}
+
+/** @param total everything that is refunded by now */
+function refunds(facts: PaymentFacts, total: number): Judgement {
+  if (!isTerminal(facts.status)) return { kind: 'early' };
+  if (facts.status !== 'succeeded') return dropped('terminal');
+  if (total > facts.amountMinor) return dropped('other_amount');
+  if (total <= facts.refundedMinor) return dropped('repeat');
+  return noted(facts, 'refunded', { refundedMinor: total });
+}
+
+/** To what lies ahead: nothing moves to `pending` or `processing`. */
+function moves(
+  facts: PaymentFacts,
+  status: 'requires_action' | 'succeeded' | 'failed' | 'canceled',
+  reason: string,
+  failureCode: string | null = null,
+): Judgement {
+  if (status === facts.status) return dropped('repeat');
+  if (isTerminal(facts.status)) return dropped('terminal');
+  return { kind: 'moves', status, reason, failureCode };
+}
+
+function fails(facts: PaymentFacts, code: string): Judgement {
+  return moves(facts, 'failed', code, code);
+}
+
+function noted(
+  facts: PaymentFacts,
+  reason: string,
+  change: { refundedMinor?: number; disputedMinor?: number; deadReason?: string | null },
+): Judgement {
+  const { refundedMinor, disputedMinor, deadReason } = facts;
+  return { kind: 'noted', reason, refundedMinor, disputedMinor, deadReason, ...change };
+}
+
+function dropped(why: Dropped): Judgement {
+  return { kind: 'dropped', why };
 }

@@ -5,8 +5,10 @@ import { Batcher } from '../postgres/batcher.js';
 import { type IntentResult, type IntentRow, insertIntents } from '../postgres/intents.js';
 import { type OutcomeRow, recordOutcomes } from '../postgres/outcomes.js';
 import { isBadData, openPool } from '../postgres/pool.js';
-import type { Psp } from '../psp/port.js';
-import { SimulatorPsp } from '../psp/simulator/simulator-psp.js';
+import { findPayments, type WebhookQuestion } from '../postgres/webhook-payments.js';
+import { recordVerdicts, type VerdictRow } from '../postgres/webhook-verdicts.js';
+import { openPsps } from '../psp/registry.js';
+import { WebhookJudge } from '../webhooks/webhook-judge.js';
 import { Executor } from './executor.js';
 import type { Task, TaskResult, WorkerSettings } from './tasks.js';
 
@@ -15,19 +17,29 @@ const CONNECTIONS_MAX = 3;
 
 const settings = workerData as WorkerSettings;
 const pool = openPool(settings.databaseUrl, CONNECTIONS_MAX);
-const simulator = new SimulatorPsp(settings.simulatorUrl, settings.pspTimeoutMs);
 const executor = new Executor({
   settings,
-  psps: new Map<string, Psp>([[simulator.name, simulator]]),
+  psps: openPsps(settings),
   intents: new Batcher<IntentRow, IntentResult>((rows) => insertIntents(pool, rows), ROWS_MAX),
   outcomes: new Batcher<OutcomeRow, boolean>((rows) => recordOutcomes(pool, rows), ROWS_MAX),
 });
 
+const webhooks = new WebhookJudge({
+  settings,
+  payments: new Batcher((rows: readonly WebhookQuestion[]) => findPayments(pool, rows), ROWS_MAX),
+  verdicts: new Batcher((rows: readonly VerdictRow[]) => recordVerdicts(pool, rows), ROWS_MAX),
+});
+
 export default async function run(task: Task): Promise<TaskResult> {
   try {
-    return task.kind === 'accepted'
-      ? await executor.accepted(task.value, task.source)
-      : await executor.ask(task.ask);
+    switch (task.kind) {
+      case 'accepted':
+        return await executor.accepted(task.value, task.source);
+      case 'ask':
+        return await executor.ask(task.ask);
+      case 'webhook':
+        return await webhooks.received(task.value, task.source);
+    }
   } catch (error) {
     if (error instanceof EngineError && error.code === 'undecodable')
       return { kind: 'dead', reason: 'undecodable', detail: error.message };

@@ -24,7 +24,7 @@ export interface IntentRow {
   readonly reason: string;
   readonly failure_code: string | null;
   readonly ask_after_ms: number;
-  /** The engine asks to hear the status again. */
+  /** The engine asks to hear the status again. So does a greater shard: the payment has moved there. */
   readonly republish: boolean;
 }
 
@@ -56,9 +56,10 @@ events as (
   select merchant, checkout_id, 1, status, reason, 'processor'
   from input join inserted using (merchant, checkout_id)),
 republished as (
-  update payments p set published_version = p.version - 1
-  from input i where i.republish and p.merchant = i.merchant and p.checkout_id = i.checkout_id
-    and p.published_version = p.version)
+  update payments p set shard = greatest(p.shard, i.shard),
+    published_version = least(p.published_version, p.version - 1)
+  from input i where (i.republish or i.shard > p.shard)
+    and p.merchant = i.merchant and p.checkout_id = i.checkout_id)
 select i.merchant || '/' || i.checkout_id as key, n.merchant is not null as is_new,
   p.fingerprint = decode(i.fingerprint, 'hex') as is_same
 from input i

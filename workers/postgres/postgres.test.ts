@@ -139,6 +139,23 @@ describe('payments in Postgres', { timeout: 120_000 }, () => {
     client.release();
   });
 
+  it('should follow a payment to a later shard, never back, also when a publishing is under way', async () => {
+    await insertIntents(pool, [intent('moved', { shard: 0 })]);
+    await recordOutcomes(pool, [outcome('moved')]);
+    const client = await pool.connect();
+    const mine = async () =>
+      (await unpublished(client, 1_000)).filter((it) => it.checkout_id === 'moved');
+    const underWay = await mine();
+    await insertIntents(pool, [intent('moved', { shard: 2 })]);
+    await markPublished(client, underWay);
+    const again = await mine();
+    assert.deepEqual([again.at(-1)?.shard, again.at(-1)?.version], [2, 2]);
+    await markPublished(client, again);
+    await insertIntents(pool, [intent('moved', { shard: 0 })]);
+    assert.deepEqual(await mine(), []);
+    client.release();
+  });
+
   it('should hand an intent whose maker died to exactly one asker', async () => {
     await insertIntents(pool, [intent('orphan', { ask_after_ms: 0 })]);
     const claims = await Promise.all(Array.from({ length: 5 }, () => claimAsks(pool, 10, 60_000)));

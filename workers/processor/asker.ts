@@ -18,7 +18,7 @@ export interface AskerParts {
   readonly pspTimeoutMs: number;
   readonly logger: Logger;
   /** Must not reject. */
-  readonly ask: (ask: Ask) => Promise<void>;
+  readonly ask: (ask: Ask) => Promise<unknown>;
 }
 
 export class Asker {

@@ -8,12 +8,21 @@ import type { OutgoingRecord } from './sender.js';
 const SHOWN_MAX = 100;
 const DETAIL_CHARS_MAX = 1_000;
 
-export function deadLetterOf(message: Message, reason: string, detail: string): OutgoingRecord {
+/** What a dead letter says of the record that it is about. */
+export type LetterSource = Pick<Message, 'topic' | 'partition' | 'offset' | 'key' | 'value'> & {
+  readonly attempts?: number;
+};
+
+export function deadLetterOf(
+  message: LetterSource,
+  reason: string,
+  detail: string,
+): OutgoingRecord {
   const key = asBuffer(message.key);
   const value = deadLetter.encode({
     reason,
     detail: detail.slice(0, DETAIL_CHARS_MAX),
-    attempts: 1,
+    attempts: message.attempts ?? 1,
     at: Date.now(),
     source_topic: message.topic,
     source_partition: message.partition,

@@ -1,5 +1,5 @@
 /**
- * The consumer of `payments.accepted`: hands each record on, bounds how many are in work,
+ * The consumer of `payments.accepted` and `payments.webhooks`: hands each record on, bounds how many are in work,
  * and commits the low-water mark of what is finished. Works on a main thread only.
  */
 import rdkafka, {
@@ -24,7 +24,7 @@ export interface IntakeParts {
   readonly inFlightMax: number;
   readonly logger: Logger;
   /** Resolves when the record is finished: its state is durable elsewhere. Must not reject. */
-  readonly handle: (message: Message) => Promise<void>;
+  readonly handle: (message: Message) => Promise<unknown>;
   readonly onFatal: (reason: string) => void;
 }
 

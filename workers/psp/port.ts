@@ -1,23 +1,53 @@
 /**
- * What a payment service provider is to us. A provider is one folder behind this port.
+ * What a payment service provider is to us. A provider is one folder behind this port, and
+ * contract.test.ts holds every one to what is written here.
  *
  * No answer, or a 5xx after bytes were sent, is `unknown`, never a failure: only the
- * provider's explicit word is final.
+ * provider's explicit word is final. Nothing here throws.
  */
+import { createHash } from 'node:crypto';
+
+/** `not_sent`: surely not taken; the same request may go out again, here or elsewhere. */
 export type Outcome = 'approved' | 'declined' | 'unknown' | 'not_sent';
 
-export interface ChargeRequest {
+/** What every request names. */
+export interface PspRequest {
   readonly merchant: string;
   readonly checkoutId: string;
-  /** The same for every try of one attempt, whoever makes it. */
+  /** The same for every try of one operation, whoever makes it: see `chargeKey`, `commandKey`. */
   readonly idempotencyKey: string;
   readonly amountMinor: number;
   readonly currency: string;
+}
+
+export interface ChargeRequest extends PspRequest {
   readonly paymentMethod: string;
 }
 
+/** Cancel, capture (of the whole charge) and refund (of `amountMinor`). */
+export interface FollowUpRequest extends PspRequest {
+  /** The provider's name of the charge. */
+  readonly reference: string;
+}
+
+export interface FindRequest extends PspRequest {
+  /** What the key belongs to. A cancel or a capture shows in its charge. */
+  readonly operation: 'charge' | 'refund';
+  /** The charge's, when it is known; else the provider is searched by our key. */
+  readonly reference: string | null;
+}
+
+/**
+ * Codes that mean the same at every provider:
+ * - `not_found`: the provider has no such charge (after `findLagMs`), or no such refund;
+ * - `canceled`: the charge is canceled, so it never will be captured;
+ * - `already_captured`: too late to cancel: refund instead;
+ * - `not_capturable`: declined or canceled before;
+ * - `refund_exceeds_charge`.
+ */
 export interface PspAnswer {
   readonly outcome: Outcome;
+  /** Of the charge; of the refund, for a refund. */
   readonly reference: string | null;
   /** Set when declined. */
   readonly failureCode: string | null;
@@ -39,12 +69,32 @@ export interface Psp {
   /** The same key gets its first answer again even when that was an error: it proves nothing then. */
   readonly replaysErrors: boolean;
   charge(request: ChargeRequest): Promise<PspAnswer>;
-  /** By our idempotency key; `declined` with `not_found` when the provider has none. */
-  find(request: ChargeRequest): Promise<PspAnswer>;
+  /** What became of an operation; `declined` with `not_found` when the provider has none. */
+  find(request: FindRequest): Promise<PspAnswer>;
+  /** Ends a charge that is not captured yet. Canceling again is approved again. */
+  cancel(request: FollowUpRequest): Promise<PspAnswer>;
+  /** Takes the money of an authorized charge. Capturing again is approved again. */
+  capture(request: FollowUpRequest): Promise<PspAnswer>;
+  refund(request: FollowUpRequest): Promise<PspAnswer>;
   close(): Promise<void>;
 }
+
+/** Longer command keys are hashed: providers take 255 characters in all. */
+const COMMAND_KEY_CHARS_MAX = 64;
 
 /** The key at the provider: a function of the payment and the attempt only. */
 export function chargeKey(merchant: string, checkoutId: string, attempt: number): string {
   return `${merchant}/${checkoutId}/charge/${attempt}`;
+}
+
+/** The key of a command on a charge: `key` is the client's Idempotency-Key, or the event's. */
+export function commandKey(
+  merchant: string,
+  checkoutId: string,
+  operation: 'cancel' | 'capture' | 'refund',
+  key: string,
+): string {
+  const isPlain = key.length <= COMMAND_KEY_CHARS_MAX && /^[\w.-]+$/.test(key);
+  const suffix = isPlain ? key : createHash('sha256').update(key).digest('hex');
+  return `${merchant}/${checkoutId}/${operation}/${suffix}`;
 }

@@ -1,6 +1,7 @@
 /** The PSP simulator behind the port: JSON over HTTP, bounded answers, every time-out set. */
 import { Pool } from 'undici';
-import type { ChargeRequest, Psp, PspAnswer } from '../port.js';
+import type { ChargeRequest, FindRequest, FollowUpRequest, Psp, PspAnswer } from '../port.js';
+import { answerOf, type Operation, parse } from './answers.js';
 
 const CONNECTIONS_MAX = 256;
 const CONNECT_MS_MAX = 2_000;
@@ -14,22 +15,16 @@ const NOTHING = {
   retryAfterMs: null,
 } as const;
 
-interface Charge {
-  readonly reference: string;
-  readonly status: string;
-  readonly failure_code?: string | null;
-  readonly next_action?: unknown;
-}
-
 export class SimulatorPsp implements Psp {
-  readonly name = 'simulator';
+  readonly name: string;
   readonly keyWindowMs = 86_400_000;
   readonly findLagMs = 0;
   readonly replaysErrors = false;
   readonly #pool: Pool;
   readonly #timeoutMs: number;
 
-  constructor(url: string, timeoutMs: number) {
+  constructor(name: string, url: string, timeoutMs: number) {
+    this.name = name;
     this.#timeoutMs = timeoutMs;
     this.#pool = new Pool(url, {
       connections: CONNECTIONS_MAX,
@@ -42,30 +37,53 @@ export class SimulatorPsp implements Psp {
   }
 
   charge(request: ChargeRequest): Promise<PspAnswer> {
-    const body = JSON.stringify({
+    return this.#post('charge', '/v1/charges', request.idempotencyKey, {
       merchant: request.merchant,
       checkout_id: request.checkoutId,
       amount: request.amountMinor,
       currency: request.currency,
       payment_method: request.paymentMethod,
     });
-    const headers = {
-      'content-type': 'application/json',
-      'idempotency-key': request.idempotencyKey,
-    };
-    return this.#call('POST', '/v1/charges', headers, body);
   }
 
-  find(request: ChargeRequest): Promise<PspAnswer> {
-    const path = `/v1/charges/${encodeURIComponent(request.idempotencyKey)}`;
-    return this.#call('GET', path, {}, null);
+  find(request: FindRequest): Promise<PspAnswer> {
+    const { operation, reference, idempotencyKey } = request;
+    const path =
+      operation === 'charge'
+        ? `/v1/charges/${encodeURIComponent(reference ?? idempotencyKey)}`
+        : `/v1/refunds/${encodeURIComponent(idempotencyKey)}`;
+    return this.#call('find', 'GET', path, {}, null);
+  }
+
+  cancel(request: FollowUpRequest): Promise<PspAnswer> {
+    const path = `/v1/charges/${encodeURIComponent(request.reference)}/cancel`;
+    return this.#post('cancel', path, request.idempotencyKey, {});
+  }
+
+  capture(request: FollowUpRequest): Promise<PspAnswer> {
+    const path = `/v1/charges/${encodeURIComponent(request.reference)}/capture`;
+    return this.#post('capture', path, request.idempotencyKey, {});
+  }
+
+  refund(request: FollowUpRequest): Promise<PspAnswer> {
+    const { reference, amountMinor } = request;
+    return this.#post('refund', '/v1/refunds', request.idempotencyKey, {
+      reference,
+      amount: amountMinor,
+    });
   }
 
   async close(): Promise<void> {
     await this.#pool.destroy();
   }
 
+  #post(operation: Operation, path: string, key: string, body: object): Promise<PspAnswer> {
+    const headers = { 'content-type': 'application/json', 'idempotency-key': key };
+    return this.#call(operation, 'POST', path, headers, JSON.stringify(body));
+  }
+
   async #call(
+    operation: Operation,
     method: 'GET' | 'POST',
     path: string,
     headers: Record<string, string>,
@@ -74,7 +92,7 @@ export class SimulatorPsp implements Psp {
     try {
       const signal = AbortSignal.timeout(this.#timeoutMs);
       const answer = await this.#pool.request({ method, path, headers, body, signal });
-      return answerOf(answer.statusCode, parse(await answer.body.text()));
+      return answerOf(operation, answer.statusCode, parse(await answer.body.text()));
     } catch (error) {
       const { code, name, message } = error as Error & { code?: string };
       const outcome = NOT_SENT.has(code ?? '') ? 'not_sent' : 'unknown';
@@ -82,36 +100,4 @@ export class SimulatorPsp implements Psp {
       return { ...NOTHING, outcome, httpStatus: null, response };
     }
   }
-}
-
-/** The answer without what Postgres cannot hold: U+0000 and lone surrogates. */
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text, (_name, value) => (typeof value === 'string' ? clean(value) : value));
-  } catch {
-    return { text: clean(text.slice(0, 200)) };
-  }
-}
-
-function clean(text: string): string {
-  return text.replaceAll('\0', '').toWellFormed();
-}
-
-/** The provider's explicit word, or `unknown`. 401, 403, 409 and 429 say nothing of the card. */
-function answerOf(httpStatus: number, response: unknown): PspAnswer {
-  const it = response as { error?: { code?: string }; charge?: Charge } & Partial<Charge>;
-  const charge = it.charge ?? (it.reference ? (it as Charge) : undefined);
-  const known = { httpStatus, response, reference: charge?.reference ?? null };
-  if (httpStatus === 429) return { ...NOTHING, ...known, outcome: 'not_sent' };
-  if (httpStatus >= 500 || [401, 403, 409].includes(httpStatus))
-    return { ...NOTHING, ...known, outcome: 'unknown' };
-  if (httpStatus === 404)
-    return { ...NOTHING, ...known, outcome: 'declined', failureCode: 'not_found' };
-  if (httpStatus >= 400 || charge?.status === 'declined') {
-    const failureCode = it.error?.code ?? charge?.failure_code ?? `http_${httpStatus}`;
-    return { ...NOTHING, ...known, outcome: 'declined', failureCode };
-  }
-  if (charge?.status === 'captured' || charge?.status === 'refunded')
-    return { ...NOTHING, ...known, outcome: 'approved' };
-  return { ...NOTHING, ...known, outcome: 'unknown', nextAction: charge?.next_action ?? null };
 }

@@ -1,0 +1,33 @@
+/** `tollgate certs`: the development CA and the certificates of every inner hop. */
+import { join } from 'node:path';
+import { Argument, type Command, Option } from 'commander';
+import { stackConfig } from '../../engine/core/config.js';
+import { initPki, LEAF_DAYS, rotate } from '../pki/authority.js';
+import { ROLES, type Role } from '../pki/roles.js';
+
+export function registerCerts(program: Command): void {
+  const dir = new Option('--dir <dir>', 'where the certificates are').default(
+    join(stackConfig().home, 'pki'),
+  );
+  const certs = program
+    .command('certs')
+    .description('a development CA and its certificates: one file a role, key and certificate');
+  certs
+    .command('init')
+    .description('make a CA and a certificate for every role')
+    .addOption(dir)
+    .action((options: { dir: string }) => {
+      initPki(options.dir);
+      console.log(`${options.dir}: ca.pem, and for ${LEAF_DAYS} days ${ROLES.join(', ')}`);
+    });
+  certs
+    .command('rotate')
+    .description('new keys and certificates; servers that run must then load them')
+    .addArgument(new Argument('[roles...]', 'default: all').choices(ROLES))
+    .addOption(dir)
+    .action((roles: Role[], options: { dir: string }) => {
+      const chosen = roles.length > 0 ? roles : ROLES;
+      rotate(options.dir, chosen);
+      console.log(`${options.dir}: new for ${LEAF_DAYS} days: ${chosen.join(', ')}`);
+    });
+}

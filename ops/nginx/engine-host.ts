@@ -1,0 +1,89 @@
+/**
+ * The nginx beside an engine: ends mTLS, admits the edge's role alone, and speaks to the
+ * gateway threads by their unix sockets. It limits nothing: the edge has done that.
+ */
+import { engineSocket, type Shard, type Topology } from '../topology/topology.js';
+import { accessLog, head, LOG_FIELDS, layout } from './common.js';
+import { errorPages, problemLocations } from './problems.js';
+
+const KEPT_MAX = 128;
+/** Shorter than the 10 s after which uWebSockets.js closes an idle connection. */
+const KEPT_SECONDS = 5;
+
+/** The whole nginx.conf of one shard's host. */
+export function nginxEngineHost(topology: Topology, shard: Shard): string {
+  const { paths, limits } = topology;
+  const host = shard.address.includes(':') ? `[${shard.address}]` : shard.address;
+  return layout([
+    ...head(topology, `shard-${shard.number}`),
+    '# Only what went wrong: the edge has logged the rest.',
+    'map $status $is_worth_a_line {',
+    'default 1;',
+    '"~^[1-3]" 0;',
+    '}',
+    accessLog({ ...LOG_FIELDS, peer: '"$ssl_client_s_dn"', verified: '"$ssl_client_verify"' }),
+    `access_log ${paths.logs}/shard-${shard.number}.access.log tollgate if=$is_worth_a_line;`,
+    '',
+    'map $ssl_client_s_dn $is_edge {',
+    'default 0;',
+    'CN=edge-client 1;',
+    '}',
+    '',
+    'upstream engine {',
+    ...threadSockets(topology, shard).map((it) => `server unix:${it} max_fails=0;`),
+    `keepalive ${KEPT_MAX};`,
+    'keepalive_requests 1000000;',
+    `keepalive_timeout ${KEPT_SECONDS}s;`,
+    '}',
+    '',
+    'server {',
+    `listen ${host}:${topology.shardPort} ssl default_server backlog=4096;`,
+    'server_name _;',
+    `ssl_certificate ${paths.pki}/engine-host.pem;`,
+    `ssl_certificate_key ${paths.pki}/engine-host.pem;`,
+    `ssl_client_certificate ${paths.pki}/ca.pem;`,
+    'ssl_verify_client on;',
+    'ssl_verify_depth 1;',
+    'ssl_protocols TLSv1.3;',
+    'ssl_session_cache shared:engine-host:4m;',
+    'ssl_session_tickets off;',
+    'ssl_buffer_size 4k;',
+    `client_max_body_size ${limits.webhookBodyKib}k;`,
+    `client_body_buffer_size ${limits.webhookBodyKib}k;`,
+    'client_body_in_single_buffer on;',
+    'client_header_buffer_size 4k;',
+    'client_header_timeout 10s;',
+    'client_body_timeout 10s;',
+    'send_timeout 10s;',
+    // Longer than the edge keeps them, so that it is never the edge that meets a closed one.
+    'keepalive_timeout 75s;',
+    'keepalive_requests 10000000;',
+    ...errorPages(),
+    '',
+    'location / {',
+    'if ($is_edge = 0) {',
+    'return 403;',
+    '}',
+    'proxy_pass http://engine;',
+    'proxy_http_version 1.1;',
+    'proxy_set_header Connection "";',
+    'proxy_set_header Host engine;',
+    `proxy_connect_timeout ${limits.connectMs}ms;`,
+    'proxy_send_timeout 5s;',
+    `proxy_read_timeout ${limits.answerSeconds}s;`,
+    'proxy_next_upstream off;',
+    'proxy_max_temp_file_size 0;',
+    'proxy_buffer_size 16k;',
+    'proxy_buffers 8 16k;',
+    '}',
+    ...problemLocations([]),
+    '}',
+    '}',
+  ]);
+}
+
+function threadSockets(topology: Topology, shard: Shard): string[] {
+  return Array.from({ length: shard.gatewayThreads }, (_, thread) =>
+    engineSocket(topology, shard.number, thread),
+  );
+}
