@@ -124,7 +124,7 @@ async function consumeSeconds(brokers: string, records: number): Promise<number>
 }
 
 async function httpSeconds(url: string, calls: number, round: number): Promise<number> {
-  const psp = new SimulatorPsp(url, 10_000);
+  const psp = new SimulatorPsp('simulator', url, 10_000);
   const since = performance.now();
   let next = 0;
   const caller = async (): Promise<void> => {
