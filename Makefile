@@ -21,9 +21,9 @@ cluster: setup ## two shards and two processors behind nginx, with TLS and mTLS
 engine: setup ## run one shard in the foreground (Kafka at TOLLGATE_KAFKA_BROKERS)
 	@exec ./ops/cli/tollgate.mjs engine
 
-check: setup ## types, lint, format, house rules: no servers
+check: setup ## types, lint, format, house rules, image, alerts: no servers
 	@npx biome ci .
-	@node --test dist/ops/house-rules.test.js
+	@node --test dist/ops/house-rules.test.js dist/ops/docker/docker.test.js dist/ops/prometheus/rules.test.js
 
 test: setup ## every test
 	@npx biome ci .

@@ -1,4 +1,5 @@
 /** What the engine hands to a gateway thread, and what the two say to each other. */
+import type { KeyTable } from './keys/keys-file.js';
 import type { Topology } from './topology/topology.js';
 
 export interface GatewayData {
@@ -17,6 +18,8 @@ export interface GatewayData {
   readonly accepting: SharedArrayBuffer;
   readonly counters: SharedArrayBuffer;
   readonly waitersMax: number;
+  /** undefined: no keys, everybody is the default merchant. Changes come by KEYS_CHANNEL. */
+  readonly keys: KeyTable | undefined;
   /** Providers whose webhooks are taken; any other is unknown. */
   readonly webhookProviders: readonly WebhookProvider[];
   /** Ranges (CIDR) whose X-Real-IP is believed. */

@@ -8,6 +8,7 @@ import { dropBallastIfFull, layBallast } from './ballast.js';
 import type { EngineConfig } from './core/config.js';
 import type { Logger } from './core/log.js';
 import { DiskGuard } from './disk-guard.js';
+import { KeysWatch } from './keys/keys-watch.js';
 import { Marks } from './marks.js';
 import { Importer } from './moves/importer.js';
 import { Moves } from './moves/moves.js';
@@ -41,6 +42,7 @@ export async function startEngine(
     logger.fatal({ reason }, 'the process ends so that a restart can repair it');
     process.kill(process.pid, 'SIGKILL');
   };
+  const keys = new KeysWatch(config.keysFile, logger);
   const marks = new Marks(config, logger);
   const { store, volume, log } = await openVolume(config, marks, logger);
   const parts = { config, store, volume, marks, logger, onFatal: die };
@@ -50,6 +52,7 @@ export async function startEngine(
     config,
     store,
     gatewayWorker,
+    keys: keys.first,
     topology: () => moves.ownership?.topology,
     ask: (key) => moves.ask(key),
     onDeath: die,
@@ -89,6 +92,7 @@ export async function startEngine(
     figures: () => ({
       disk_free_mb: guard.freeMb,
       ...publishing.figures(),
+      ...keys.figures(),
       status_applied_total: statuses.applied,
       status_undecodable_total: statuses.undecodable,
       status_connected: statuses.isConnected ? 1 : 0,
@@ -105,6 +109,7 @@ export async function startEngine(
   return {
     async close() {
       guard.stop();
+      keys.stop();
       retention.stop();
       marks.stop();
       await admin.close();

@@ -15,6 +15,7 @@ import {
   type WebhookProvider,
 } from './gateway-contract.js';
 import { WRITER_COUNTERS, type WriterData } from './journal/writer-contract.js';
+import type { KeyTable } from './keys/keys-file.js';
 import { BroadcastWriter } from './ring/broadcast.js';
 import { Counters } from './ring/counters.js';
 import { Doorbell } from './ring/doorbell.js';
@@ -34,6 +35,7 @@ export interface ThreadOptions {
   readonly topology: () => Topology | undefined;
   /** A gateway asks for a payment that another shard may have. Must not reject. */
   readonly ask: (key: string) => Promise<'here' | 'absent' | 'away'>;
+  readonly keys: KeyTable | undefined;
   /** Called once if a thread ends unasked. */
   readonly onDeath: (reason: string) => void;
 }
@@ -186,6 +188,7 @@ export class EngineThreads {
       accepting: this.accepting.memory,
       counters: this.gatewayCounters[index]!.memory,
       waitersMax: config.waitersMax,
+      keys: this.#options.keys,
       webhookProviders: webhookProviders(config),
       trustedProxies: config.trustedProxies,
     };

@@ -6,7 +6,7 @@
 import { invariant } from '../engine/core/errors.js';
 import { hashBytes } from '../engine/ring/hash.js';
 import { type LaneProducer, NO_SLOT } from '../engine/ring/lane-producer.js';
-import { PROBLEMS, type Problem } from './problem.js';
+import { bodyTooLarge, PROBLEMS, type Problem } from './problem.js';
 
 /** What is to be made durable, and who hears of it. */
 export interface Message {
@@ -47,6 +47,10 @@ export class Admission {
     const { key, valueBytesMax } = message;
     const index = (hashBytes(key, 0, key.length) >>> 0) % this.#lanes.length;
     const lane = this.#lanes[index]!;
+    if (key.length + valueBytesMax > lane.messageBytesMax) {
+      message.onRefused(bodyTooLarge(lane.messageBytesMax));
+      return;
+    }
     const slot = lane.claim(key.length + valueBytesMax);
     if (slot === NO_SLOT) {
       message.onRefused(PROBLEMS.busy);

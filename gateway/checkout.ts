@@ -71,7 +71,7 @@ export function parseCheckout(
   };
 }
 
-export function isProblem(it: CheckoutAccepted | Problem): it is Problem {
+export function isProblem<T extends object>(it: T | Problem): it is Problem {
   return 'code' in it;
 }
 

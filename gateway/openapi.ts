@@ -18,6 +18,19 @@ const header = (name: string, required: boolean, schema: object): object => ({
   required,
   schema,
 });
+const timestamp = { type: 'string', pattern: '^[0-9]{1,12}$' };
+const checksum = { type: 'string', pattern: '^sha256=[0-9a-f]{64}$' };
+/** Required where the merchant has a secret. */
+const checksumHeaders = [
+  header('X-PAYMENT-TIMESTAMP', false, timestamp),
+  header('X-PAYMENT-CHECKSUM', false, checksum),
+];
+const unauthorized = {
+  ...problem(
+    'Where keys are configured: `key_missing`, `key_invalid`; of a merchant with a secret: `checksum_required`, `checksum_invalid`, `timestamp_out_of_range`.',
+  ),
+  headers: { 'WWW-Authenticate': { schema: { type: 'string' } } },
+};
 const webhookResponses = {
   200: {
     description: 'Stored, durably; an event that was stored before gives the same answer.',
@@ -51,6 +64,8 @@ function webhook(operationId: string, pathParameters: readonly object[]): object
     },
   };
 }
+/** An engine without a keys file asks for none, and listens on loopback only. */
+const security = [{ key: [] }, {}];
 const provider = path('provider', { type: 'string', enum: ['simulator', 'stripe'] });
 const checkoutId = { type: 'string', pattern: CHECKOUT_ID_PATTERN };
 
@@ -61,11 +76,13 @@ export const openapi = {
     version: '0.2.0',
     license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
   },
+  components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } },
   paths: {
     '/payments': {
       post: {
         operationId: 'createPayment',
-        parameters: [header('X-PAYMENT-CHECKOUT-ID', true, checkoutId)],
+        security,
+        parameters: [header('X-PAYMENT-CHECKOUT-ID', true, checkoutId), ...checksumHeaders],
         requestBody: { required: true, content: { 'application/json': { schema: CheckoutBody } } },
         responses: {
           202: {
@@ -78,6 +95,7 @@ export const openapi = {
             content: { 'application/json': { schema: AcceptedPayment } },
           },
           400: problem('The request is malformed, or holds card data (`card_data_refused`).'),
+          401: unauthorized,
           411: problem('Content-Length is missing.'),
           413: problem('The body is too large.'),
           415: problem('The body is not application/json.'),
@@ -93,7 +111,9 @@ export const openapi = {
           { name: 'id', in: 'path', required: true, schema: checkoutId },
           header('If-None-Match', false, { type: 'string' }),
           header('Prefer', false, { type: 'string', examples: ['wait=10'] }),
+          ...checksumHeaders,
         ],
+        security,
         responses: {
           200: {
             description: 'The payment.',
@@ -101,6 +121,7 @@ export const openapi = {
           },
           304: { description: 'Not changed.' },
           400: problem('The id is malformed, or is card data (`card_data_refused`).'),
+          401: unauthorized,
           404: problem('No such payment.'),
         },
       },

@@ -44,6 +44,11 @@ export const PROBLEMS = {
     'payment_checkout_id differs from the header X-PAYMENT-CHECKOUT-ID.',
     [{ pointer: '/payment_checkout_id', detail: 'must equal the header' }],
   ),
+  headerRepeated: problem(
+    '400 Bad Request',
+    'header_repeated',
+    'A header that may come once was sent more than once.',
+  ),
   lengthRequired: problem('411 Length Required', 'length_required', 'Send Content-Length.'),
   unsupportedType: problem(
     '415 Unsupported Media Type',
@@ -74,6 +79,31 @@ export const PROBLEMS = {
     '403 Forbidden',
     'address_not_allowed',
     'This address is not one that the provider calls from.',
+  ),
+  keyMissing: problem(
+    '401 Unauthorized',
+    'key_missing',
+    'Send Authorization: Bearer and your API key.',
+    undefined,
+    { 'WWW-Authenticate': 'Bearer realm="tollgate"' },
+  ),
+  keyInvalid: problem('401 Unauthorized', 'key_invalid', 'This API key is not known.', undefined, {
+    'WWW-Authenticate': 'Bearer realm="tollgate", error="invalid_token"',
+  }),
+  checksumRequired: problem(
+    '401 Unauthorized',
+    'checksum_required',
+    'Send X-PAYMENT-CHECKSUM and X-PAYMENT-TIMESTAMP: this merchant has a secret.',
+  ),
+  checksumInvalid: problem(
+    '401 Unauthorized',
+    'checksum_invalid',
+    'The checksum is not that of this request: sha256= and the hex HMAC over timestamp, method, path, id and body.',
+  ),
+  timestampOutOfRange: problem(
+    '401 Unauthorized',
+    'timestamp_out_of_range',
+    'X-PAYMENT-TIMESTAMP is more than 300 seconds from now; sign again.',
   ),
   signatureMissing: problem(
     '401 Unauthorized',

@@ -1,14 +1,16 @@
 /** The public API's routes on uWebSockets.js: headers are read at once, the body is bounded. */
 import uWS, { type HttpRequest, type HttpResponse, type TemplatedApp } from 'uWebSockets.js';
-import { DEFAULT_MERCHANT } from '../engine/core/payment.js';
 import type { SharedFlag } from '../engine/ring/shared-flags.js';
 import type { Admission } from './admission.js';
 import { readBody } from './body.js';
 import { headHasCardData } from './card-data.js';
 import { checkCheckoutId, isProblem, parseCheckout } from './checkout.js';
 import { type CheckoutCounts, CheckoutMessage } from './checkout-message.js';
+import { Caller } from './keys/caller.js';
+import type { Merchants } from './keys/merchants.js';
 import { bodyTooLarge, methodNotAllowed, PROBLEMS, type Problem } from './problem.js';
 import type { Reads } from './reads.js';
+import { hasRepeatedHeader } from './repeated-headers.js';
 import { type Reply, replyOf, sendProblem } from './reply.js';
 import { BODY_BYTES_MAX } from './schemas.js';
 import type { ShardGate } from './shard-gate.js';
@@ -18,6 +20,7 @@ export interface ServerParts {
   readonly admission: Admission;
   readonly reads: Reads;
   readonly gate: ShardGate;
+  readonly merchants: Merchants;
   readonly webhooks: Webhooks;
   readonly counts: CheckoutCounts;
   readonly accepting: SharedFlag;
@@ -50,14 +53,19 @@ type Refuse = (reply: Reply, problem: Problem) => void;
 function getPayment(parts: ServerParts, res: HttpResponse, req: HttpRequest, refuse: Refuse): void {
   const reply = replyOf(res, req.getUrl());
   const checkoutId = req.getParameter(0) ?? '';
-  const problem = checkCheckoutId(checkoutId) ?? checkHead(req);
+  const caller = Caller.of(parts.merchants, req, 'GET', checkoutId);
+  if (isProblem(caller)) {
+    refuse(reply, caller);
+    return;
+  }
+  const problem = caller.checkBody() ?? checkCheckoutId(checkoutId) ?? checkHead(req);
   if (problem) {
     refuse(reply, problem);
     return;
   }
   parts.countRead();
   const request = {
-    merchant: DEFAULT_MERCHANT,
+    merchant: caller.merchant,
     checkoutId,
     ifNoneMatch: req.getHeader('if-none-match'),
     prefer: req.getHeader('prefer'),
@@ -75,11 +83,15 @@ function postPayment(
 ): void {
   const reply = replyOf(res, '/payments');
   const checkoutId = req.getHeader('x-payment-checkout-id');
+  const caller = Caller.of(parts.merchants, req, 'POST', checkoutId);
   const problem = checkHeaders(parts, req, checkoutId);
   readBody(reply, BODY_BYTES_MAX, (body) => {
+    if (isProblem(caller)) return refuse(reply, caller);
     if (problem) return refuse(reply, problem);
     if (body === undefined) return refuse(reply, bodyTooLarge(BODY_BYTES_MAX));
-    const record = parseCheckout(body, DEFAULT_MERCHANT, checkoutId, parts.shard);
+    const forged = caller.checkBody(body);
+    if (forged) return refuse(reply, forged);
+    const record = parseCheckout(body, caller.merchant, checkoutId, parts.shard);
     if (isProblem(record)) return refuse(reply, record);
     parts.gate.beforeAccept(record.merchant, checkoutId, (moving) =>
       moving
@@ -107,5 +119,6 @@ function checkHeaders(
 }
 
 function checkHead(req: HttpRequest): Problem | undefined {
+  if (hasRepeatedHeader(req)) return PROBLEMS.headerRepeated;
   return headHasCardData(req) ? PROBLEMS.cardData : undefined;
 }

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { build, type Histogram } from 'hdr-histogram-js';
 import { Pool } from 'undici';
 import { isTerminal, type PaymentStatusName } from '../engine/core/payment.js';
+import { type Credentials, proofHeaders } from './credentials.js';
 
 const CONNECTIONS_MAX = 128;
 const TICK_MS = 5;
@@ -17,7 +18,8 @@ export interface LoadOptions {
   readonly api: string;
   /** PEM of who signed the API's certificate, where that is not a public one. */
   readonly ca?: string;
-  /** Sent with every request, e.g. Authorization. */
+  readonly credentials?: Credentials;
+  /** Sent with every request. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly count: number;
   readonly ratePerSecond: number;
@@ -183,12 +185,15 @@ class Load {
 
   async #request(method: 'GET' | 'POST', path: string, id: string) {
     const isPost = method === 'POST';
+    const sent = isPost ? JSON.stringify(this.#bodyOf(id)) : '';
     const posted = { 'x-payment-checkout-id': id, 'content-type': 'application/json' };
+    const { credentials = {}, headers } = this.#options;
+    const proof = proofHeaders(credentials, { method, path, id, body: sent });
     const answer = await this.#pool.request({
       method,
       path,
-      headers: { ...(isPost ? posted : {}), ...this.#options.headers },
-      body: isPost ? JSON.stringify(this.#bodyOf(id)) : null,
+      headers: { ...(isPost ? posted : {}), ...proof, ...headers },
+      body: isPost ? sent : null,
     });
     const body = await answer.body.text();
     return { status: answer.statusCode, body, retryAfter: Number(answer.headers['retry-after']) };

@@ -79,6 +79,19 @@ export interface DeadLetter {
   value: Buffer | null;
 }
 
+export interface RetryTicket {
+  merchant: string;
+  checkout_id: string;
+  asks: number;
+  due_at: number;
+  provider: string;
+  never_sent: boolean;
+  accepted_at: number;
+  waiting_since: number | null;
+  sweep_at: number;
+  reason: string;
+}
+
 export interface Codec<T> {
   readonly name: string;
   /** Marker and schema fingerprint, in front of every datum. */
@@ -97,6 +110,7 @@ export const commandRequested = codecOf<CommandRequested>('CommandRequested');
 export const webhookReceived = codecOf<WebhookReceived>('WebhookReceived');
 export const paymentStatus = codecOf<PaymentStatus>('PaymentStatus');
 export const deadLetter = codecOf<DeadLetter>('DeadLetter');
+export const retryTicket = codecOf<RetryTicket>('RetryTicket');
 
 /** The hot path's encoder where there is surely room; where it is tight, avsc's, which looks. */
 function withoutAllocation(codec: Codec<CheckoutAccepted>): Codec<CheckoutAccepted> {

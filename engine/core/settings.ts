@@ -3,8 +3,9 @@
  * default, its parser and one line of documentation; a *table* is a record of settings.
  * `readSettings` reads a whole table and reports every problem at once.
  *
- * Pure: the environment is handed in, and only `config.ts` reads the real one.
+ * Pure but for files of secrets: the environment is handed in, and only `config.ts` reads the real one.
  */
+import { readFileSync } from 'node:fs';
 import ipaddr from 'ipaddr.js';
 
 const SECRET_CHARS_MIN = 16;
@@ -98,6 +99,11 @@ export function text(env: string, fallback: string, doc: string): Setting<string
   return { env, doc, fallback, parse: (value) => value };
 }
 
+/** Words separated by commas. */
+export function words(env: string, fallback: readonly string[], doc: string) {
+  return { env, doc, fallback, parse: split } satisfies Setting<readonly string[]>;
+}
+
 /** A JSON object whose names are provider names and whose values are URLs. */
 export function urls(env: string, doc: string): Setting<Readonly<Record<string, string>>> {
   const parse = (value: string): Readonly<Record<string, string>> => {
@@ -143,6 +149,12 @@ export function secrets(env: string, countMax: number, doc: string): Setting<rea
     return found;
   };
   return { env, doc, fallback: [], parse, isSecret: true };
+}
+
+/** The path of a file whose content is the value. */
+export function secretFile(env: string, doc: string): Setting<string> {
+  const parse = (path: string): string => readFileSync(path, 'utf8').trim();
+  return { env, doc, fallback: '', parse, isSecret: true };
 }
 
 /** IPv4 and IPv6 ranges (CIDR) or single addresses, separated by commas. */
@@ -191,6 +203,30 @@ export function powerOfTwo(
     return number;
   };
   return { ...whole, parse };
+}
+
+export interface NamedDelay {
+  /** As it was written, e.g. `30s`: part of a topic's name. */
+  readonly name: string;
+  readonly ms: number;
+}
+
+const UNIT_MS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+const DELAYS_MAX = 8;
+
+/** `5s,30s,5m`: ascending. */
+export function delays(env: string, fallback: string, doc: string): Setting<readonly NamedDelay[]> {
+  const parse = (value: string): readonly NamedDelay[] => {
+    const found = value.split(',').map((it) => {
+      const [, digits, unit] = /^([1-9]\d{0,5})(ms|s|m|h)$/.exec(it.trim()) ?? [];
+      return { name: it.trim(), ms: Number(digits) * (UNIT_MS[unit ?? ''] ?? Number.NaN) };
+    });
+    const isAscending = found.every(({ ms }, i) => ms > (found[i - 1]?.ms ?? 0));
+    if (!isAscending || found.length > DELAYS_MAX)
+      throw new Error(`"${value}" is not up to ${DELAYS_MAX} ascending delays such as 5s,30s,5m`);
+    return found;
+  };
+  return { env, doc, fallback: parse(fallback), parse };
 }
 
 function parseObject(value: string): object {

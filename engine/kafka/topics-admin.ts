@@ -2,7 +2,7 @@
 import rdkafka, { type LibrdKafkaError } from 'node-rdkafka';
 import type { KafkaTls } from '../core/config.js';
 import { TOPIC_RETENTION_MS } from '../core/settings/shared.js';
-import { TOPICS } from '../core/topics.js';
+import { retryTopic, TOPICS } from '../core/topics.js';
 import { assertReachable, clientSettings } from './client.js';
 
 export interface TopicSpec {
@@ -19,6 +19,17 @@ export function topicSpecs(config: { partitions: number; shards: number }): Topi
     { name: TOPICS.dlq, partitions: 1 },
     { name: TOPICS.status, partitions: config.shards },
   ];
+}
+
+/** As many partitions as accepted has: those of one number go to one processor. */
+export function retryTopicSpecs(config: {
+  partitions: number;
+  retryDelays: readonly { name: string }[];
+}): TopicSpec[] {
+  return config.retryDelays.map(({ name }) => ({
+    name: retryTopic(name),
+    partitions: config.partitions,
+  }));
 }
 
 /**

@@ -7,6 +7,8 @@ import { MovedRow, type Page } from './rows.js';
 
 const ASK_MS_MAX = 2_000;
 const PAGE_MS_MAX = 30_000;
+/** In the certificate of whatever ends TLS beside each engine. */
+const PEER_NAME = 'engine-host.tollgate.internal';
 const CONNECTIONS_MAX = 32;
 const ANSWER_BYTES_MAX = 16 << 20;
 
@@ -26,7 +28,7 @@ export class Peers {
     this.#agent = new Agent({
       connections: CONNECTIONS_MAX,
       pipelining: 1,
-      connect: { timeout: ASK_MS_MAX, ...files },
+      connect: { timeout: ASK_MS_MAX, servername: PEER_NAME, ...files },
       maxResponseSize: ANSWER_BYTES_MAX,
     });
   }

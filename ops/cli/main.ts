@@ -2,14 +2,17 @@
 import { Command, CommanderError } from 'commander';
 import { stopsWithParent } from '../../engine/core/config.js';
 import { registerCerts } from './certs.js';
+import { registerDlq } from './dlq.js';
 import { registerDoctor } from './doctor.js';
 import { registerEngine } from './engine.js';
+import { registerKeys } from './keys.js';
 import { registerNginx } from './nginx.js';
 import { registerPay } from './pay.js';
 import { registerProcessor } from './processor.js';
 import { registerShard } from './shard.js';
 import { registerSimulator } from './simulator.js';
 import { registerUp } from './up.js';
+import { registerWallet } from './wallet.js';
 
 const program = new Command('tollgate')
   .description('A small payment system: durable before it answers, never charges twice.')
@@ -20,8 +23,11 @@ registerProcessor(program);
 registerSimulator(program);
 registerUp(program);
 registerPay(program);
+registerDlq(program);
+registerWallet(program);
 registerShard(program);
 registerCerts(program);
+registerKeys(program);
 registerDoctor(program);
 registerNginx(program);
 

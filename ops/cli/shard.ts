@@ -3,9 +3,10 @@ import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Command } from 'commander';
 import { type Mark, markFile } from '../../engine/cdc/mark.js';
-import { engineConfig } from '../../engine/core/config.js';
+import { clusterConfig, engineConfig } from '../../engine/core/config.js';
 import { createLogger } from '../../engine/core/log.js';
 import { type Recovered, recoverFromKafka } from '../../engine/recovery.js';
+import { growCluster } from '../up/cluster-growth.js';
 
 interface RecoverOptions {
   readonly fromKafka: true;
@@ -15,6 +16,13 @@ interface RecoverOptions {
 
 export function registerShard(program: Command): void {
   const shard = program.command('shard').description('grow, and recover what is lost');
+  shard
+    .command('add')
+    .description('grow the local cluster by one shard while it serves')
+    .action(async () => {
+      const say = (line: string): void => console.log(`tollgate: ${line}`);
+      console.log(`${await growCluster(clusterConfig(), say)} payments were copied`);
+    });
   shard
     .command('recover')
     .description("build this shard's lost volume (TOLLGATE_SHARD, TOLLGATE_DATA_DIR) anew")

@@ -42,6 +42,9 @@ async function run<E extends Endpoints | ClusterEndpoints>(
   }
   const stack = await starting;
   console.log(welcomeOf(stack.endpoints));
+  process.on('SIGUSR2', () => {
+    stack.grow().catch((error: Error) => say(`not started: ${error.message}`));
+  });
   await stopped;
   say('stopping');
   await stack.stop();

@@ -24,6 +24,10 @@ export function layout(lines: readonly string[]): string {
   return `${out.join('\n')}\n`;
 }
 
+export function when(condition: string, action: string): string[] {
+  return [`if (${condition}) {`, action, '}'];
+}
+
 /** The main context and the head of `http`; the caller closes the brace. */
 export function head(topology: Topology, name: string): string[] {
   return [

@@ -7,7 +7,7 @@
  */
 import { SHARD_WEIGHT } from '../../engine/core/shard-ring.js';
 import { currentShards, type Limits, shardServer, type Topology } from '../topology/topology.js';
-import { accessLog, head, LOG_FIELDS, layout } from './common.js';
+import { accessLog, head, LOG_FIELDS, layout, when } from './common.js';
 import { errorPages, problemLocations, refuseWith } from './problems.js';
 
 const CIPHERS = [
@@ -52,7 +52,7 @@ export function nginxEdge(topology: Topology): string {
     ...paymentLocations(topology),
     ...webhookLocations(topology),
     'location / {',
-    ...peerCheck(topology),
+    ...gate(topology),
     'return 404;',
     '}',
     ...problemLocations(HEADERS),
@@ -223,15 +223,18 @@ function proxying({ paths, limits }: Topology): string[] {
   ];
 }
 
-/** Behind a load balancer: whom it speaks for must be Cloudflare. */
-function peerCheck({ edge }: Topology): string[] {
-  return edge.proxyProtocolFrom ? when('$is_cloudflare = 0', 'return 403;') : [];
+/** Behind a load balancer: whom it speaks for must be Cloudflare. HTTP/0.9 has no headers. */
+function gate({ edge }: Topology): string[] {
+  return [
+    ...(edge.proxyProtocolFrom ? when('$is_cloudflare = 0', 'return 403;') : []),
+    ...when('$server_protocol = HTTP/0.9', 'return 505;'),
+  ];
 }
 
 function paymentLocations(topology: Topology): string[] {
   return [
     'location = /payments {',
-    ...peerCheck(topology),
+    ...gate(topology),
     ...when('$request_method != POST', refuseWith('method_not_allowed_post')),
     ...when('$header_verdict = missing', refuseWith('checkout_id_missing')),
     ...when('$header_verdict = invalid', refuseWith('checkout_id_invalid')),
@@ -239,7 +242,7 @@ function paymentLocations(topology: Topology): string[] {
     'proxy_pass https://shards;',
     '}',
     'location ^~ /payments/ {',
-    ...peerCheck(topology),
+    ...gate(topology),
     ...when('$path_verdict = invalid', refuseWith('checkout_id_invalid')),
     ...when('$path_verdict = mismatch', refuseWith('checkout_id_mismatch')),
     'set $shard_key $path_id;',
@@ -256,15 +259,11 @@ function webhookLocations(topology: Topology): string[] {
     'deny all;',
     `client_max_body_size ${limits.webhookBodyKib}k;`,
     `client_body_buffer_size ${limits.webhookBodyKib}k;`,
-    ...peerCheck(topology),
+    ...gate(topology),
     ...when('$request_method != POST', refuseWith('method_not_allowed_post')),
     ...when('$webhook_key = ""', 'return 404;'),
     'set $shard_key $webhook_key;',
     'proxy_pass https://shards;',
     '}',
   ]);
-}
-
-function when(condition: string, action: string): string[] {
-  return [`if (${condition}) {`, action, '}'];
 }

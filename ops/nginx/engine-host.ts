@@ -1,9 +1,9 @@
 /**
- * The nginx beside an engine: ends mTLS, admits the edge's role alone, and speaks to the
- * gateway threads by their unix sockets. It limits nothing: the edge has done that.
+ * The nginx beside an engine: ends mTLS, admits the edge's role alone (and other engines to
+ * the rows of payments), and speaks to the gateway threads by their unix sockets. It limits nothing: the edge has done that.
  */
-import { engineSocket, type Shard, type Topology } from '../topology/topology.js';
-import { accessLog, head, LOG_FIELDS, layout } from './common.js';
+import { engineSocket, type Limits, type Shard, type Topology } from '../topology/topology.js';
+import { accessLog, head, LOG_FIELDS, layout, when } from './common.js';
 import { errorPages, problemLocations } from './problems.js';
 
 const KEPT_MAX = 128;
@@ -27,6 +27,10 @@ export function nginxEngineHost(topology: Topology, shard: Shard): string {
     'map $ssl_client_s_dn $is_edge {',
     'default 0;',
     'CN=edge-client 1;',
+    '}',
+    'map $ssl_client_s_dn $is_engine {',
+    'default 0;',
+    'CN=engine 1;',
     '}',
     '',
     'upstream engine {',
@@ -60,10 +64,18 @@ export function nginxEngineHost(topology: Topology, shard: Shard): string {
     'keepalive_requests 10000000;',
     ...errorPages(),
     '',
-    'location / {',
-    'if ($is_edge = 0) {',
-    'return 403;',
+    ...engineLocation(limits),
+    ...rowsLocation(shard),
+    ...problemLocations([]),
     '}',
+    '}',
+  ]);
+}
+
+function engineLocation(limits: Limits): string[] {
+  return [
+    'location / {',
+    ...when('$is_edge = 0', 'return 403;'),
     'proxy_pass http://engine;',
     'proxy_http_version 1.1;',
     'proxy_set_header Connection "";',
@@ -76,10 +88,22 @@ export function nginxEngineHost(topology: Topology, shard: Shard): string {
     'proxy_buffer_size 16k;',
     'proxy_buffers 8 16k;',
     '}',
-    ...problemLocations([]),
+  ];
+}
+
+/** Other engines ask for the rows of ids that have moved; nothing else of the admin is here. */
+function rowsLocation(shard: Shard): string[] {
+  return [
+    'location ^~ /rows {',
+    ...when('$is_engine = 0', 'return 403;'),
+    ...when('$request_method != GET', 'return 405;'),
+    `proxy_pass http://127.0.0.1:${shard.adminPort};`,
+    'proxy_http_version 1.1;',
+    'proxy_set_header Connection "";',
+    'proxy_read_timeout 30s;',
+    'proxy_max_temp_file_size 0;',
     '}',
-    '}',
-  ]);
+  ];
 }
 
 function threadSockets(topology: Topology, shard: Shard): string[] {

@@ -91,9 +91,10 @@ describe('nginx in front of two shards', { timeout: 60_000 }, async () => {
     for (const name of ['sockets', 'logs']) mkdirSync(join(dir, name));
     initPki(join(dir, 'pki'));
     ca = readFileSync(caFile(join(dir, 'pki')), 'utf8');
-    const [edgePort, shardPort] = await freePorts(2);
+    const [edgePort, shardPort, ...adminPorts] = await freePorts(5);
     const made = developmentTopology({
       shards: 3,
+      adminPorts,
       edgePort: edgePort!,
       shardPort: shardPort!,
       processorAdminPorts: [],

@@ -22,11 +22,11 @@ export class ClusterSystem {
   static async start(settings: Readonly<Record<string, string>> = {}): Promise<ClusterSystem> {
     const home = mkdtempSync(join(tmpdir(), 'tollgate-cluster-'));
     chmodSync(home, 0o755);
-    const ports = await freePorts(10);
+    const ports = await freePorts(11);
     const up = await UpProcess.start<ClusterEndpoints>(
       home,
       {
-        TOLLGATE_ADMIN_PORTS: `${ports[0]},${ports[1]}`,
+        TOLLGATE_ADMIN_PORTS: `${ports[0]},${ports[1]},${ports[10]}`,
         TOLLGATE_PROCESSOR_ADMIN_PORTS: `${ports[2]},${ports[3]}`,
         TOLLGATE_SIMULATOR_PORT: `${ports[4]}`,
         TOLLGATE_KAFKA_PORT: `${ports[5]}`,
@@ -45,6 +45,10 @@ export class ClusterSystem {
 
   get home(): string {
     return this.#up.home;
+  }
+
+  get environment(): Readonly<Record<string, string>> {
+    return this.#up.environment;
   }
 
   get endpoints(): ClusterEndpoints {

@@ -12,11 +12,18 @@ const UP_TEXT = 'Try it';
 
 export class UpProcess<E> {
   readonly home: string;
+  /** Its settings, for another command of the same home. */
+  readonly environment: Readonly<Record<string, string>>;
   readonly #child: ChildProcess;
   #output = '';
 
-  private constructor(home: string, child: ChildProcess) {
+  private constructor(
+    home: string,
+    environment: Readonly<Record<string, string>>,
+    child: ChildProcess,
+  ) {
     this.home = home;
+    this.environment = environment;
     this.#child = child;
     for (const stream of [child.stdout, child.stderr])
       stream?.on('data', (chunk) => (this.#output += chunk));
@@ -34,7 +41,7 @@ export class UpProcess<E> {
       env: childEnvironment(env),
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    const up = new UpProcess<E>(home, child);
+    const up = new UpProcess<E>(home, env, child);
     const giveUpAt = Date.now() + UP_MS_MAX;
     while (!up.#output.includes(UP_TEXT)) {
       if (child.exitCode !== null || Date.now() > giveUpAt) {

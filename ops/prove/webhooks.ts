@@ -4,6 +4,7 @@
  */
 import { get, post } from '../e2e/checkout-client.js';
 import { callBack, eventOf } from '../e2e/webhook-client.js';
+import type { EventData } from '../simulator/webhooks.js';
 import { query } from './audit.js';
 import type { Proof, Stage } from './proof.js';
 import { chargesOf } from './simulator-client.js';
@@ -31,16 +32,16 @@ export const webhooks: Proof = {
       },
     });
     try {
-      const reasons = new Set<string>();
-      for (const [n, it] of WEBHOOK_CASES.entries()) {
-        await oneCase(stage, system, `case-${n}`, it);
-        if (it.dead) reasons.add(it.dead);
-      }
-      await repeated(stage, system);
-      await contradicted(stage, system);
+      const ids = [...WEBHOOK_CASES.map((_, n) => `case-${n}`), 'again', 'end'];
+      const charges = await waitingCharges(system, ids);
+      const answers = WEBHOOK_CASES.map((it, n) => oneCase(system, `case-${n}`, charges[n]!, it));
+      for (const [n, it] of WEBHOOK_CASES.entries()) report(stage, it, await answers[n]!);
+      await repeated(stage, system, charges.at(-2)!);
+      await contradicted(stage, system, charges.at(-1)!);
       await beforeOurCallReturned(stage, system);
       await disputed(stage, system);
       await unknownPayment(stage, system);
+      const reasons = WEBHOOK_CASES.flatMap((it) => it.dead ?? []);
       await mustBeDead(stage, system, [...reasons, 'unknown_payment']);
     } finally {
       await system.stop();
@@ -48,30 +49,34 @@ export const webhooks: Proof = {
   },
 };
 
+interface Outcome {
+  readonly code: number;
+  readonly status: string;
+}
+
 async function oneCase(
-  stage: Stage,
   system: LocalSystem,
   id: string,
+  charge: EventData,
   it: WebhookCase,
-): Promise<void> {
-  const data = { ...(await waitingCharge(system, id)), ...it.data };
-  const body = eventOf(`evt_${id}`, data);
+): Promise<Outcome> {
+  const body = eventOf(`evt_${id}`, { ...charge, ...it.data });
   const options = { ...it.options };
   if (options.sentBody === 'changed') options.sentBody = body.replace('captured', 'capturee');
-  const answer = await callBack(system.endpoints.api, body, {
-    secret: NEW,
-    path: `/webhooks/psp/simulator/default/${id}`,
-    ...options,
-  });
-  const status = await settled(system, id, it.status);
-  stage.figure(it.name, `${answer.status} ${status}`);
-  stage.must(answer.status === it.code, `${it.name}: ${answer.status} instead of ${it.code}`);
+  const path = `/webhooks/psp/simulator/default/${id}`;
+  const answer = await callBack(system.endpoints.api, body, { secret: NEW, path, ...options });
+  return { code: answer.status, status: await settled(system, id, it.status) };
+}
+
+function report(stage: Stage, it: WebhookCase, { code, status }: Outcome): void {
+  stage.figure(it.name, `${code} ${status}`);
+  stage.must(code === it.code, `${it.name}: ${code} instead of ${it.code}`);
   stage.must(status === it.status, `${it.name}: ${status} instead of ${it.status}`);
 }
 
 /** The same event ten times at once, and again later: applied once. */
-async function repeated(stage: Stage, system: LocalSystem): Promise<void> {
-  const body = eventOf('evt_again', await waitingCharge(system, 'again'));
+async function repeated(stage: Stage, system: LocalSystem, charge: EventData): Promise<void> {
+  const body = eventOf('evt_again', charge);
   const send = () => callBack(system.endpoints.api, body, { secret: NEW });
   const answers = await Promise.all(Array.from({ length: 10 }, send));
   await settled(system, 'again', 'succeeded');
@@ -90,8 +95,7 @@ async function repeated(stage: Stage, system: LocalSystem): Promise<void> {
 }
 
 /** What comes after the end, in the wrong order or against it, changes nothing. */
-async function contradicted(stage: Stage, system: LocalSystem): Promise<void> {
-  const data = await waitingCharge(system, 'end');
+async function contradicted(stage: Stage, system: LocalSystem, data: EventData): Promise<void> {
   await callBack(system.endpoints.api, eventOf('evt_end', data), { secret: NEW });
   await settled(system, 'end', 'succeeded');
   const codes: number[] = [];
@@ -155,8 +159,8 @@ async function disputed(stage: Stage, system: LocalSystem): Promise<void> {
 /** Kept, retried, and a dead letter in the end; no payment comes of it. */
 async function unknownPayment(stage: Stage, system: LocalSystem): Promise<void> {
   const { api } = system.endpoints;
-  const data = { ...dataOf('nobody'), reference: 'ch_nobody' };
-  const answer = await callBack(api, eventOf('evt_nobody', data), { secret: NEW });
+  const body = eventOf('evt_nobody', dataOf('nobody', 'ch_nobody'));
+  const answer = await callBack(api, body, { secret: NEW });
   await until('it was tried again', 10_000, async () => {
     return (await system.metric('processorAdmin', 'processor_webhook_retries_total')) >= 2;
   });
@@ -179,27 +183,22 @@ async function mustBeDead(stage: Stage, system: LocalSystem, reasons: string[]):
   );
 }
 
-function dataOf(id: string) {
-  return {
-    merchant: 'default',
-    checkout_id: id,
-    reference: '',
-    status: 'captured',
-    amount: AMOUNT,
-    currency: 'USD',
-  };
+function dataOf(checkout_id: string, reference: string): EventData {
+  const common = { merchant: 'default', status: 'captured', amount: AMOUNT, currency: 'USD' };
+  return { ...common, checkout_id, reference };
 }
 
-/** A payment whose provider has captured it, has said so to nobody, and is not asked. */
-async function waitingCharge(system: LocalSystem, id: string): Promise<ReturnType<typeof dataOf>> {
-  const { api } = system.endpoints;
-  await post(api, id, { amount: AMOUNT, currency: 'USD', payment_method: 'pm_webhook_lost' });
-  await until(`${id} is at the provider`, 15_000, async () => {
-    const sql = `select 1 from payments where checkout_id = '${id}' and provider_reference is not null`;
-    return (await query(system, sql)).length === 1;
+/** Payments whose provider has captured them, has said so to nobody, and is not asked. */
+async function waitingCharges(system: LocalSystem, ids: readonly string[]): Promise<EventData[]> {
+  const body = { amount: AMOUNT, currency: 'USD', payment_method: 'pm_webhook_lost' };
+  await Promise.all(ids.map((id) => post(system.endpoints.api, id, body)));
+  await until('all are at the provider', 20_000, async () => {
+    const sql = 'select 1 from payments where provider_reference is not null';
+    return (await query(system, sql)).length === ids.length;
   });
-  const [charge] = await chargesOf(system, id);
-  return { ...dataOf(id), reference: charge!.reference };
+  return Promise.all(
+    ids.map(async (id) => dataOf(id, (await chargesOf(system, id))[0]!.reference)),
+  );
 }
 
 /** The status once it is `expected`, or after a while of something else. */

@@ -26,6 +26,9 @@ need curl curl
 need wrk wrk
 need openssl openssl
 need setpriv util-linux
+need systemd-analyze systemd
+need go golang-go
+python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 [ -x /usr/sbin/nginx ] || missing+=(nginx)
 [ -e /usr/lib/x86_64-linux-gnu/libnss_wrapper.so ] || missing+=(libnss-wrapper)
 [ -e /usr/include/zlib.h ] || missing+=(zlib1g-dev)
@@ -77,6 +80,16 @@ if [ ! -e .cache/kafka/.complete ]; then
   mvn -q -B -f ops/setup/kafka/pom.xml dependency:copy-dependencies -DoutputDirectory="$PWD/.cache/kafka"
   touch .cache/kafka/.complete
 fi
+
+lint=.cache/cfn-lint
+if [ ! -e "$lint/.1.58.0" ]; then
+  say "cfn-lint (checks the AWS template)"
+  rm -rf "$lint"
+  python3 -m venv "$lint"
+  "$lint/bin/pip" install -q --disable-pip-version-check cfn-lint==1.58.0
+  touch "$lint/.1.58.0"
+fi
+ops/setup/stripe/stand-ins.sh
 
 say "build"
 npx tsc -p tsconfig.json

@@ -14,7 +14,10 @@ const CLOCK_MS_MAX = 60_000;
 export interface Growth {
   /** As it is in force now. */
   readonly current: Topology;
-  readonly shard: { readonly number: number; readonly name: string; readonly admin: string };
+  /** The admin of every engine, the new one's too, by shard number: where it is told what to do. */
+  readonly admins: Readonly<Record<number, string>>;
+  /** `name`: its text in the edge's hash. `peer`: where other engines ask it for rows. */
+  readonly shard: { readonly number: number; readonly name: string; readonly peer: string };
   /** Sends ids where the new topology says: the edge's configuration, reloaded. */
   readonly switchEdge: (next: Topology) => Promise<void>;
   readonly say: (line: string) => void;
@@ -26,18 +29,18 @@ export async function growByOne(growth: Growth): Promise<{ topology: Topology; c
   const old = current.epochs.at(-1)!.shards.filter((it) => it.number !== shard.number);
   const preparing = withEpoch(growth, 'preparing');
   const grown = withEpoch(growth, 'active');
-  const adminOf = (number: number): string => grown.peers[number]!;
+  const adminOf = (number: number): string => growth.admins[number]!;
   // A growth that was cut off goes on: what is further already stays so.
   for (const { number } of preparing.epochs.at(-1)!.shards)
     await put(adminOf(number), preparing).catch(unlessFurther);
   const since = Date.now();
   let copied = 0;
-  for (const { number } of old) copied += await copy(shard.admin, number, 0, say);
+  for (const { number } of old) copied += await copy(adminOf(shard.number), number, 0, say);
   // From here on nobody accepts a new id that moves, until the edge sends it to the new shard.
   for (const { number } of old) await put(adminOf(number), grown);
   for (const { number } of old)
-    copied += await copy(shard.admin, number, since - CLOCK_MS_MAX, say);
-  await put(shard.admin, grown);
+    copied += await copy(adminOf(shard.number), number, since - CLOCK_MS_MAX, say);
+  await put(adminOf(shard.number), grown);
   await growth.switchEdge(grown);
   say(`ids of shard ${shard.number} go there now`);
   return { topology: grown, copied };
@@ -45,7 +48,7 @@ export async function growByOne(growth: Growth): Promise<{ topology: Topology; c
 
 function withEpoch({ current, shard }: Growth, state: 'preparing' | 'active'): Topology {
   const last = current.epochs.at(-1)!;
-  const { number, name, admin } = shard;
+  const { number, name, peer } = shard;
   const isBegun = last.shards.some((it) => it.number === number);
   const epochs = isBegun ? current.epochs.slice(0, -1) : current.epochs;
   const next = isBegun
@@ -53,7 +56,7 @@ function withEpoch({ current, shard }: Growth, state: 'preparing' | 'active'): T
     : { number: last.number + 1, state, shards: [...last.shards, { number, name }] };
   return parseTopology({
     epochs: [...epochs, next],
-    peers: { ...current.peers, [number]: admin },
+    peers: { ...current.peers, [number]: peer },
   });
 }
 

@@ -3,13 +3,16 @@
  * the same port as in production. Its names are resolved from a hosts file of its own.
  */
 import { readFileSync } from 'node:fs';
+import { EngineError } from '../../engine/core/errors.js';
 import { packageFile } from '../../engine/core/paths.js';
-import { checkTopology, type Limits, type Topology } from './topology.js';
+import { checkTopology, type Limits, type Shard, type Topology } from './topology.js';
 
 const LOOPBACK = ['127.0.0.0/8', '::1/128'];
 
 export interface DevelopmentOptions {
   readonly shards: number;
+  /** By shard number. */
+  readonly adminPorts: readonly number[];
   readonly edgePort: number;
   readonly shardPort: number;
   readonly processorAdminPorts: readonly number[];
@@ -36,11 +39,7 @@ export function developmentTopology(options: DevelopmentOptions): Topology {
   const numbers = Array.from({ length: options.shards }, (_, number) => number);
   return checkTopology({
     epochs: [numbers],
-    shards: numbers.map((number) => ({
-      number,
-      address: `127.71.0.${number + 1}`,
-      gatewayThreads: 1,
-    })),
+    shards: numbers.map((number) => developmentShard(number, options.adminPorts)),
     shardPort: options.shardPort,
     processors: options.processorAdminPorts.map((adminPort) => ({
       address: '127.0.0.1',
@@ -53,6 +52,16 @@ export function developmentTopology(options: DevelopmentOptions): Topology {
     ...(process.getuid?.() === 0 ? { user: 'root' } : {}),
     paths: { pki: options.pkiDir, sockets: options.socketDir, logs: options.logDir },
   });
+}
+
+export function developmentShard(number: number, adminPorts: readonly number[]): Shard {
+  const adminPort = adminPorts[number];
+  if (adminPort === undefined)
+    throw new EngineError(
+      'no_admin_port',
+      `TOLLGATE_ADMIN_PORTS names ${adminPorts.length} ports: none for shard ${number}.`,
+    );
+  return { number, address: `127.71.0.${number + 1}`, gatewayThreads: 1, adminPort };
 }
 
 /** Cloudflare's published ranges. */

@@ -27,6 +27,8 @@ const Shard = Type.Object(
     /** Where the nginx beside its engine listens. */
     address,
     gatewayThreads: whole(1, 64),
+    /** Of its engine, on its host's loopback. */
+    adminPort: port,
   },
   closed,
 );

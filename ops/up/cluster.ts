@@ -14,17 +14,12 @@ import { nginxEdge } from '../nginx/edge.js';
 import { nginxEngineHost } from '../nginx/engine-host.js';
 import { EDGE_NAME, shardFileName } from '../nginx/files.js';
 import { caFile, ensurePki } from '../pki/authority.js';
-import { developmentTopology } from '../topology/development.js';
-import {
-  checkTopology,
-  currentShards,
-  hostsFile,
-  readTopology,
-  type Topology,
-} from '../topology/topology.js';
+import { developmentShard, developmentTopology } from '../topology/development.js';
+import { checkTopology, hostsFile, readTopology, type Topology } from '../topology/topology.js';
 import { engineSpec, processorSpec, simulatorSpec } from './cluster-products.js';
 import { logFile, serverPorts, serverSpecs } from './components.js';
 import type { ClusterEndpoints } from './endpoints.js';
+import { ensureMerchants, readCredentials } from './merchants.js';
 import { startNginx } from './nginx.js';
 import { postgresTlsUrl } from './postgres-tls.js';
 import type { Pids, PortClaim, StackPlan } from './stack.js';
@@ -54,7 +49,10 @@ export function clusterPlaces(home: string): ClusterPlaces {
 export function clusterPlan(config: ClusterConfig): StackPlan<ClusterEndpoints> {
   const places = clusterPlaces(config.home);
   const topology = topologyOf(config, places);
-  const shards = currentShards(topology);
+  const [engines, hosts] = shardGroups(config, places, topology) as [
+    ComponentSpec[],
+    ComponentSpec[],
+  ];
   return {
     home: config.home,
     ports: portsOf(config, topology),
@@ -63,21 +61,33 @@ export function clusterPlan(config: ClusterConfig): StackPlan<ClusterEndpoints> 
       serverSpecs(config, places.data, places.pki),
       [
         simulatorSpec(config, places),
-        ...shards.map((it, i) => engineSpec(config, places, topology, it, config.adminPorts[i]!)),
-        ...config.processorAdminPorts.map((port, i) =>
-          processorSpec(config, places, topology, i, port),
-        ),
+        ...engines,
+        ...config.processorAdminPorts.map((port, i) => processorSpec(config, places, i, port)),
       ],
-      [...shards.map((it) => hostSpec(config, places, it.number)), edgeSpec(config, places)],
+      [...hosts, edgeSpec(config, places)],
     ],
-    endpointsOf: (pids) => endpointsOf(config, places, topology, pids),
+    endpointsOf: (pids) => endpointsOf(config, places, readTopology(places.topology), pids),
+    more: () => shardGroups(config, places, readTopology(places.topology)),
   };
+}
+
+/** The engines of all shards that are described, also of one that owns no id yet, then their hosts. */
+function shardGroups(
+  config: ClusterConfig,
+  places: ClusterPlaces,
+  topology: Topology,
+): ComponentSpec[][] {
+  return [
+    topology.shards.map((it) => engineSpec(config, places, topology, it)),
+    topology.shards.map((it) => hostSpec(config, places, it.number)),
+  ];
 }
 
 /** What was there at the last start keeps its shards; everything else follows the settings. */
 function topologyOf(config: ClusterConfig, places: ClusterPlaces): Topology {
   const fresh = developmentTopology({
-    shards: config.adminPorts.length,
+    shards: config.shards,
+    adminPorts: config.adminPorts,
     edgePort: config.edgePort,
     shardPort: config.shardPort,
     processorAdminPorts: config.processorAdminPorts,
@@ -87,11 +97,13 @@ function topologyOf(config: ClusterConfig, places: ClusterPlaces): Topology {
   });
   if (!existsSync(places.topology)) return fresh;
   const { epochs, shards, shardPort } = readTopology(places.topology);
-  if (shardPort === config.shardPort && shards.length === config.adminPorts.length)
-    return checkTopology({ ...fresh, epochs, shards });
+  if (shardPort === config.shardPort) {
+    const placed = shards.map((it) => developmentShard(it.number, config.adminPorts));
+    return checkTopology({ ...fresh, epochs, shards: placed });
+  }
   throw new EngineError(
     'topology_changed',
-    `${places.topology} has ${shards.length} shards on port ${shardPort}: other ones would own the ids. Set TOLLGATE_SHARD_PORT and TOLLGATE_ADMIN_PORTS as they were.`,
+    `${places.topology} has its shards on port ${shardPort}: with another one ids would move. Set TOLLGATE_SHARD_PORT as it was.`,
   );
 }
 
@@ -102,6 +114,7 @@ function prepare(places: ClusterPlaces, topology: Topology): void {
   if (longest.length > SOCKET_PATH_MAX)
     throw new EngineError('path_too_long', `${longest}: set a shorter TOLLGATE_HOME.`);
   ensurePki(places.pki);
+  ensureMerchants(places.data);
   writeFileSync(places.topology, `${JSON.stringify(topology, null, 2)}\n`, { mode: 0o600 });
 }
 
@@ -149,12 +162,12 @@ function endpointsOf(
   const url = (port: number): string => `http://127.0.0.1:${port}`;
   const list = (names: readonly string[]): number[] =>
     names.map((name) => pids[name]).filter((it) => it !== undefined);
-  const numbers = currentShards(topology).map((it) => it.number);
+  const numbers = topology.shards.map((it) => it.number);
   const one = (name: 'edge' | 'simulator' | 'kafka' | 'postgres') =>
     pids[name] === undefined ? {} : { [name]: pids[name] };
   return {
     api: `https://127.0.0.1:${config.edgePort}`,
-    admin: config.adminPorts.map(url),
+    admin: topology.shards.map((it) => url(it.adminPort)),
     processorAdmin: config.processorAdminPorts.map(url),
     simulator: url(config.simulatorPort),
     postgres: config.externalDatabase || postgresTlsUrl(config.postgresPort, places.pki, 'admin'),
@@ -173,14 +186,13 @@ function endpointsOf(
     ca: caFile(places.pki),
     pki: places.pki,
     topology: places.topology,
-    keys: {},
-    secrets: {},
+    ...readCredentials(places.data),
   };
 }
 
 function portsOf(config: ClusterConfig, topology: Topology): PortClaim[] {
   return [
-    ...config.adminPorts.map((port) => ({ port, variable: 'TOLLGATE_ADMIN_PORTS' })),
+    ...topology.shards.map((it) => ({ port: it.adminPort, variable: 'TOLLGATE_ADMIN_PORTS' })),
     ...config.processorAdminPorts.map((port) => ({
       port,
       variable: 'TOLLGATE_PROCESSOR_ADMIN_PORTS',

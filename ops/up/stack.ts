@@ -31,10 +31,14 @@ export interface StackPlan<E extends Endpoints | ClusterEndpoints> {
   readonly prepare?: () => void;
   readonly groups: readonly (readonly ComponentSpec[])[];
   readonly endpointsOf: (pids: Pids) => E;
+  /** Asked again while it runs: what is new in these groups is started too. */
+  readonly more?: () => readonly (readonly ComponentSpec[])[];
 }
 
 export interface Stack<E extends Endpoints | ClusterEndpoints> {
   readonly endpoints: E;
+  /** Starts what the plan has more by now, and keeps it running like the rest. */
+  grow(): Promise<void>;
   /** Stops everything in order, within 15 s. */
   stop(): Promise<void>;
 }
@@ -72,7 +76,17 @@ export async function startStack<E extends Endpoints | ClusterEndpoints>(
     throw error;
   }
   isUp = true;
-  return { endpoints: plan.endpointsOf(pids), stop };
+  const grow = async (): Promise<void> => {
+    const known = new Set(groups.flat().map((it) => it.name));
+    for (const specs of plan.more?.() ?? []) {
+      const added = specs
+        .filter((it) => !known.has(it.name))
+        .map((it) => new Component(it, events));
+      groups.push(added);
+      await startAll(added, say);
+    }
+  };
+  return { endpoints: plan.endpointsOf(pids), stop, grow };
 }
 
 async function startAll(

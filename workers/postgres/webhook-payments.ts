@@ -23,6 +23,7 @@ export interface FoundPayment {
   readonly refunded_amount: number;
   readonly disputed_amount: number;
   readonly was_never_sent: boolean;
+  readonly attempt: number;
 }
 
 const FIND = {
@@ -38,7 +39,7 @@ found as (
     on p.provider = i.provider and p.provider_reference = i.reference
   where i.merchant is null)
 select key, merchant, checkout_id, version, status, provider, provider_reference, amount, currency,
-  refunded_amount, disputed_amount, first_sent_at is null as was_never_sent from found`,
+  refunded_amount, disputed_amount, first_sent_at is null as was_never_sent, attempt from found`,
 };
 
 /** @returns for each question the payment, or undefined */

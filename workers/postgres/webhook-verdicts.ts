@@ -69,6 +69,7 @@ changed as (
     failure_code = case when i.status is null then p.failure_code else i.failure_code end,
     next_action = case when i.status is null then p.next_action end,
     next_ask_at = case when i.status is null then p.next_ask_at end,
+    dead_reason = case when i.status is null then p.dead_reason end,
     refunded_amount = p.refunded_amount + i.refunded_more,
     disputed_amount = p.disputed_amount + i.disputed_more,
     updated_at = now()

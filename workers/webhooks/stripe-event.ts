@@ -3,6 +3,7 @@
  * the payer has to do stands in the answer to our own call, not in the event.
  */
 import type { ClaimStatus } from '../payment/state-machine.js';
+import { minorAmount } from '../psp/stripe/amounts.js';
 import { claim, type Json, type Reading, typeOf } from './reading.js';
 
 /** By event type: what is claimed, and where the PaymentIntent and the amount stand. */
@@ -23,10 +24,16 @@ export function readStripeEvent(event: Json): Reading {
   const failure = object?.['last_payment_error'] as Json;
   return claim(type, known.status, {
     reference: object?.[known.intent],
-    amount: object?.[known.amount],
+    amount: amountOf(object?.[known.amount], object?.['currency']),
     currency: object?.['currency'],
     failureCode: failure?.['decline_code'] ?? failure?.['code'],
   });
+}
+
+/** Stripe counts some currencies in other units than ISO 4217. */
+function amountOf(amount: unknown, currency: unknown): unknown {
+  if (typeof amount !== 'number' || typeof currency !== 'string') return undefined;
+  return minorAmount(amount, currency.toUpperCase());
 }
 
 function intent(status: ClaimStatus) {

@@ -55,8 +55,7 @@ export class WebhookJudge {
   async received(value: Uint8Array, source: WebhookSource): Promise<TaskResult> {
     const record = webhookReceived.decode(Buffer.from(value));
     const reading = readWebhook(record);
-    if (reading.kind === 'malformed')
-      return { kind: 'dead', reason: 'malformed_webhook', detail: reading.detail };
+    if (reading.kind === 'malformed') return dead('malformed_webhook', reading.detail, source);
     if (reading.kind === 'other') {
       await this.#parts.verdicts.add({ ...rowOf(record, reading.type), state: 'other' });
       return done('other');
@@ -92,7 +91,7 @@ export class WebhookJudge {
         const { why } = judgement;
         await verdicts.add({ ...row, state: 'dropped', reason: why });
         if (!CONTRADICTIONS.includes(why)) return done(why);
-        return { kind: 'dead', reason: `webhook_${why}`, detail: detailOf(payment, claim) };
+        return dead(`webhook_${why}`, detailOf(payment, claim), source);
       }
       case 'moves':
       case 'noted': {
@@ -114,7 +113,7 @@ export class WebhookJudge {
   ): Promise<TaskResult> {
     const { webhookRetryMs, webhookGiveUpMs } = this.#parts.settings;
     if (source.tries > 0 && Date.now() - record.received_at > webhookGiveUpMs)
-      return { kind: 'dead', reason, detail: `${claim.type} of ${claim.reference}` };
+      return dead(reason, `${claim.type} of ${claim.reference}`, source);
     const wait = {
       record: Buffer.from(value).toString('hex'),
       source_partition: source.partition,
@@ -134,6 +133,10 @@ function judgementOf(
   claim: WebhookClaim,
 ): Judgement | { kind: 'dropped'; why: 'other_provider' } {
   if (payment.provider !== provider) return { kind: 'dropped', why: 'other_provider' };
+  // A yes counts from any attempt; a no may be about the attempt before this one.
+  const isNo = claim.status === 'declined' || claim.status === 'canceled';
+  if (isNo && payment.attempt > 1 && payment.provider_reference === null)
+    return { kind: 'dropped', why: 'proves_nothing' };
   const facts = {
     status: payment.status,
     amountMinor: payment.amount,
@@ -198,4 +201,9 @@ function detailOf(payment: FoundPayment, claim: WebhookClaim): string {
 
 function done(outcome: string): TaskResult {
   return { kind: 'done', outcome: `webhook_${outcome.replace(/\W/g, '_')}` };
+}
+
+/** The letter holds the record itself. */
+function dead(reason: string, detail: string, source: WebhookSource): TaskResult {
+  return { kind: 'dead', reason, detail, attempts: source.tries + 1, value: null, payment: null };
 }

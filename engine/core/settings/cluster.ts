@@ -1,5 +1,5 @@
 /** Settings of the cluster on one machine: two shards and two processors behind nginx. */
-import { port, ports } from '../settings.js';
+import { integer, port, ports } from '../settings.js';
 import { stackTable } from './stack.js';
 
 const { home, logLevel, simulatorPort, kafkaPort, kafkaControllerPort, postgresPort } = stackTable;
@@ -21,7 +21,12 @@ export const clusterTable = {
     9443,
     'every shard host’s mTLS port; a part of the hash that picks the shard',
   ),
-  adminPorts: ports('TOLLGATE_ADMIN_PORTS', [8081, 8083], 'admin of each engine: one a shard'),
+  shards: integer('TOLLGATE_CLUSTER_SHARDS', 2, 1, 64, 'shards of a new cluster'),
+  adminPorts: ports(
+    'TOLLGATE_ADMIN_PORTS',
+    [8081, 8083, 8085, 8087],
+    'admin of each engine, by shard number; as many as the cluster may grow to',
+  ),
   processorAdminPorts: ports(
     'TOLLGATE_PROCESSOR_ADMIN_PORTS',
     [8082, 8084],

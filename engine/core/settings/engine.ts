@@ -25,6 +25,11 @@ export const engineTable = {
     '',
     'acknowledged mark, best on another volume (default DATA_DIR/acknowledged.json)',
   ),
+  keysFile: text(
+    'TOLLGATE_KEYS_FILE',
+    '',
+    'API keys of merchants (`tollgate keys`); without one, loopback only and one merchant',
+  ),
   host: text('TOLLGATE_HOST', '127.0.0.1', 'address of the public API'),
   apiPort: port('TOLLGATE_API_PORT', 8080, 'public API'),
   socket: text(
