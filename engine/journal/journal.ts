@@ -83,6 +83,7 @@ export class Journal implements BatchHandler {
     const changed = this.#applyStatuses();
     const rows = this.#batch.size;
     const start = performance.now();
+    if (changed.length > 0) this.#changes.begin();
     if (rows > 0) this.#batch.write();
     this.#events.onWritten(messages, rows, performance.now() - start);
     this.#announce(changed);
@@ -93,7 +94,7 @@ export class Journal implements BatchHandler {
   #announce(changed: readonly Entry[]): void {
     if (changed.length === 0) return;
     for (const entry of changed) this.#changes.add(hashBytes(entry.key, 0, entry.key.length));
-    this.#changes.publish();
+    this.#changes.end();
     this.#events.onStatusChanged();
   }
 
