@@ -70,6 +70,7 @@ async function runAll(kind: PeriodKind, labels: readonly string[] | undefined): 
       sources,
       onProgress,
       busyMsMax: BUSY_MS_MAX,
+      now: new Date(),
     });
     bar.end();
     say(result, (Date.now() - since) / 1_000);

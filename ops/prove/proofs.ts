@@ -28,6 +28,7 @@ import { providerDown } from './provider-down.js';
 import { providers } from './providers.js';
 import { rate } from './rate.js';
 import { rateLimit } from './rate-limit.js';
+import { reconcileCalendar } from './reconcile-calendar.js';
 import { reconcileDay } from './reconcile-day.js';
 import { reconcileKill } from './reconcile-kill.js';
 import { reconcileMonth } from './reconcile-month.js';
@@ -69,6 +70,7 @@ export const PROOFS: readonly Proof[] = [
   providers,
   reconcileMonth,
   reconcileKill,
+  reconcileCalendar,
   reconcileDay,
 ];
 

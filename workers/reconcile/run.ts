@@ -35,6 +35,7 @@ export interface RunRequest {
   readonly onProgress: (progress: Progress) => void;
   /** How long to wait for the runner before us. */
   readonly busyMsMax: number;
+  readonly now: Date;
 }
 
 export interface RunResult extends WrittenReport {
@@ -65,12 +66,11 @@ class Run {
   }
 
   async go(): Promise<RunResult> {
-    const { kind, label, settings } = this.#request;
+    const { kind, label, settings, now } = this.#request;
     const client = this.#client;
     const period = await periodOf(client, settings, kind, label);
-    const startedAt = new Date();
     this.#id = await this.#begin(period);
-    const scope = await this.#scope(period, startedAt);
+    const scope = await this.#scope(period, now);
     await this.#enter('heal');
     await heal(client, this.#id, scope);
     await this.#enter('match');
@@ -78,9 +78,9 @@ class Run {
       this.#say('match', '', done / of),
     );
     await this.#enter('settle');
-    await settle(client, scope, startedAt);
+    await settle(client, scope, now);
     await this.#enter('report');
-    const isProvisional = period.until > startedAt;
+    const isProvisional = period.until > now;
     const folder = join(settings.reportsDir, `${kind}-${label}`);
     const report = await writeReport(client, folder, { period, isProvisional, figures });
     await this.#finish(isProvisional, figures, report);
@@ -88,11 +88,11 @@ class Run {
   }
 
   /** Fetches and loads what the run has to look at. */
-  async #scope(period: Period, startedAt: Date): Promise<Scope> {
+  async #scope(period: Period, now: Date): Promise<Scope> {
     const { settings, sources } = this.#request;
     const lateMs = settings.lateMinutes * 60_000;
     const from = new Date(period.from.getTime() - lateMs);
-    const knownUntil = new Date(Math.min(period.until.getTime(), startedAt.getTime()));
+    const knownUntil = new Date(Math.min(period.until.getTime(), now.getTime()));
     const sourceIds: number[] = [];
     for (const source of sources) sourceIds.push(...(await this.#fetch(source, period, from)));
     return {

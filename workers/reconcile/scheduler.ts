@@ -12,7 +12,7 @@ import { transaction } from '../postgres/pool.js';
 import { type DuePeriod, duePeriods } from './due.js';
 import type { Done } from './thread.js';
 
-const LOOK_MS = 10_000;
+const LOOK_MS = 5_000;
 const FAILED_MS = 60_000;
 
 export class ReconcileScheduler {

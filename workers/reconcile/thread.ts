@@ -15,7 +15,7 @@ const settings = reconcileSettings(config);
 const sources = await settlementSources(config);
 for (const { kind, label } of workerData as readonly DuePeriod[]) {
   const onProgress = (): void => {};
-  const request = { kind, label, settings, sources, onProgress, busyMsMax: 0 };
+  const request = { kind, label, settings, sources, onProgress, busyMsMax: 0, now: new Date() };
   const { open } = await reconcile(request);
   parentPort?.postMessage({ kind, label, open } satisfies Done);
 }
