@@ -66,6 +66,14 @@ describe('the systemd units', () => {
     }
   });
 
+  it('should not start an engine for anybody, without keys', () => {
+    const text = readFileSync(join(folder, 'tollgate-engine@.service'), 'utf8');
+    const file = /^Environment=TOLLGATE_KEYS_FILE=(\S+)$/m.exec(text)?.[1];
+    assert.ok(file);
+    const script = readFileSync(join(folder, 'install.sh'), 'utf8');
+    assert.match(script, new RegExp(`install -m 0600 -o tollgate .* ${file}`));
+  });
+
   it('should have scripts that bash can parse', () => {
     for (const it of readdirSync(folder).filter((name) => name.endsWith('.sh')))
       execFileSync('bash', ['-n', join(folder, it)]);
