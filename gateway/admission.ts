@@ -8,6 +8,9 @@ import { hashBytes } from '../engine/ring/hash.js';
 import { type LaneProducer, NO_SLOT } from '../engine/ring/lane-producer.js';
 import { bodyTooLarge, PROBLEMS, type Problem } from './problem.js';
 
+/** A turn with more than this begins the writer's work before its end: both go on at once. */
+const PUBLISH_MAX = 32;
+
 /** What is to be made durable, and who hears of it. */
 export interface Message {
   /** A MessageKind. */
@@ -30,6 +33,7 @@ export class Admission {
   /** The most bytes that key and value of one message may have. */
   readonly messageBytesMax: number;
   #publishScheduled = false;
+  #unpublished = 0;
   #inFlight = 0;
   #fences: { readonly open: Set<Message>; readonly done: () => void }[] = [];
 
@@ -63,7 +67,8 @@ export class Admission {
     lane.commit(slot, message.kind, key.length, end - start - key.length);
     this.#waiting[index]![slot] = message;
     this.#inFlight++;
-    this.#schedulePublish();
+    if (++this.#unpublished >= PUBLISH_MAX) this.#publish();
+    else this.#schedulePublish();
   }
 
   /** Calls `done` once everything that is in flight now is answered. */
@@ -105,7 +110,12 @@ export class Admission {
     this.#publishScheduled = true;
     setImmediate(() => {
       this.#publishScheduled = false;
-      for (const lane of this.#lanes) lane.publish();
+      this.#publish();
     });
+  }
+
+  #publish(): void {
+    this.#unpublished = 0;
+    for (const lane of this.#lanes) lane.publish();
   }
 }

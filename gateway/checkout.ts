@@ -3,6 +3,7 @@
  * to be encoded, with the fingerprint of its meaning: key order, white space and the way a
  * number is written do not count, and neither does `payment_checkout_id`.
  */
+import { isAscii, isUtf8 } from 'node:buffer';
 import { hash } from 'node:crypto';
 import { Ajv, type ErrorObject } from 'ajv';
 import type { CheckoutAccepted } from '../engine/codec/records.js';
@@ -14,7 +15,6 @@ import { CHECKOUT_ID_PATTERN, CheckoutBody, CURRENCIES } from './schemas.js';
 const CHECKOUT_ID = new RegExp(CHECKOUT_ID_PATTERN);
 const ERRORS_MAX = 10;
 const known = new Set(CURRENCIES);
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 const ajv = new Ajv({ strict: true, allErrors: false });
 ajv.addFormat('currency', (text) => known.has(text));
@@ -32,15 +32,15 @@ export function checkCheckoutId(id: string): Problem | undefined {
 
 /** Parses and checks a raw body; a problem is returned, never thrown. */
 export function parseCheckout(
-  raw: Uint8Array,
+  raw: Buffer,
   merchant: string,
   checkoutId: string,
   shard: number,
 ): CheckoutAccepted | Problem {
-  let text: string;
+  const text = textOf(raw);
+  if (text === undefined) return PROBLEMS.invalidJson;
   let body: unknown;
   try {
-    text = utf8.decode(raw);
     body = JSON.parse(text);
   } catch {
     return PROBLEMS.invalidJson;
@@ -73,6 +73,12 @@ export function parseCheckout(
 
 export function isProblem<T extends object>(it: T | Problem): it is Problem {
   return 'code' in it;
+}
+
+/** @returns undefined when the bytes are not UTF-8 */
+function textOf(raw: Buffer): string | undefined {
+  if (isAscii(raw)) return raw.toString('latin1');
+  return isUtf8(raw) ? raw.toString('utf8') : undefined;
 }
 
 function fingerprint(body: CheckoutBody, provider: string): Buffer {

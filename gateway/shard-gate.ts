@@ -35,8 +35,12 @@ export class ShardGate {
 
   beforeAccept(merchant: string, checkoutId: string, goOn: GoOn): void {
     const judged = this.#judge(checkoutId);
+    if (judged === 'ours') {
+      goOn(undefined);
+      return;
+    }
     const key = Buffer.from(paymentKey(merchant, checkoutId));
-    if (judged === 'ours' || this.#isHere(key)) goOn(undefined);
+    if (this.#isHere(key)) goOn(undefined);
     else if (judged === 'foreign') goOn(PROBLEMS.moving);
     else this.#question(key, (found) => goOn(found === 'away' ? PROBLEMS.moving : undefined));
   }
@@ -44,9 +48,12 @@ export class ShardGate {
   /** A payment that was not at its end when it was copied may be further at its earlier owner. */
   beforeRead(merchant: string, checkoutId: string, goOn: GoOn): void {
     const judged = this.#judge(checkoutId);
+    if (judged === 'ours') {
+      goOn(undefined);
+      return;
+    }
     const key = Buffer.from(paymentKey(merchant, checkoutId));
-    const isEnough = judged === 'ours' || (judged === 'moved' && this.#isSettled(key));
-    if (isEnough) goOn(undefined);
+    if (judged === 'moved' && this.#isSettled(key)) goOn(undefined);
     else if (judged === 'foreign') goOn(this.#isHere(key) ? undefined : PROBLEMS.moving);
     else
       this.#question(key, (found) =>

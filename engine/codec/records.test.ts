@@ -75,6 +75,33 @@ describe('the Avro records', () => {
     );
   });
 
+  it('should be encoded into a slot to the byte as avsc does it', () => {
+    const wild = fc.record({
+      record: checkout,
+      text: fc.option(fc.string({ unit: 'binary', maxLength: 300 })),
+      shard: fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }),
+      at: fc.integer({ min: -(2 ** 51), max: 2 ** 51 }),
+      metadata: fc.dictionary(
+        fc.string({ unit: 'binary' }).filter((it) => it !== '__proto__'),
+        fc.string({ unit: 'binary' }),
+      ),
+      room: fc.nat(40),
+    });
+    fc.assert(
+      fc.property(wild, ({ record, text, shard, at, metadata, room }) => {
+        const it = { ...record, shard, accepted_at: at, description: text, metadata };
+        const expected = checkoutAccepted.encode(it);
+        const slot = Buffer.alloc(expected.length + 4_000, 0xee);
+        const end = checkoutAccepted.encodeInto(it, slot, 7);
+        assert.deepEqual(slot.subarray(7, end), expected);
+        assert.ok(slot.subarray(end).every((byte) => byte === 0xee));
+        const tight = Buffer.alloc(expected.length + room);
+        assert.equal(checkoutAccepted.encodeInto(it, tight, 0), expected.length);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
   it('should refuse damaged and foreign bytes with a code', () => {
     const status = paymentStatus.encode({
       version: 300,

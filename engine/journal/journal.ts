@@ -42,8 +42,11 @@ export class Journal implements BatchHandler {
   readonly #batch: WriteBatch;
   readonly #changes: BroadcastWriter;
   readonly #events: JournalEvents;
-  #inserts: Entry[] = [];
-  #statuses: Entry[] = [];
+  readonly #checkouts: Entry[] = [];
+  readonly #commands: Entry[] = [];
+  readonly #webhooks: Entry[] = [];
+  readonly #statuses: Entry[] = [];
+  #messages = 0;
 
   constructor(store: Store, changes: BroadcastWriter, events: JournalEvents) {
     this.#store = store;
@@ -61,39 +64,36 @@ export class Journal implements BatchHandler {
       key: memory.key(slot),
       value: memory.value(slot),
     };
-    (entry.kind === MessageKind.status ? this.#statuses : this.#inserts).push(entry);
+    this.#entriesOf(entry.kind).push(entry);
+    this.#messages++;
+  }
+
+  #entriesOf(kind: number): Entry[] {
+    if (kind === MessageKind.checkout || kind === MessageKind.moved) return this.#checkouts;
+    if (kind === MessageKind.status) return this.#statuses;
+    return kind === MessageKind.webhook ? this.#webhooks : this.#commands;
   }
 
   onBatchEnd(): void {
-    const messages = this.#inserts.length + this.#statuses.length;
-    this.#insertNew(
-      this.#inserts.filter(
-        (it) => it.kind === MessageKind.checkout || it.kind === MessageKind.moved,
-      ),
-      'checkouts',
-    );
-    this.#insertNew(
-      this.#inserts.filter((it) => it.kind === MessageKind.command),
-      'commands',
-    );
-    this.#insertNew(
-      this.#inserts.filter((it) => it.kind === MessageKind.webhook),
-      'inbox',
-    );
+    this.#insertNew(this.#checkouts, 'checkouts');
+    this.#insertNew(this.#commands, 'commands');
+    this.#insertNew(this.#webhooks, 'inbox');
     const changed = this.#applyStatuses();
     const rows = this.#batch.size;
     const start = performance.now();
+    if (changed.length > 0) this.#changes.begin();
     if (rows > 0) this.#batch.write();
-    this.#events.onWritten(messages, rows, performance.now() - start);
+    this.#events.onWritten(this.#messages, rows, performance.now() - start);
     this.#announce(changed);
-    this.#inserts = [];
-    this.#statuses = [];
+    this.#messages = 0;
+    for (const entries of [this.#checkouts, this.#commands, this.#webhooks, this.#statuses])
+      entries.length = 0;
   }
 
   #announce(changed: readonly Entry[]): void {
     if (changed.length === 0) return;
     for (const entry of changed) this.#changes.add(hashBytes(entry.key, 0, entry.key.length));
-    this.#changes.publish();
+    this.#changes.end();
     this.#events.onStatusChanged();
   }
 

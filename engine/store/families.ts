@@ -36,7 +36,8 @@ const INBOX_MARK = Buffer.from([0]);
 /** Big-endian Unix milliseconds, then the payment's key: rows sort by time of acceptance. */
 export function ageKey(acceptedAtMs: number, key: Uint8Array): Buffer {
   const row = Buffer.allocUnsafe(AGE_TIME_BYTES + key.length);
-  row.writeBigUInt64BE(BigInt(acceptedAtMs), 0);
+  row.writeUInt32BE(Math.floor(acceptedAtMs / 0x1_0000_0000), 0);
+  row.writeUInt32BE(acceptedAtMs % 0x1_0000_0000, 4);
   row.set(key, AGE_TIME_BYTES);
   return row;
 }

@@ -9,6 +9,7 @@ import { registerKeys } from './keys.js';
 import { registerNginx } from './nginx.js';
 import { registerPay } from './pay.js';
 import { registerProcessor } from './processor.js';
+import { registerReconcile } from './reconcile.js';
 import { registerShard } from './shard.js';
 import { registerSimulator } from './simulator.js';
 import { registerUp } from './up.js';
@@ -28,6 +29,7 @@ registerWallet(program);
 registerShard(program);
 registerCerts(program);
 registerKeys(program);
+registerReconcile(program);
 registerDoctor(program);
 registerNginx(program);
 
