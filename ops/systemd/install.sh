@@ -31,6 +31,9 @@ case "$role" in
     here_now=$(jq --argjson n "$number" --arg a "$address" \
       '(.shards[] | select(.number == $n)).address = $a' /etc/tollgate/topology.json)
     printf '%s\n' "$here_now" >/etc/tollgate/topology.json
+    threads=$(jq --argjson n "$number" '.shards[] | select(.number == $n) | .gatewayThreads' /etc/tollgate/topology.json)
+    echo "TOLLGATE_GATEWAY_THREADS=$threads" >/etc/tollgate/topology.env
+    install -m 0600 -o tollgate -g tollgate /etc/tollgate/keys.json /var/lib/tollgate/keys.json
     configure_nginx
     units=("tollgate-engine@$number.service" "tollgate-nginx@shard-$number.service")
     ;;

@@ -58,7 +58,7 @@ describe('the systemd units', () => {
       const text = readFileSync(join(folder, unit), 'utf8');
       assert.doesNotMatch(text, /(SECRET|TOKEN|PASSWORD|DATABASE_URL)=/i, unit);
       if (unit.includes('engine') || unit.includes('processor')) {
-        assert.match(text, /^LoadCredential=kafka\.pem:/m, unit);
+        assert.match(text, /^LoadCredential=(engine|processor)\.pem:/m, unit);
         assert.match(text, /^EnvironmentFile=\/etc\/tollgate\//m, unit);
         assert.match(text, /^UMask=0077$/m, unit);
         assert.match(text, /^WatchdogSec=/m, unit);
