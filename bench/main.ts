@@ -1,17 +1,71 @@
-/** `make bench`: the suites, each beside its rival in the same run. `--quick`: shorter rounds. */
-import { benchAccept } from './accept.js';
-import { benchCdc } from './cdc.js';
-import { benchCodec } from './codec.js';
+/**
+ * `make bench`: the suites one after another, each beside its rival in the same run.
+ *
+ *   main.js [suite…] [--quick] [--growth]     run, report page, table
+ *   main.js compare A B [--threshold 0.1]     results of two folders
+ *   main.js report                            the page from what bench/results/ holds
+ *
+ * Exit code 1: a suite failed, a target was missed, or a comparison is worse.
+ */
+import { Command } from 'commander';
+import { packageFile } from '../engine/core/paths.js';
+import { compareFolders } from './harness/compare.js';
+import { appendHistory } from './harness/history.js';
+import { writeReport } from './harness/report.js';
+import type { SuiteResult } from './harness/result.js';
+import { runSuite } from './harness/run-suite.js';
+import { SUITES } from './suites/all.js';
 
-const isQuick = process.argv.includes('--quick');
-const suites: [string, () => Promise<boolean>][] = [
-  ['accept', () => benchAccept(isQuick ? 1 : 5, isQuick ? 2 : 5)],
-  ['cdc', () => benchCdc(isQuick ? 1 : 5, isQuick ? 50_000 : 200_000)],
-  ['codec', () => benchCodec(isQuick ? 100 : 1_000).then(() => true)],
-];
-let missed = 0;
-for (const [name, run] of suites) {
-  console.log(`bench ${name}`);
-  if (!(await run())) missed++;
+const RESULTS = packageFile('bench/results');
+
+const program = new Command('bench').description('measures every stage beside its rival');
+program
+  .command('run', { isDefault: true })
+  .argument('[suites...]', `of ${SUITES.map((it) => it.name).join(' ')}`)
+  .option('--quick', 'shorter rounds, in five minutes')
+  .option('--advisory', 'missed targets do not fail the run')
+  .action(async (names: string[], options: { quick?: boolean; advisory?: boolean }) => {
+    const known = new Set(SUITES.map((it) => it.name));
+    for (const it of names) if (!known.has(it)) program.error(`there is no suite ${it}`);
+    const chosen = SUITES.filter((it) => names.length === 0 || names.includes(it.name));
+    const results: SuiteResult[] = [];
+    const failed: string[] = [];
+    const since = Date.now();
+    for (const [i, suite] of chosen.entries()) {
+      console.log(`bench ${suite.name} (${i + 1} of ${chosen.length}): ${suite.measures}`);
+      const result = await runSuite(suite, options.quick ?? false);
+      if (typeof result === 'string') failed.push(`${suite.name}: ${result}`);
+      else results.push(result);
+    }
+    appendHistory(results);
+    await writeReport(RESULTS);
+    summarise(results, failed, (Date.now() - since) / 1_000);
+    const missed = results.some((it) => it.rows.some((row) => !row.holds));
+    process.exit(failed.length > 0 || (missed && !options.advisory) ? 1 : 0);
+  });
+program
+  .command('compare')
+  .argument('<a>', 'folder of results, e.g. bench/baseline')
+  .argument('<b>', 'folder of results')
+  .option('--threshold <share>', 'a ratio may fall by this share', '0.1')
+  .action((a: string, b: string, options: { threshold: string }) => {
+    process.exit(compareFolders(a, b, Number(options.threshold), console.log) ? 0 : 1);
+  });
+program.command('report').action(async () => console.log(await writeReport(RESULTS)));
+await program.parseAsync();
+
+function summarise(
+  results: readonly SuiteResult[],
+  failed: readonly string[],
+  seconds: number,
+): void {
+  const rows = results.flatMap((it) => it.rows.filter((row) => row.target !== null));
+  const holding = rows.filter((it) => it.holds).length;
+  console.log(`\n${holding} of ${rows.length} targets hold (${seconds.toFixed(0)} s)`);
+  for (const { suite, rows: all } of results)
+    for (const row of all)
+      if (!row.holds)
+        console.log(`  missed: ${suite}: ${row.name}: ${row.ratio.toFixed(2)} of ${row.target}`);
+  for (const it of failed) console.log(`  FAILED ${it}`);
+  console.log(`report: ${RESULTS}/report.html`);
 }
-process.exit(missed === 0 ? 0 : 1);

@@ -2,11 +2,18 @@
 import Fastify, { type FastifyInstance } from 'fastify';
 import { Gauge, Registry } from 'prom-client';
 import type { EngineConfig } from './core/config.js';
+import { engineTable } from './core/settings/engine.js';
+import { shownSettings } from './core/settings.js';
+import type { Moves } from './moves/moves.js';
+import { moveRoutes } from './moves/routes.js';
+import type { Store } from './store/store.js';
 import type { EngineThreads } from './threads.js';
 
 export interface AdminParts {
   readonly config: EngineConfig;
   readonly threads: EngineThreads;
+  readonly store: Store;
+  readonly moves: Moves;
   readonly openapi: object;
   /** What keeps the engine from taking work; empty when ready. */
   readonly notReady: () => string[];
@@ -30,7 +37,8 @@ export async function startAdmin(parts: AdminParts): Promise<FastifyInstance> {
     }
     return reply.type(registry.contentType).send(await registry.metrics());
   });
-  app.get('/config', () => parts.config);
+  moveRoutes(app, parts.store, parts.moves);
+  app.get('/config', () => shownSettings(engineTable, parts.config));
   app.get('/openapi.json', () => parts.openapi);
   await app.listen({ host: '127.0.0.1', port: parts.config.adminPort });
   return app;

@@ -1,9 +1,15 @@
-/** What the engine hands to a gateway thread, and what the thread says back. */
+/** What the engine hands to a gateway thread, and what the two say to each other. */
+import type { KeyTable } from './keys/keys-file.js';
+import type { Topology } from './topology/topology.js';
+
 export interface GatewayData {
   readonly storeHandle: bigint;
   readonly host: string;
   readonly port: number;
+  /** A unix socket of this thread alone, instead of host and port; empty: none. */
+  readonly socket: string;
   readonly shard: number;
+  readonly topology: Topology | undefined;
   /** One lane a writer; the hash of merchant/id picks it. */
   readonly lanes: readonly { lane: SharedArrayBuffer; writerBell: SharedArrayBuffer }[];
   readonly bell: SharedArrayBuffer;
@@ -12,13 +18,34 @@ export interface GatewayData {
   readonly accepting: SharedArrayBuffer;
   readonly counters: SharedArrayBuffer;
   readonly waitersMax: number;
+  /** undefined: no keys, everybody is the default merchant. Changes come by KEYS_CHANNEL. */
+  readonly keys: KeyTable | undefined;
+  /** Providers whose webhooks are taken; any other is unknown. */
+  readonly webhookProviders: readonly WebhookProvider[];
+  /** Ranges (CIDR) whose X-Real-IP is believed. */
+  readonly trustedProxies: readonly string[];
+}
+
+export interface WebhookProvider {
+  readonly name: string;
+  /** Newest first. */
+  readonly secrets: readonly string[];
+  /** Ranges (CIDR) it calls from; empty: any. */
+  readonly addresses: readonly string[];
 }
 
 export type GatewayMessage =
   | { type: 'listening' }
   | { type: 'failed'; reason: string }
-  | { type: 'closed' };
-export type GatewayCommand = { type: 'close' };
+  | { type: 'closed' }
+  /** Whether this payment came to another shard before. */
+  | { type: 'ask'; question: number; key: string }
+  /** The topology is in force, and what was taken before is answered. */
+  | { type: 'moved'; change: number };
+export type GatewayCommand =
+  | { type: 'close' }
+  | { type: 'asked'; question: number; found: 'here' | 'absent' | 'away' }
+  | { type: 'topology'; change: number; topology: Topology };
 
 /** Gateway counters, in the order of their words. */
 export const GATEWAY_COUNTERS = [
@@ -29,5 +56,8 @@ export const GATEWAY_COUNTERS = [
   'busy',
   'reads',
   'waiters',
+  'webhooks',
+  'webhook_repeats',
+  'webhook_refusals',
 ] as const;
 export type GatewayCounter = (typeof GATEWAY_COUNTERS)[number];

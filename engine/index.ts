@@ -8,13 +8,18 @@ import { dropBallastIfFull, layBallast } from './ballast.js';
 import type { EngineConfig } from './core/config.js';
 import type { Logger } from './core/log.js';
 import { DiskGuard } from './disk-guard.js';
+import { KeysWatch } from './keys/keys-watch.js';
 import { Marks } from './marks.js';
+import { Importer } from './moves/importer.js';
+import { Moves } from './moves/moves.js';
+import { Peers } from './moves/peers.js';
 import { Publishing } from './publishing.js';
 import { Retention } from './retention.js';
 import { StatusConsumer } from './status/status-consumer.js';
 import { decodeOffset, META_STATUS_OFFSET } from './store/families.js';
 import { Store } from './store/store.js';
 import { EngineThreads } from './threads.js';
+import { topologyFile } from './topology/topology-file.js';
 import { claimVolume } from './volume.js';
 
 /** What the layers above hand in, so that nothing here imports upwards. */
@@ -37,39 +42,63 @@ export async function startEngine(
     logger.fatal({ reason }, 'the process ends so that a restart can repair it');
     process.kill(process.pid, 'SIGKILL');
   };
+  const keys = new KeysWatch(config.keysFile, logger);
   const marks = new Marks(config, logger);
   const { store, volume, log } = await openVolume(config, marks, logger);
   const parts = { config, store, volume, marks, logger, onFatal: die };
   const publishing = await Publishing.prepare(parts);
   const { gatewayWorker } = composition;
-  const threads = new EngineThreads({ config, store, gatewayWorker, onDeath: die });
+  const threads: EngineThreads = new EngineThreads({
+    config,
+    store,
+    gatewayWorker,
+    keys: keys.first,
+    topology: () => moves.ownership?.topology,
+    ask: (key) => moves.ask(key),
+    onDeath: die,
+  });
+  const importer = new Importer(threads.statusLane, config.shard);
+  const moves = new Moves({
+    shard: config.shard,
+    file: topologyFile(config.dataDir),
+    importer,
+    peers: new Peers(config),
+    logger,
+    announce: (topology) => threads.announce(topology),
+  });
   const statuses = new StatusConsumer({
     config,
     lane: threads.statusLane,
     offset: statusOffset(store),
     logger,
   });
-  const bell = listen(threads, statuses, publishing);
+  const bell = listen(threads, [statuses, importer, publishing], (slot) => importer.onAnswer(slot));
   await threads.start();
   publishing.start(() => threads.durableSequence);
   statuses.start();
   marks.start(config.markIntervalMs, volume.id, () => threads.durableSequence);
-  const retention = new Retention(store, config.retentionMs, logger);
+  const publishedUpTo = (): number => publishing.caughtUpAt;
+  const retention = new Retention(store, config.retentionMs, publishedUpTo, logger);
   const guard = new DiskGuard(config.dataDir, config.diskFreeMinMb, (isFull) =>
     threads.accepting.set(!isFull),
   );
   const admin = await startAdmin({
     config,
     threads,
+    store,
+    moves,
     openapi: composition.openapi,
     notReady: () => (threads.accepting.isSet ? [] : ['disk']),
     figures: () => ({
       disk_free_mb: guard.freeMb,
       ...publishing.figures(),
+      ...keys.figures(),
       status_applied_total: statuses.applied,
       status_undecodable_total: statuses.undecodable,
       status_connected: statuses.isConnected ? 1 : 0,
       retention_deleted_total: retention.deleted,
+      moves_asked_total: moves.asked,
+      moves_imported_total: importer.imported,
     }),
   });
   await guard.start();
@@ -80,9 +109,11 @@ export async function startEngine(
   return {
     async close() {
       guard.stop();
+      keys.stop();
       retention.stop();
       marks.stop();
       await admin.close();
+      await moves.close();
       await statuses.close();
       await threads.stop();
       bell.stop();
@@ -110,16 +141,15 @@ async function openVolume(config: EngineConfig, marks: Marks, logger: Logger) {
 /** The writers' bell on the main thread: something is durable, or a status was written. */
 function listen(
   threads: EngineThreads,
-  statuses: StatusConsumer,
-  publishing: Publishing,
+  sleepers: readonly { wake(): void }[],
+  onAnswer: (slot: number) => void,
 ): { stop(): void } {
   let seen = 0;
   return threads.mainBell.listen(
     () => {
       seen = threads.durableSequence;
-      threads.statusLane.collect(() => {});
-      statuses.wake();
-      publishing.wake();
+      threads.statusLane.collect(onAnswer);
+      for (const it of sleepers) it.wake();
     },
     () => threads.statusLane.hasAnswers() || threads.durableSequence !== seen,
   );

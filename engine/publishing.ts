@@ -9,11 +9,12 @@ import { type CdcStart, cdcStart } from './cdc/start.js';
 import type { EngineConfig } from './core/config.js';
 import { EngineError } from './core/errors.js';
 import type { Logger } from './core/log.js';
+import { onRenewedIdentity } from './kafka/identity.js';
 import type { Marks } from './marks.js';
 import { Rescan } from './rescan.js';
 import { Store } from './store/store.js';
 import { Sweeper } from './sweeper.js';
-import type { Volume } from './volume.js';
+import { isEmpty, type Volume } from './volume.js';
 
 const TAIL_CHECK_MS_MAX = 3_000;
 
@@ -31,8 +32,10 @@ export class Publishing {
   readonly #start: CdcStart;
   /** The database's last sequence when it was opened. */
   readonly #opened: number;
+  readonly #isEmpty: boolean;
   #isTailChecked = false;
   #publisher: CdcPublisher | undefined;
+  #identity: { stop(): void } | undefined;
   #rescan: Rescan | undefined;
   #sweeper: Sweeper | undefined;
 
@@ -40,6 +43,7 @@ export class Publishing {
     const { config, store, marks } = parts;
     this.#parts = parts;
     this.#opened = store.sequence;
+    this.#isEmpty = isEmpty(store);
     const dbDir = Store.directory(config.dataDir);
     const checkpoint = config.acceptLoss ? undefined : marks.checkpoint.load();
     this.#start = cdcStart(dbDir, store.sequence, checkpoint, config.acceptLoss);
@@ -76,6 +80,7 @@ export class Publishing {
       onFatal: (error) => onFatal(error.message),
     });
     this.#publisher = publisher;
+    this.#identity = onRenewedIdentity(() => publisher.restart('the certificate was renewed'));
     const file = join(config.dataDir, 'rescan.json');
     this.#rescan = new Rescan({ file, store, publisher, logger });
     this.#rescan.start(this.#start.rescan);
@@ -84,6 +89,11 @@ export class Publishing {
 
   wake(): void {
     this.#publisher?.wake();
+  }
+
+  /** Unix milliseconds: Kafka has all that was durable then. */
+  get caughtUpAt(): number {
+    return this.#publisher?.caughtUpAt ?? 0;
   }
 
   figures(): Record<string, number> {
@@ -100,6 +110,7 @@ export class Publishing {
   }
 
   async close(): Promise<void> {
+    this.#identity?.stop();
     this.#sweeper?.stop();
     this.#rescan?.stop();
     await this.#publisher?.close();
@@ -117,9 +128,15 @@ export class Publishing {
 
   async #askKafka(): Promise<void> {
     if (this.#isTailChecked) return;
-    const { kafkaBrokers, partitions } = this.#parts.config;
-    const { id } = this.#parts.volume;
-    await checkKafkaTail({ kafkaBrokers, partitions, volume: id, sequence: this.#opened });
+    const { kafkaBrokers, partitions, shard, acceptLoss } = this.#parts.config;
+    await checkKafkaTail({
+      kafkaBrokers,
+      partitions,
+      shard,
+      volume: this.#parts.volume.id,
+      sequence: this.#opened,
+      isEmpty: this.#isEmpty && !acceptLoss,
+    });
     this.#isTailChecked = true;
   }
 }

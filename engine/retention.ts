@@ -1,6 +1,7 @@
 /**
- * Deletes payments that are older than the retention, terminal, and therefore published.
- * Postgres keeps its rows for good, so an id that comes again later is still known there.
+ * Deletes payments that are older than the retention, terminal, and therefore published;
+ * and webhooks of that age once Kafka has them. Postgres keeps its rows for good, so an id
+ * that comes again later is still known there.
  */
 import type { Logger } from './core/log.js';
 import { isSettled } from './open-rows.js';
@@ -13,14 +14,17 @@ const PAGE_ROWS = 500;
 export class Retention {
   readonly #store: Store;
   readonly #keepMs: number;
+  readonly #publishedUpTo: () => number;
   readonly #logger: Logger;
   readonly #timer: NodeJS.Timeout;
   #isStopped = false;
   deleted = 0;
 
-  constructor(store: Store, keepMs: number, logger: Logger) {
+  /** @param publishedUpTo Unix milliseconds: Kafka has all that was durable then */
+  constructor(store: Store, keepMs: number, publishedUpTo: () => number, logger: Logger) {
     this.#store = store;
     this.#keepMs = keepMs;
+    this.#publishedUpTo = publishedUpTo;
     this.#logger = logger;
     this.#timer = setInterval(() => {
       this.pass(Date.now()).catch((error: Error) =>
@@ -36,6 +40,8 @@ export class Retention {
 
   async pass(nowMs: number): Promise<void> {
     const until = ageBound(Math.max(0, nowMs - this.#keepMs));
+    // A webhook is stamped before it is durable; the distance of a whole retention covers that.
+    const publishedBefore = this.#publishedUpTo() - this.#keepMs;
     let from = ageBound(0);
     while (!this.#isStopped) {
       const page = this.#store.range('age', from, until, PAGE_ROWS);
@@ -43,11 +49,13 @@ export class Retention {
       let last: Buffer | undefined;
       for (let i = 0; i < page.length; i += 2) {
         last = page[i]!;
-        const { key } = splitAgeKey(last);
-        if (!isSettled(this.#store, key)) continue;
+        const { acceptedAtMs, family, key } = splitAgeKey(last);
+        const isDone =
+          family === 'inbox' ? acceptedAtMs < publishedBefore : isSettled(this.#store, key);
+        if (!isDone) continue;
         batch.delete('age', last);
-        batch.delete('checkouts', key);
-        batch.delete('status', key);
+        batch.delete(family, key);
+        if (family === 'checkouts') batch.delete('status', key);
         this.deleted++;
       }
       if (batch.size > 0) batch.write();

@@ -57,7 +57,8 @@ export class Sweeper {
       let last: Buffer | undefined;
       for (let i = 0; i < page.length; i += 2) {
         last = page[i]!;
-        const { acceptedAtMs, key } = splitAgeKey(last);
+        const { acceptedAtMs, family, key } = splitAgeKey(last);
+        if (family === 'inbox') continue;
         const value = this.#store.get('status', key)
           ? undefined
           : this.#store.get('checkouts', key);

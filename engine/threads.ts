@@ -7,8 +7,15 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { EngineConfig } from './core/config.js';
 import { EngineError } from './core/errors.js';
-import { GATEWAY_COUNTERS, type GatewayData, type GatewayMessage } from './gateway-contract.js';
+import {
+  GATEWAY_COUNTERS,
+  type GatewayCommand,
+  type GatewayData,
+  type GatewayMessage,
+  type WebhookProvider,
+} from './gateway-contract.js';
 import { WRITER_COUNTERS, type WriterData } from './journal/writer-contract.js';
+import type { KeyTable } from './keys/keys-file.js';
 import { BroadcastWriter } from './ring/broadcast.js';
 import { Counters } from './ring/counters.js';
 import { Doorbell } from './ring/doorbell.js';
@@ -16,6 +23,7 @@ import { LaneMemory } from './ring/lane-memory.js';
 import { LaneProducer } from './ring/lane-producer.js';
 import { SharedCount, SharedFlag } from './ring/shared-flags.js';
 import type { Store } from './store/store.js';
+import type { Topology } from './topology/topology.js';
 
 const STATUS_LANE_SLOTS = 4096;
 const THREAD_STOP_MS = 6_000;
@@ -24,6 +32,10 @@ export interface ThreadOptions {
   readonly config: EngineConfig;
   readonly store: Store;
   readonly gatewayWorker: URL;
+  readonly topology: () => Topology | undefined;
+  /** A gateway asks for a payment that another shard may have. Must not reject. */
+  readonly ask: (key: string) => Promise<'here' | 'absent' | 'away'>;
+  readonly keys: KeyTable | undefined;
   /** Called once if a thread ends unasked. */
   readonly onDeath: (reason: string) => void;
 }
@@ -47,6 +59,7 @@ export class EngineThreads {
   #writers: Worker[] = [];
   #gateways: Worker[] = [];
   #stopping = false;
+  #announced = 0;
 
   constructor(options: ThreadOptions) {
     const { gatewayThreads, writerThreads, laneSlots } = options.config;
@@ -82,11 +95,29 @@ export class EngineThreads {
     await Promise.all(this.#gateways.map((it) => this.#listening(it)));
   }
 
+  /** Resolves when every gateway works by the topology and has answered what it took before. */
+  async announce(topology: Topology): Promise<void> {
+    const change = ++this.#announced;
+    const told = this.#gateways.map(
+      (gateway) =>
+        new Promise<void>((resolve) => {
+          const listener = (message: GatewayMessage): void => {
+            if (message.type !== 'moved' || message.change !== change) return;
+            gateway.off('message', listener);
+            resolve();
+          };
+          gateway.on('message', listener);
+          say(gateway, { type: 'topology', change, topology });
+        }),
+    );
+    await Promise.all(told);
+  }
+
   /** Gateways answer what is in flight and end; then the writers, whose lanes are then empty. */
   async stop(): Promise<void> {
     this.#stopping = true;
     this.accepting.set(false);
-    for (const gateway of this.#gateways) gateway.postMessage({ type: 'close' });
+    for (const gateway of this.#gateways) say(gateway, { type: 'close' });
     await Promise.all(this.#gateways.map(ended));
     this.#stopWriters.set(true);
     await Promise.all(this.#writers.map(ended));
@@ -104,8 +135,15 @@ export class EngineThreads {
 
   async #listening(gateway: Worker): Promise<void> {
     const [message] = (await once(gateway, 'message')) as [GatewayMessage];
+    gateway.on('message', (it: GatewayMessage) => {
+      if (it.type === 'ask') void this.#answer(gateway, it.question, it.key);
+    });
     if (message.type !== 'failed') return;
     throw new EngineError('port_taken', `${message.reason}: is it taken? Set TOLLGATE_API_PORT.`);
+  }
+
+  async #answer(gateway: Worker, question: number, key: string): Promise<void> {
+    say(gateway, { type: 'asked', question, found: await this.#options.ask(key) });
   }
 
   #writerData(index: number): WriterData {
@@ -137,7 +175,10 @@ export class EngineThreads {
       storeHandle: store.handle,
       host: config.host,
       port: config.apiPort,
+      // uWebSockets.js binds anew what another thread listens on: one socket a thread.
+      socket: config.socket === '' ? '' : `${config.socket}.${index}`,
       shard: config.shard,
+      topology: this.#options.topology(),
       lanes: this.#lanes[index]!.map((lane, writer) => ({
         lane,
         writerBell: this.#writerBells[writer]!,
@@ -147,8 +188,25 @@ export class EngineThreads {
       accepting: this.accepting.memory,
       counters: this.gatewayCounters[index]!.memory,
       waitersMax: config.waitersMax,
+      keys: this.#options.keys,
+      webhookProviders: webhookProviders(config),
+      trustedProxies: config.trustedProxies,
     };
   }
+}
+
+function say(gateway: Worker, command: GatewayCommand): void {
+  gateway.postMessage(command);
+}
+
+/** A provider without a secret is not taken from. */
+function webhookProviders(config: EngineConfig): WebhookProvider[] {
+  const { simulatorWebhookSecrets, simulatorWebhookAddresses } = config;
+  const { stripeWebhookSecrets, stripeWebhookAddresses } = config;
+  return [
+    { name: 'simulator', secrets: simulatorWebhookSecrets, addresses: simulatorWebhookAddresses },
+    { name: 'stripe', secrets: stripeWebhookSecrets, addresses: stripeWebhookAddresses },
+  ].filter((it) => it.secrets.length > 0);
 }
 
 function times<T>(count: number, make: () => T): T[] {

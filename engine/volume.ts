@@ -13,6 +13,11 @@ export interface Volume {
   readonly format: number;
 }
 
+/** Whether the store holds no payment. */
+export function isEmpty(store: Store): boolean {
+  return store.range('checkouts', Buffer.alloc(0), undefined, 1).length === 0;
+}
+
 /**
  * Reads the identity, or gives a new volume one. With `isNewHistory` (after an accepted loss)
  * it gets another: its sequences no longer mean what Kafka has seen under the old one.

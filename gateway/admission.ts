@@ -1,110 +1,108 @@
 /**
- * From a checked checkout to its answer: claim a slot, encode, publish, and reply when the
- * slot comes back. The replies of one event-loop turn share a publish. At most as many
- * requests wait as the lanes have slots; a full lane is a 503.
+ * The way of a checked message into the store: claim a slot, encode, publish, and answer
+ * when the slot comes back. The messages of one event-loop turn share a publish. At most as
+ * many wait as the lanes have slots; a full lane is a 503.
  */
-import { type CheckoutAccepted, checkoutAccepted } from '../engine/codec/records.js';
-import { paymentKey } from '../engine/core/payment.js';
-import { MessageKind, WriteResult } from '../engine/journal/messages.js';
+import { invariant } from '../engine/core/errors.js';
 import { hashBytes } from '../engine/ring/hash.js';
 import { type LaneProducer, NO_SLOT } from '../engine/ring/lane-producer.js';
-import { acceptedBody } from './payment-view.js';
-import { PROBLEMS } from './problem.js';
-import { type Reply, send, sendProblem } from './reply.js';
+import { bodyTooLarge, PROBLEMS, type Problem } from './problem.js';
 
-/** Field names, lengths and array counts on top of the strings of a body. */
-const ENCODING_OVERHEAD = 512;
+/** A turn with more than this begins the writer's work before its end: both go on at once. */
+const PUBLISH_MAX = 32;
 
-interface Waiting {
-  readonly reply: Reply;
-  readonly record: CheckoutAccepted;
-}
-
-export interface AdmissionCounts {
-  add(name: 'accepted' | 'replayed' | 'conflicts' | 'busy', by: number): void;
+/** What is to be made durable, and who hears of it. */
+export interface Message {
+  /** A MessageKind. */
+  readonly kind: number;
+  /** Of its row; messages with the same key are written in order. */
+  readonly key: Buffer;
+  /** An upper bound of the encoded value's bytes. */
+  readonly valueBytesMax: number;
+  /** @returns the end of the encoded value, or a negative number when it does not fit */
+  encodeInto(buffer: Buffer, offset: number): number;
+  /** The row is durable. `result` is a WriteResult, which says what `detail` is. */
+  onWritten(result: number, detail: number): void;
+  /** Nothing is stored. */
+  onRefused(problem: Problem): void;
 }
 
 export class Admission {
   readonly #lanes: readonly LaneProducer[];
-  readonly #waiting: (Waiting | undefined)[][];
-  readonly #counts: AdmissionCounts;
+  readonly #waiting: (Message | undefined)[][];
+  /** The most bytes that key and value of one message may have. */
+  readonly messageBytesMax: number;
   #publishScheduled = false;
+  #unpublished = 0;
   #inFlight = 0;
+  #fences: { readonly open: Set<Message>; readonly done: () => void }[] = [];
 
-  constructor(lanes: readonly LaneProducer[], counts: AdmissionCounts) {
+  constructor(lanes: readonly LaneProducer[]) {
     this.#lanes = lanes;
-    this.#waiting = lanes.map((lane) => new Array<Waiting | undefined>(lane.memory.slots));
-    this.#counts = counts;
+    this.#waiting = lanes.map((lane) => new Array<Message | undefined>(lane.memory.slots));
+    this.messageBytesMax = Math.min(...lanes.map((it) => it.messageBytesMax));
   }
 
   get inFlight(): number {
     return this.#inFlight;
   }
 
-  /** @param bodyBytes the raw body's length, which bounds the record's */
-  admit(reply: Reply, record: CheckoutAccepted, bodyBytes: number): void {
-    const key = Buffer.from(paymentKey(record.merchant, record.checkout_id), 'latin1');
+  submit(message: Message): void {
+    const { key, valueBytesMax } = message;
     const index = (hashBytes(key, 0, key.length) >>> 0) % this.#lanes.length;
     const lane = this.#lanes[index]!;
-    const slot = lane.claim(
-      Math.min(lane.messageBytesMax, key.length * 2 + bodyBytes + ENCODING_OVERHEAD),
-    );
+    if (key.length + valueBytesMax > lane.messageBytesMax) {
+      message.onRefused(bodyTooLarge(lane.messageBytesMax));
+      return;
+    }
+    const slot = lane.claim(key.length + valueBytesMax);
     if (slot === NO_SLOT) {
-      this.#counts.add('busy', 1);
-      sendProblem(reply, PROBLEMS.busy);
+      message.onRefused(PROBLEMS.busy);
       return;
     }
     const start = lane.payloadStart(slot);
     key.copy(lane.memory.bytes, start);
-    const end = checkoutAccepted.encodeInto(record, lane.memory.bytes, start + key.length);
-    if (end < 0) {
-      sendProblem(reply, PROBLEMS.tooLarge);
-      return;
-    }
-    lane.commit(slot, MessageKind.checkout, key.length, end - start - key.length);
-    this.#waiting[index]![slot] = { reply, record };
+    const end = message.encodeInto(lane.memory.bytes, start + key.length);
+    invariant(end >= 0, 'a message fits the room it asked for');
+    lane.commit(slot, message.kind, key.length, end - start - key.length);
+    this.#waiting[index]![slot] = message;
     this.#inFlight++;
-    this.#schedulePublish();
+    if (++this.#unpublished >= PUBLISH_MAX) this.#publish();
+    else this.#schedulePublish();
+  }
+
+  /** Calls `done` once everything that is in flight now is answered. */
+  fence(done: () => void): void {
+    const open = new Set(this.#waiting.flat().filter((it) => it !== undefined));
+    if (open.size === 0) done();
+    else this.#fences.push({ open, done });
   }
 
   hasAnswers(): boolean {
     return this.#lanes.some((lane) => lane.hasAnswers());
   }
 
-  /** Replies to everything that is durable. */
+  /** Answers everything that is durable. */
   collect(): void {
     for (let index = 0; index < this.#lanes.length; index++) {
       const lane = this.#lanes[index]!;
       const waiting = this.#waiting[index]!;
       lane.collect((slot) => {
-        const { reply, record } = waiting[slot]!;
+        const message = waiting[slot]!;
         waiting[slot] = undefined;
         this.#inFlight--;
-        this.#answer(reply, record, lane.memory.result(slot), lane.memory.detail(slot));
+        message.onWritten(lane.memory.result(slot), lane.memory.detail(slot));
+        if (this.#fences.length > 0) this.#passed(message);
       });
     }
   }
 
-  #answer(reply: Reply, record: CheckoutAccepted, result: number, acceptedAtMs: number): void {
-    if (result === WriteResult.conflict) {
-      this.#counts.add('conflicts', 1);
-      sendProblem(reply, PROBLEMS.keyReuse);
-      return;
+  #passed(message: Message): void {
+    for (const fence of this.#fences) {
+      fence.open.delete(message);
+      if (fence.open.size === 0) fence.done();
     }
-    const isReplay = result === WriteResult.replayed;
-    this.#counts.add(isReplay ? 'replayed' : 'accepted', 1);
-    const headers = {
-      'Content-Type': 'application/json',
-      Location: `/payments/${record.checkout_id}`,
-      'Retry-After': '2',
-      ...(isReplay ? { 'Idempotent-Replayed': 'true' } : {}),
-    };
-    send(
-      reply,
-      '202 Accepted',
-      headers,
-      acceptedBody(record, isReplay ? acceptedAtMs : record.accepted_at),
-    );
+    this.#fences = this.#fences.filter((it) => it.open.size > 0);
   }
 
   #schedulePublish(): void {
@@ -112,7 +110,12 @@ export class Admission {
     this.#publishScheduled = true;
     setImmediate(() => {
       this.#publishScheduled = false;
-      for (const lane of this.#lanes) lane.publish();
+      this.#publish();
     });
+  }
+
+  #publish(): void {
+    this.#unpublished = 0;
+    for (const lane of this.#lanes) lane.publish();
   }
 }

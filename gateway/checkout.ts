@@ -3,16 +3,18 @@
  * to be encoded, with the fingerprint of its meaning: key order, white space and the way a
  * number is written do not count, and neither does `payment_checkout_id`.
  */
+import { isAscii, isUtf8 } from 'node:buffer';
 import { hash } from 'node:crypto';
 import { Ajv, type ErrorObject } from 'ajv';
 import type { CheckoutAccepted } from '../engine/codec/records.js';
+import { hasCardData } from '../engine/core/card-fields.js';
+import { bodyHasCardData } from './card-data.js';
 import { type BodyError, invalidBody, PROBLEMS, type Problem } from './problem.js';
 import { CHECKOUT_ID_PATTERN, CheckoutBody, CURRENCIES } from './schemas.js';
 
 const CHECKOUT_ID = new RegExp(CHECKOUT_ID_PATTERN);
 const ERRORS_MAX = 10;
 const known = new Set(CURRENCIES);
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 const ajv = new Ajv({ strict: true, allErrors: false });
 ajv.addFormat('currency', (text) => known.has(text));
@@ -23,24 +25,28 @@ const validate = ajv.compile<CheckoutBody>(CheckoutBody);
 /** @returns the problem of a checkout id, or undefined */
 export function checkCheckoutId(id: string): Problem | undefined {
   if (id === '') return PROBLEMS.checkoutIdMissing;
+  if (hasCardData(id)) return PROBLEMS.cardData;
   if (!CHECKOUT_ID.test(id)) return PROBLEMS.checkoutIdInvalid;
-  if (/^\d{13,19}$/.test(id) && passesLuhn(id)) return PROBLEMS.checkoutIdIsCard;
   return undefined;
 }
 
 /** Parses and checks a raw body; a problem is returned, never thrown. */
 export function parseCheckout(
-  raw: Uint8Array,
+  raw: Buffer,
   merchant: string,
   checkoutId: string,
   shard: number,
 ): CheckoutAccepted | Problem {
+  const text = textOf(raw);
+  if (text === undefined) return PROBLEMS.invalidJson;
   let body: unknown;
   try {
-    body = JSON.parse(utf8.decode(raw));
+    body = JSON.parse(text);
   } catch {
     return PROBLEMS.invalidJson;
   }
+  // Before anything else: the errors below name fields, and a name may be a number.
+  if (bodyHasCardData(text, body)) return PROBLEMS.cardData;
   if (!validate(body))
     return invalidBody((validate.errors ?? []).slice(0, ERRORS_MAX).map(bodyError));
   // As a key of a map it would vanish: no reader could give it back.
@@ -65,8 +71,14 @@ export function parseCheckout(
   };
 }
 
-export function isProblem(it: CheckoutAccepted | Problem): it is Problem {
+export function isProblem<T extends object>(it: T | Problem): it is Problem {
   return 'code' in it;
+}
+
+/** @returns undefined when the bytes are not UTF-8 */
+function textOf(raw: Buffer): string | undefined {
+  if (isAscii(raw)) return raw.toString('latin1');
+  return isUtf8(raw) ? raw.toString('utf8') : undefined;
 }
 
 function fingerprint(body: CheckoutBody, provider: string): Buffer {
@@ -91,14 +103,4 @@ function bodyError(error: ErrorObject): BodyError {
     pointer: `${error.instancePath}/${name.toWellFormed()}`,
     detail: 'is not a known field',
   };
-}
-
-function passesLuhn(digits: string): boolean {
-  let sum = 0;
-  for (let i = 0; i < digits.length; i++) {
-    let digit = Number(digits[digits.length - 1 - i]);
-    if (i % 2 === 1) digit = digit > 4 ? digit * 2 - 9 : digit * 2;
-    sum += digit;
-  }
-  return sum % 10 === 0;
 }

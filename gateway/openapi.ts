@@ -5,6 +5,7 @@ import {
   CheckoutBody,
   Payment,
   ProblemDocument,
+  WebhookReceipt,
 } from './schemas.js';
 
 const problem = (description: string): object => ({
@@ -17,6 +18,55 @@ const header = (name: string, required: boolean, schema: object): object => ({
   required,
   schema,
 });
+const timestamp = { type: 'string', pattern: '^[0-9]{1,12}$' };
+const checksum = { type: 'string', pattern: '^sha256=[0-9a-f]{64}$' };
+/** Required where the merchant has a secret. */
+const checksumHeaders = [
+  header('X-PAYMENT-TIMESTAMP', false, timestamp),
+  header('X-PAYMENT-CHECKSUM', false, checksum),
+];
+const unauthorized = {
+  ...problem(
+    'Where keys are configured: `key_missing`, `key_invalid`; of a merchant with a secret: `checksum_required`, `checksum_invalid`, `timestamp_out_of_range`.',
+  ),
+  headers: { 'WWW-Authenticate': { schema: { type: 'string' } } },
+};
+const webhookResponses = {
+  200: {
+    description: 'Stored, durably; an event that was stored before gives the same answer.',
+    content: { 'application/json': { schema: WebhookReceipt } },
+  },
+  400: problem('The body is not JSON, or the event has no id.'),
+  401: problem('The signature is missing, does not fit, or is not of these five minutes.'),
+  403: problem('The address is not one that the provider calls from.'),
+  404: problem('No such provider.'),
+  413: problem('The body is too large.'),
+  503: problem('Too much is waiting, or the disk is full; send the same event again.'),
+};
+const path = (name: string, schema: object): object => ({
+  name,
+  in: 'path',
+  required: true,
+  schema,
+});
+/** The raw body is what the signature covers. */
+function webhook(operationId: string, pathParameters: readonly object[]): object {
+  return {
+    post: {
+      operationId,
+      parameters: [
+        ...pathParameters,
+        header('X-PSP-Signature', false, { type: 'string', examples: ['t=1700000000,v1=…'] }),
+        header('Stripe-Signature', false, { type: 'string' }),
+      ],
+      requestBody: { required: true, content: { 'application/json': { schema: {} } } },
+      responses: webhookResponses,
+    },
+  };
+}
+/** An engine without a keys file asks for none, and listens on loopback only. */
+const security = [{ key: [] }, {}];
+const provider = path('provider', { type: 'string', enum: ['simulator', 'stripe'] });
 const checkoutId = { type: 'string', pattern: CHECKOUT_ID_PATTERN };
 
 export const openapi = {
@@ -26,11 +76,13 @@ export const openapi = {
     version: '0.2.0',
     license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
   },
+  components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } },
   paths: {
     '/payments': {
       post: {
         operationId: 'createPayment',
-        parameters: [header('X-PAYMENT-CHECKOUT-ID', true, checkoutId)],
+        security,
+        parameters: [header('X-PAYMENT-CHECKOUT-ID', true, checkoutId), ...checksumHeaders],
         requestBody: { required: true, content: { 'application/json': { schema: CheckoutBody } } },
         responses: {
           202: {
@@ -42,7 +94,8 @@ export const openapi = {
             },
             content: { 'application/json': { schema: AcceptedPayment } },
           },
-          400: problem('The request is malformed.'),
+          400: problem('The request is malformed, or holds card data (`card_data_refused`).'),
+          401: unauthorized,
           411: problem('Content-Length is missing.'),
           413: problem('The body is too large.'),
           415: problem('The body is not application/json.'),
@@ -58,17 +111,26 @@ export const openapi = {
           { name: 'id', in: 'path', required: true, schema: checkoutId },
           header('If-None-Match', false, { type: 'string' }),
           header('Prefer', false, { type: 'string', examples: ['wait=10'] }),
+          ...checksumHeaders,
         ],
+        security,
         responses: {
           200: {
             description: 'The payment.',
             content: { 'application/json': { schema: Payment } },
           },
           304: { description: 'Not changed.' },
-          400: problem('The id is malformed.'),
+          400: problem('The id is malformed, or is card data (`card_data_refused`).'),
+          401: unauthorized,
           404: problem('No such payment.'),
         },
       },
     },
+    '/webhooks/psp/{provider}': webhook('receiveWebhook', [provider]),
+    '/webhooks/psp/{provider}/{merchant}/{id}': webhook('receiveRoutedWebhook', [
+      provider,
+      path('merchant', checkoutId),
+      path('id', checkoutId),
+    ]),
   },
 } as const;

@@ -1,4 +1,5 @@
-/** RFC 9457 problem documents: every answer that is not 2xx or 304. */
+/** RFC 9457 problem documents: every answer that is not 2xx or 304. Never card data. */
+import { pathHasCardData } from './card-data.js';
 
 export interface BodyError {
   /** JSON pointer (RFC 6901) into the body. */
@@ -32,10 +33,10 @@ export const PROBLEMS = {
     'checkout_id_invalid',
     'A checkout id is 1 to 64 letters, digits, _ or -.',
   ),
-  checkoutIdIsCard: problem(
+  cardData: problem(
     '400 Bad Request',
-    'checkout_id_invalid',
-    'The checkout id looks like a card number; card data must never be sent here.',
+    'card_data_refused',
+    'Something in the request looks like card data, which must never be sent here; nothing was stored. Send a token.',
   ),
   checkoutIdMismatch: problem(
     '400 Bad Request',
@@ -43,12 +44,12 @@ export const PROBLEMS = {
     'payment_checkout_id differs from the header X-PAYMENT-CHECKOUT-ID.',
     [{ pointer: '/payment_checkout_id', detail: 'must equal the header' }],
   ),
-  lengthRequired: problem('411 Length Required', 'length_required', 'Send Content-Length.'),
-  tooLarge: problem(
-    '413 Content Too Large',
-    'body_too_large',
-    'The body may have at most 16384 bytes.',
+  headerRepeated: problem(
+    '400 Bad Request',
+    'header_repeated',
+    'A header that may come once was sent more than once.',
   ),
+  lengthRequired: problem('411 Length Required', 'length_required', 'Send Content-Length.'),
   unsupportedType: problem(
     '415 Unsupported Media Type',
     'unsupported_media_type',
@@ -67,14 +68,76 @@ export const PROBLEMS = {
     undefined,
     { 'Retry-After': '1' },
   ),
+  moving: problem(
+    '503 Service Unavailable',
+    'shard_moving',
+    'This id is moving to another shard, or its earlier shard cannot be asked; send the same request again.',
+    undefined,
+    { 'Retry-After': '1' },
+  ),
+  addressNotAllowed: problem(
+    '403 Forbidden',
+    'address_not_allowed',
+    'This address is not one that the provider calls from.',
+  ),
+  keyMissing: problem(
+    '401 Unauthorized',
+    'key_missing',
+    'Send Authorization: Bearer and your API key.',
+    undefined,
+    { 'WWW-Authenticate': 'Bearer realm="tollgate"' },
+  ),
+  keyInvalid: problem('401 Unauthorized', 'key_invalid', 'This API key is not known.', undefined, {
+    'WWW-Authenticate': 'Bearer realm="tollgate", error="invalid_token"',
+  }),
+  checksumRequired: problem(
+    '401 Unauthorized',
+    'checksum_required',
+    'Send X-PAYMENT-CHECKSUM and X-PAYMENT-TIMESTAMP: this merchant has a secret.',
+  ),
+  checksumInvalid: problem(
+    '401 Unauthorized',
+    'checksum_invalid',
+    'The checksum is not that of this request: sha256= and the hex HMAC over timestamp, method, path, id and body.',
+  ),
+  timestampOutOfRange: problem(
+    '401 Unauthorized',
+    'timestamp_out_of_range',
+    'X-PAYMENT-TIMESTAMP is more than 300 seconds from now; sign again.',
+  ),
+  signatureMissing: problem(
+    '401 Unauthorized',
+    'signature_missing',
+    'The header with the signature is missing.',
+  ),
+  signatureInvalid: problem(
+    '401 Unauthorized',
+    'signature_invalid',
+    'The signature does not fit the body.',
+  ),
+  signatureTooOld: problem(
+    '401 Unauthorized',
+    'timestamp_out_of_range',
+    'The signature was made more than five minutes ago, or ahead; sign again.',
+  ),
+  eventIdInvalid: problem(
+    '400 Bad Request',
+    'event_id_invalid',
+    'An event carries an id of 1 to 255 letters, digits, dots, colons, _ or -.',
+  ),
   unavailable: problem(
     '503 Service Unavailable',
     'unavailable',
-    'No checkouts are taken at the moment; send the same request again.',
+    'Nothing is taken at the moment; send the same request again.',
     undefined,
     { 'Retry-After': '5' },
   ),
 } as const;
+
+export function bodyTooLarge(bytesMax: number): Problem {
+  const detail = `The body may have at most ${bytesMax} bytes.`;
+  return problem('413 Content Too Large', 'body_too_large', detail);
+}
 
 export function methodNotAllowed(allow: string): Problem {
   return problem('405 Method Not Allowed', 'method_not_allowed', `Use ${allow}.`, undefined, {
@@ -94,7 +157,7 @@ export function problemBody(it: Problem, instance: string): string {
     status: Number(it.status.slice(0, 3)),
     code: it.code,
     detail: it.detail,
-    instance,
+    instance: pathHasCardData(instance) ? '/' : instance,
     ...(it.errors ? { errors: it.errors } : {}),
   });
 }

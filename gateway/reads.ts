@@ -1,20 +1,27 @@
 /**
- * Reading a payment: one key-value read, with ETag and long polls (`Prefer: wait`,
- * RFC 7240). The number of long polls is bounded; past it a poll is answered at once.
+ * Reading a payment: a look at the store, or what was rendered of it lately, with ETag and long
+ * polls (`Prefer: wait`, RFC 7240). The number of long polls is bounded; past it a poll is
+ * answered at once.
+ *
+ * Keeps: an answer never goes back in version, over all threads. What is kept is used only when
+ * no status is being written and no news is unread; then nobody has seen a newer one.
  */
 import { isTerminal, paymentKey } from '../engine/core/payment.js';
 import type { BroadcastReader } from '../engine/ring/broadcast.js';
-import { hashBytes } from '../engine/ring/hash.js';
+import { hashText } from '../engine/ring/hash.js';
 import type { Store } from '../engine/store/store.js';
 import { paymentView } from './payment-view.js';
 import { PROBLEMS } from './problem.js';
 import { type Reply, send, sendNotModified, sendProblem } from './reply.js';
+import { type Rendered, ViewCache } from './view-cache.js';
 
 const WAIT_SECONDS_MAX = 30;
+const NO_HEADERS = {};
+const RETRY_AFTER = { 'Retry-After': '2' };
 
 interface Waiter {
   readonly reply: Reply;
-  readonly key: Buffer;
+  readonly name: string;
   readonly version: number;
   readonly timer: NodeJS.Timeout;
   readonly headers: Record<string, string>;
@@ -31,6 +38,7 @@ export class Reads {
   readonly #store: Store;
   readonly #changes: BroadcastReader;
   readonly #waitersMax: number;
+  readonly #cache = new ViewCache();
   readonly #waiters = new Map<number, Set<Waiter>>();
   #waiterCount = 0;
 
@@ -41,25 +49,21 @@ export class Reads {
   }
 
   read(reply: Reply, request: ReadRequest): void {
-    const key = Buffer.from(paymentKey(request.merchant, request.checkoutId), 'latin1');
-    const view = this.#view(key);
+    const name = paymentKey(request.merchant, request.checkoutId);
+    const view = this.#view(name);
     if (view === undefined) {
       sendProblem(reply, PROBLEMS.paymentNotFound);
       return;
     }
     const seconds = waitSeconds(request.prefer);
-    const isFresh = request.ifNoneMatch !== '' && !matches(request.ifNoneMatch, etag(view.version));
+    const isKnown = matches(request.ifNoneMatch, view.etag);
+    const isFresh = request.ifNoneMatch !== '' && !isKnown;
     const applied: Record<string, string> =
-      seconds > 0 ? { 'Preference-Applied': `wait=${seconds}` } : {};
-    if (
-      seconds > 0 &&
-      !isFresh &&
-      !isTerminal(view.payment.status) &&
-      this.#waiterCount < this.#waitersMax
-    ) {
-      this.#wait(reply, key, view.version, seconds, applied);
-    } else if (matches(request.ifNoneMatch, etag(view.version))) {
-      sendNotModified(reply, { ...applied, ETag: etag(view.version), ...retryAfter(view) });
+      seconds > 0 ? { 'Preference-Applied': `wait=${seconds}` } : NO_HEADERS;
+    if (seconds > 0 && !isFresh && !view.isTerminal && this.#waiterCount < this.#waitersMax) {
+      this.#wait(reply, name, view.version, seconds, applied);
+    } else if (isKnown) {
+      sendNotModified(reply, { ...applied, ETag: view.etag, ...retryAfter(view) });
     } else {
       sendView(reply, view, applied);
     }
@@ -71,8 +75,13 @@ export class Reads {
 
   /** Answers the long polls whose payment has changed. */
   notice(): void {
-    const complete = this.#changes.read((hash) => this.#wake(hash));
-    if (!complete) for (const hash of [...this.#waiters.keys()]) this.#wake(hash);
+    const complete = this.#changes.read((hash) => {
+      this.#cache.forget(hash);
+      this.#wake(hash);
+    });
+    if (complete) return;
+    this.#cache.clear();
+    for (const hash of [...this.#waiters.keys()]) this.#wake(hash);
   }
 
   /** Answers every long poll with what is known now. */
@@ -83,75 +92,87 @@ export class Reads {
 
   #wait(
     reply: Reply,
-    key: Buffer,
+    name: string,
     version: number,
     seconds: number,
     headers: Record<string, string>,
   ): void {
-    const hash = hashBytes(key, 0, key.length);
+    const hash = hashText(name);
     const timer = setTimeout(() => this.#finish(waiter), seconds * 1_000);
-    const waiter: Waiter = { reply, key, version, timer, headers };
+    const waiter: Waiter = { reply, name, version, timer, headers };
     const waiters = this.#waiters.get(hash) ?? new Set<Waiter>();
     this.#waiters.set(hash, waiters.add(waiter));
     this.#waiterCount++;
     // The status may have changed between the read and now: look once more.
-    if (this.#view(key)?.version !== version) this.#finish(waiter);
+    if (this.#view(name)?.version !== version) this.#finish(waiter);
   }
 
   #wake(hash: number): void {
     for (const waiter of [...(this.#waiters.get(hash) ?? [])]) {
-      if (waiter.reply.aborted || this.#view(waiter.key)?.version !== waiter.version)
+      if (waiter.reply.aborted || this.#view(waiter.name)?.version !== waiter.version)
         this.#finish(waiter);
     }
   }
 
   #finish(waiter: Waiter): void {
     clearTimeout(waiter.timer);
-    const hash = hashBytes(waiter.key, 0, waiter.key.length);
+    const hash = hashText(waiter.name);
     const waiters = this.#waiters.get(hash);
     if (!waiters?.delete(waiter)) return;
     if (waiters.size === 0) this.#waiters.delete(hash);
     this.#waiterCount--;
-    const view = this.#view(waiter.key);
+    const view = this.#view(waiter.name);
     if (view !== undefined) sendView(waiter.reply, view, waiter.headers);
   }
 
-  #view(key: Buffer): ReturnType<typeof paymentView> | undefined {
+  #view(name: string): Rendered | undefined {
+    if (this.#changes.isChanging()) return this.#stored(name);
+    if (this.#changes.hasNews()) this.notice();
+    const hash = hashText(name);
+    const kept = this.#cache.get(hash, name);
+    if (kept !== undefined) return kept;
+    const view = this.#stored(name);
+    if (view !== undefined) this.#cache.set(hash, view);
+    return view;
+  }
+
+  #stored(name: string): Rendered | undefined {
+    const key = Buffer.from(name, 'latin1');
     const checkout = this.#store.get('checkouts', key);
-    return checkout === undefined
-      ? undefined
-      : paymentView(checkout, this.#store.get('status', key));
+    if (checkout === undefined) return undefined;
+    const { payment, version } = paymentView(checkout, this.#store.get('status', key));
+    return {
+      name,
+      version,
+      etag: `"v${version}"`,
+      isTerminal: isTerminal(payment.status),
+      body: JSON.stringify(payment),
+    };
   }
 }
 
-function sendView(
-  reply: Reply,
-  view: ReturnType<typeof paymentView>,
-  headers: Record<string, string>,
-): void {
+function sendView(reply: Reply, view: Rendered, headers: Record<string, string>): void {
   const all = {
     'Content-Type': 'application/json',
-    ETag: etag(view.version),
+    ETag: view.etag,
     ...retryAfter(view),
     ...headers,
   };
-  send(reply, '200 OK', all, JSON.stringify(view.payment));
+  send(reply, '200 OK', all, view.body);
 }
 
-function retryAfter(view: ReturnType<typeof paymentView>): Record<string, string> {
-  return isTerminal(view.payment.status) ? {} : { 'Retry-After': '2' };
-}
-
-function etag(version: number): string {
-  return `"v${version}"`;
+function retryAfter(view: Rendered): Record<string, string> {
+  return view.isTerminal ? NO_HEADERS : RETRY_AFTER;
 }
 
 /** If-None-Match compares weakly (RFC 9110, 13.1.2). */
 function matches(header: string, tag: string): boolean {
+  if (header === '') return false;
   return header.split(',').some((it) => it.trim() === '*' || it.trim().replace(/^W\//, '') === tag);
 }
 
 function waitSeconds(prefer: string): number {
+  if (prefer === '') return 0;
   const match = /(?:^|[,;\s])wait\s*=\s*"?(\d{1,6})/i.exec(prefer);
   return match ? Math.min(Number(match[1]), WAIT_SECONDS_MAX) : 0;
 }

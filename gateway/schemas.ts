@@ -6,6 +6,7 @@ import { PAYMENT_STATUSES, PROVIDERS } from '../engine/core/payment.js';
 export const CHECKOUT_ID_PATTERN = '^[A-Za-z0-9_-]{1,64}$';
 export const AMOUNT_MAX = 999_999_999_999;
 export const BODY_BYTES_MAX = 16 * 1024;
+export const WEBHOOK_BYTES_MAX = 256 * 1024;
 export const CURRENCIES: readonly string[] = currencyCodes.codes();
 
 const closed = { additionalProperties: false } as const;
@@ -60,6 +61,7 @@ export const Payment = Type.Object(
     failure_code: Type.Optional(Type.String()),
     updated_at: Type.String({ format: 'date-time' }),
     refunded_amount: Type.Integer(),
+    disputed_amount: Type.Optional(Type.Integer()),
     next_action: Type.Optional(Type.Unknown()),
     history: Type.Array(
       Type.Object(
@@ -71,6 +73,8 @@ export const Payment = Type.Object(
   closed,
 );
 export type Payment = Static<typeof Payment>;
+
+export const WebhookReceipt = Type.Object({ received: Type.Literal(true) }, closed);
 
 export const ProblemDocument = Type.Object({
   type: Type.String(),

@@ -1,17 +1,28 @@
 /** The public API's routes on uWebSockets.js: headers are read at once, the body is bounded. */
 import uWS, { type HttpRequest, type HttpResponse, type TemplatedApp } from 'uWebSockets.js';
-import { DEFAULT_MERCHANT } from '../engine/core/payment.js';
 import type { SharedFlag } from '../engine/ring/shared-flags.js';
 import type { Admission } from './admission.js';
+import { readBody } from './body.js';
+import { headHasCardData } from './card-data.js';
 import { checkCheckoutId, isProblem, parseCheckout } from './checkout.js';
-import { methodNotAllowed, PROBLEMS, type Problem } from './problem.js';
+import { type CheckoutCounts, CheckoutMessage } from './checkout-message.js';
+import { Caller } from './keys/caller.js';
+import type { Merchants } from './keys/merchants.js';
+import { bodyTooLarge, methodNotAllowed, PROBLEMS, type Problem } from './problem.js';
 import type { Reads } from './reads.js';
+import { hasRepeatedHeader } from './repeated-headers.js';
 import { type Reply, replyOf, sendProblem } from './reply.js';
 import { BODY_BYTES_MAX } from './schemas.js';
+import type { ShardGate } from './shard-gate.js';
+import type { Webhooks } from './webhooks/webhooks.js';
 
 export interface ServerParts {
   readonly admission: Admission;
   readonly reads: Reads;
+  readonly gate: ShardGate;
+  readonly merchants: Merchants;
+  readonly webhooks: Webhooks;
+  readonly counts: CheckoutCounts;
   readonly accepting: SharedFlag;
   readonly shard: number;
   readonly countRefused: () => void;
@@ -29,6 +40,11 @@ export function buildServer(parts: ServerParts): TemplatedApp {
     .any('/payments', (res, req) => refuse(replyOf(res, req.getUrl()), methodNotAllowed('POST')))
     .get('/payments/:id', (res, req) => getPayment(parts, res, req, refuse))
     .any('/payments/:id', (res, req) => refuse(replyOf(res, req.getUrl()), methodNotAllowed('GET')))
+    .post('/webhooks/psp/:provider', (res, req) => parts.webhooks.handle(res, req))
+    .post('/webhooks/psp/:provider/:merchant/:id', (res, req) => parts.webhooks.handle(res, req))
+    .any('/webhooks/psp/*', (res, req) =>
+      refuse(replyOf(res, req.getUrl()), methodNotAllowed('POST')),
+    )
     .any('/*', (res, req) => refuse(replyOf(res, req.getUrl()), PROBLEMS.notFound));
 }
 
@@ -37,18 +53,26 @@ type Refuse = (reply: Reply, problem: Problem) => void;
 function getPayment(parts: ServerParts, res: HttpResponse, req: HttpRequest, refuse: Refuse): void {
   const reply = replyOf(res, req.getUrl());
   const checkoutId = req.getParameter(0) ?? '';
-  const problem = checkCheckoutId(checkoutId);
+  const caller = Caller.of(parts.merchants, req, 'GET', checkoutId);
+  if (isProblem(caller)) {
+    refuse(reply, caller);
+    return;
+  }
+  const problem = caller.checkBody() ?? checkCheckoutId(checkoutId) ?? checkHead(req);
   if (problem) {
     refuse(reply, problem);
     return;
   }
   parts.countRead();
-  parts.reads.read(reply, {
-    merchant: DEFAULT_MERCHANT,
+  const request = {
+    merchant: caller.merchant,
     checkoutId,
     ifNoneMatch: req.getHeader('if-none-match'),
     prefer: req.getHeader('prefer'),
-  });
+  };
+  parts.gate.beforeRead(request.merchant, checkoutId, (moving) =>
+    moving ? refuse(reply, moving) : parts.reads.read(reply, request),
+  );
 }
 
 function postPayment(
@@ -59,13 +83,21 @@ function postPayment(
 ): void {
   const reply = replyOf(res, '/payments');
   const checkoutId = req.getHeader('x-payment-checkout-id');
+  const caller = Caller.of(parts.merchants, req, 'POST', checkoutId);
   const problem = checkHeaders(parts, req, checkoutId);
-  readBody(reply, (body) => {
+  readBody(reply, BODY_BYTES_MAX, (body) => {
+    if (isProblem(caller)) return refuse(reply, caller);
     if (problem) return refuse(reply, problem);
-    if (body === undefined) return refuse(reply, PROBLEMS.tooLarge);
-    const record = parseCheckout(body, DEFAULT_MERCHANT, checkoutId, parts.shard);
+    if (body === undefined) return refuse(reply, bodyTooLarge(BODY_BYTES_MAX));
+    const forged = caller.checkBody(body);
+    if (forged) return refuse(reply, forged);
+    const record = parseCheckout(body, caller.merchant, checkoutId, parts.shard);
     if (isProblem(record)) return refuse(reply, record);
-    parts.admission.admit(reply, record, body.length);
+    parts.gate.beforeAccept(record.merchant, checkoutId, (moving) =>
+      moving
+        ? refuse(reply, moving)
+        : parts.admission.submit(new CheckoutMessage(reply, record, body.length, parts.counts)),
+    );
   });
 }
 
@@ -75,30 +107,18 @@ function checkHeaders(
   checkoutId: string,
 ): Problem | undefined {
   if (!parts.accepting.isSet) return PROBLEMS.unavailable;
-  const idProblem = checkCheckoutId(checkoutId);
-  if (idProblem) return idProblem;
+  const problem = checkCheckoutId(checkoutId) ?? checkHead(req);
+  if (problem) return problem;
   const type = req.getHeader('content-type').split(';')[0]!.trim().toLowerCase();
   if (type !== 'application/json') return PROBLEMS.unsupportedType;
-  if (Number(req.getHeader('content-length')) > BODY_BYTES_MAX) return PROBLEMS.tooLarge;
+  if (Number(req.getHeader('content-length')) > BODY_BYTES_MAX) return bodyTooLarge(BODY_BYTES_MAX);
   if (req.getHeader('content-length') === '' && req.getHeader('transfer-encoding') === '') {
     return PROBLEMS.lengthRequired;
   }
   return undefined;
 }
 
-/**
- * Calls `onBody` once with the whole body, or with undefined when it is too large. Chunks
- * are copied: uWebSockets.js uses their memory again.
- */
-function readBody(reply: Reply, onBody: (body: Buffer | undefined) => void): void {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  reply.res.onData((chunk, isLast) => {
-    bytes += chunk.byteLength;
-    if (bytes <= BODY_BYTES_MAX) chunks.push(Buffer.from(Buffer.from(chunk)));
-    if (!isLast || reply.aborted) return;
-    onBody(
-      bytes > BODY_BYTES_MAX ? undefined : chunks.length === 1 ? chunks[0] : Buffer.concat(chunks),
-    );
-  });
+function checkHead(req: HttpRequest): Problem | undefined {
+  if (hasRepeatedHeader(req)) return PROBLEMS.headerRepeated;
+  return headHasCardData(req) ? PROBLEMS.cardData : undefined;
 }

@@ -5,7 +5,7 @@
  */
 
 import uWS from 'uWebSockets.js';
-import { parentPort, workerData } from 'node:worker_threads';
+import { BroadcastChannel, parentPort, workerData } from 'node:worker_threads';
 import { invariant } from '../engine/core/errors.js';
 import {
   GATEWAY_COUNTERS,
@@ -13,56 +13,139 @@ import {
   type GatewayData,
   type GatewayMessage,
 } from '../engine/gateway-contract.js';
+import type { KeyTable } from '../engine/keys/keys-file.js';
+import { KEYS_CHANNEL } from '../engine/keys/keys-watch.js';
 import { BroadcastReader } from '../engine/ring/broadcast.js';
 import { Counters } from '../engine/ring/counters.js';
 import { Doorbell } from '../engine/ring/doorbell.js';
 import { LaneProducer } from '../engine/ring/lane-producer.js';
 import { SharedFlag } from '../engine/ring/shared-flags.js';
 import { Store } from '../engine/store/store.js';
+import type { Topology } from '../engine/topology/topology.js';
 import { Admission } from './admission.js';
+import { CHECKOUT_BYTES_MAX } from './checkout-message.js';
+import { Merchants } from './keys/merchants.js';
 import { Reads } from './reads.js';
-import { buildServer } from './server.js';
+import { buildServer, type ServerParts } from './server.js';
+import { ShardGate } from './shard-gate.js';
+import { Webhooks } from './webhooks/webhooks.js';
 
 const CLOSE_POLL_MS = 10;
 const CLOSE_MS_MAX = 5_000;
 
+/** One thread's parts, and what the main thread may ask of it. */
+class Gateway {
+  readonly #data: GatewayData;
+  readonly #say: (message: GatewayMessage) => void;
+  readonly #admission: Admission;
+  readonly #reads: Reads;
+  readonly #gate: ShardGate;
+  readonly #app: uWS.TemplatedApp;
+  readonly #answers: { stop(): void };
+
+  static async open(data: GatewayData, say: (message: GatewayMessage) => void): Promise<Gateway> {
+    const store = await Store.attach(data.storeHandle);
+    const counters = new Counters(GATEWAY_COUNTERS, data.counters);
+    const lanes = data.lanes.map((it) => new LaneProducer(it.lane, new Doorbell(it.writerBell)));
+    const admission = new Admission(lanes);
+    invariant(admission.messageBytesMax >= CHECKOUT_BYTES_MAX, 'every lane takes every checkout');
+    const accepting = new SharedFlag(data.accepting);
+    const parts: ServerParts = {
+      admission,
+      reads: new Reads(store, new BroadcastReader(data.changes), data.waitersMax),
+      gate: new ShardGate(store, data.shard, (question, key) =>
+        say({ type: 'ask', question, key }),
+      ),
+      merchants: watchedMerchants(data),
+      webhooks: await Webhooks.open(data, { admission, accepting, counts: counters }),
+      counts: counters,
+      accepting,
+      shard: data.shard,
+      countRefused: () => counters.add('refused', 1),
+      countRead: () => counters.add('reads', 1),
+    };
+    if (data.topology) parts.gate.use(data.topology);
+    return new Gateway(data, say, parts);
+  }
+
+  private constructor(
+    data: GatewayData,
+    say: (message: GatewayMessage) => void,
+    parts: ServerParts,
+  ) {
+    const { admission, reads, gate } = parts;
+    this.#data = data;
+    this.#say = say;
+    this.#admission = admission;
+    this.#reads = reads;
+    this.#gate = gate;
+    this.#app = buildServer(parts);
+    this.#answers = new Doorbell(data.bell).listen(
+      () => {
+        admission.collect();
+        if (reads.hasNews()) reads.notice();
+      },
+      () => admission.hasAnswers() || reads.hasNews(),
+    );
+  }
+
+  /** @param onListening called with the socket; without one `failed` was said */
+  listen(onListening: (socket: uWS.us_listen_socket) => void): void {
+    const { socket: path, host, port } = this.#data;
+    const listening = (socket: uWS.us_listen_socket | false): void => {
+      if (socket) onListening(socket);
+      else
+        this.#say({ type: 'failed', reason: `${path || `${host}:${port}`} cannot be listened on` });
+    };
+    if (path === '') this.#app.listen(host, port, listening);
+    else this.#app.listen_unix(listening, path);
+  }
+
+  onFound(question: number, found: 'here' | 'absent' | 'away'): void {
+    this.#gate.onFound(question, found);
+  }
+
+  /** Works by the topology from now on; says so once what was taken before is answered. */
+  follow(topology: Topology, change: number): void {
+    this.#gate.use(topology);
+    this.#admission.fence(() => this.#say({ type: 'moved', change }));
+  }
+
+  /** Calls `onClosed` once what is in flight is answered, or after a bound. */
+  close(socket: uWS.us_listen_socket, onClosed: () => void): void {
+    uWS.us_listen_socket_close(socket);
+    this.#reads.close();
+    const giveUpAt = Date.now() + CLOSE_MS_MAX;
+    const timer = setInterval(() => {
+      if (this.#admission.inFlight > 0 && Date.now() < giveUpAt) return;
+      clearInterval(timer);
+      this.#answers.stop();
+      this.#app.close();
+      onClosed();
+    }, CLOSE_POLL_MS);
+  }
+}
+
+function watchedMerchants(data: GatewayData): Merchants {
+  const merchants = new Merchants(data.keys);
+  const keys = new BroadcastChannel(KEYS_CHANNEL);
+  keys.onmessage = ({ data: table }) => merchants.replace(table as KeyTable);
+  keys.unref();
+  return merchants;
+}
+
 async function run(data: GatewayData, port: NonNullable<typeof parentPort>): Promise<void> {
   const say = (message: GatewayMessage): void => port.postMessage(message);
-  const store = await Store.attach(data.storeHandle);
-  const counters = new Counters(GATEWAY_COUNTERS, data.counters);
-  const lanes = data.lanes.map((it) => new LaneProducer(it.lane, new Doorbell(it.writerBell)));
-  const admission = new Admission(lanes, counters);
-  const reads = new Reads(store, new BroadcastReader(data.changes), data.waitersMax);
-  const app = buildServer({
-    admission,
-    reads,
-    accepting: new SharedFlag(data.accepting),
-    shard: data.shard,
-    countRefused: () => counters.add('refused', 1),
-    countRead: () => counters.add('reads', 1),
-  });
-  const listener = new Doorbell(data.bell).listen(
-    () => {
-      admission.collect();
-      if (reads.hasNews()) reads.notice();
-    },
-    () => admission.hasAnswers() || reads.hasNews(),
-  );
-  app.listen(data.host, data.port, (socket) => {
-    if (!socket)
-      return say({ type: 'failed', reason: `${data.host}:${data.port} cannot be listened on` });
-    port.once('message', (_command: GatewayCommand) => {
-      uWS.us_listen_socket_close(socket);
-      reads.close();
-      const giveUpAt = Date.now() + CLOSE_MS_MAX;
-      const timer = setInterval(() => {
-        if (admission.inFlight > 0 && Date.now() < giveUpAt) return;
-        clearInterval(timer);
-        listener.stop();
-        app.close();
-        say({ type: 'closed' });
-        port.close();
-      }, CLOSE_POLL_MS);
+  const gateway = await Gateway.open(data, say);
+  gateway.listen((socket) => {
+    port.on('message', (command: GatewayCommand) => {
+      if (command.type === 'asked') gateway.onFound(command.question, command.found);
+      else if (command.type === 'topology') gateway.follow(command.topology, command.change);
+      else
+        gateway.close(socket, () => {
+          say({ type: 'closed' });
+          port.close();
+        });
     });
     say({ type: 'listening' });
   });

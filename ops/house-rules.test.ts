@@ -35,7 +35,8 @@ const folders = ['engine', 'gateway', 'workers', 'bench', 'ops'];
 const present = folders.filter((it) => existsSync(join(packageRoot, it)));
 const files = present.flatMap((folder) => {
   const entries = readdirSync(join(packageRoot, folder), { recursive: true, encoding: 'utf8' });
-  return entries.filter((it) => it.endsWith('.ts')).map((it) => `${folder}/${it}`);
+  const ours = entries.filter((it) => it.endsWith('.ts') && !it.includes('node_modules/'));
+  return ours.map((it) => `${folder}/${it}`);
 });
 const sources = files.map((path) => ({
   path,

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { build, type Histogram } from 'hdr-histogram-js';
 import { Pool } from 'undici';
 import { isTerminal, type PaymentStatusName } from '../engine/core/payment.js';
+import { type Credentials, proofHeaders } from './credentials.js';
 
 const CONNECTIONS_MAX = 128;
 const TICK_MS = 5;
@@ -15,10 +16,16 @@ const READERS = 32;
 
 export interface LoadOptions {
   readonly api: string;
+  /** PEM of who signed the API's certificate, where that is not a public one. */
+  readonly ca?: string;
+  readonly credentials?: Credentials;
+  /** Sent with every request. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly count: number;
   readonly ratePerSecond: number;
   readonly idOf: (n: number) => string;
-  readonly body: object;
+  /** The same for every id, or made for it. */
+  readonly body: object | ((id: string) => object);
   /** How long after the last post every payment must be terminal. */
   readonly settleMsMax: number;
   readonly onProgress?: (progress: LoadProgress) => void;
@@ -65,6 +72,7 @@ class Load {
       connections: CONNECTIONS_MAX,
       headersTimeout: READ_MS_MAX,
       bodyTimeout: READ_MS_MAX,
+      ...(options.ca === undefined ? {} : { connect: { ca: options.ca } }),
     });
   }
 
@@ -170,13 +178,22 @@ class Load {
     }
   }
 
+  #bodyOf(id: string): object {
+    const { body } = this.#options;
+    return typeof body === 'function' ? body(id) : body;
+  }
+
   async #request(method: 'GET' | 'POST', path: string, id: string) {
     const isPost = method === 'POST';
+    const sent = isPost ? JSON.stringify(this.#bodyOf(id)) : '';
+    const posted = { 'x-payment-checkout-id': id, 'content-type': 'application/json' };
+    const { credentials = {}, headers } = this.#options;
+    const proof = proofHeaders(credentials, { method, path, id, body: sent });
     const answer = await this.#pool.request({
       method,
       path,
-      headers: isPost ? { 'x-payment-checkout-id': id, 'content-type': 'application/json' } : {},
-      body: isPost ? JSON.stringify(this.#options.body) : null,
+      headers: { ...(isPost ? posted : {}), ...proof, ...headers },
+      body: isPost ? sent : null,
     });
     const body = await answer.body.text();
     return { status: answer.statusCode, body, retryAfter: Number(answer.headers['retry-after']) };

@@ -9,18 +9,30 @@ import { Piscina } from 'piscina';
 import type { ProcessorConfig } from '../engine/core/config.js';
 import type { Logger } from '../engine/core/log.js';
 import { untilDone } from '../engine/core/retry.js';
-import { ORIGIN_HEADER, type OriginSource, parseOrigin, TOPICS } from '../engine/core/topics.js';
-import { createTopics, topicSpecs } from '../engine/kafka/topics-admin.js';
-import type { Task, TaskResult, WorkerSettings } from './payment/tasks.js';
+import {
+  ORIGIN_HEADER,
+  type OriginSource,
+  parseOrigin,
+  retryTopic,
+  TOPICS,
+} from '../engine/core/topics.js';
+import { createTopics, retryTopicSpecs, topicSpecs } from '../engine/kafka/topics-admin.js';
+import type { DeadPayment, Task, TaskResult, WorkerSettings } from './payment/tasks.js';
+import { bury } from './postgres/dead.js';
 import { migrate } from './postgres/migrate.js';
 import { openPool } from './postgres/pool.js';
+import { endWait, type WaitingWebhook } from './postgres/webhook-waits.js';
 import { startAdmin } from './processor/admin.js';
 import { ASKS_IN_WORK_MAX, Asker } from './processor/asker.js';
-import { deadLetterOf, listDeadLetters } from './processor/dead-letters.js';
+import { BreakerWatch } from './processor/breaker-watch.js';
+import { deadLetterOf, type LetterSource } from './processor/dead-letters.js';
+import { Dlq } from './processor/dlq.js';
 import { Intake } from './processor/intake.js';
 import { KeyOrder } from './processor/key-order.js';
 import { OutboxPublisher } from './processor/publisher.js';
+import { holdOf } from './processor/retry-hold.js';
 import { Sender } from './processor/sender.js';
+import { WEBHOOK_RETRIES_MAX, WebhookRetries } from './processor/webhook-retries.js';
 import { ReconcileScheduler } from './reconcile/scheduler.js';
 
 const GROUP = 'tollgate-processors';
@@ -37,9 +49,12 @@ export class Processor {
   readonly #outbox: OutboxPublisher;
   readonly #intake: Intake;
   readonly #asker: Asker;
+  readonly #webhookRetries: WebhookRetries;
   readonly #reconcile: ReconcileScheduler;
   readonly #order = new KeyOrder();
   readonly #counts = new Map<string, number>();
+  readonly #breakers = new BreakerWatch();
+  readonly #dlq: Dlq;
   readonly #blockers = new Set(['postgres', 'kafka']);
   readonly #start = new AbortController();
   #starting: Promise<void> = Promise.resolve();
@@ -52,7 +67,7 @@ export class Processor {
       port: config.adminPort,
       notReady: async () => [...processor.#blockers],
       figures: () => processor.#figures(),
-      deadLetters: () => listDeadLetters(config.kafkaBrokers),
+      dlq: processor.#dlq,
     });
     processor.#starting = processor.#begin();
     return processor;
@@ -65,14 +80,24 @@ export class Processor {
     this.#workers = startWorkers(config);
     const onFatal = (reason: string): void => this.#die(reason);
     this.#sender = new Sender(config.kafkaBrokers, onFatal);
+    this.#dlq = new Dlq({
+      brokers: config.kafkaBrokers,
+      pool: this.#pool,
+      sender: this.#sender,
+    });
     this.#outbox = new OutboxPublisher(config.databaseUrl, this.#sender, logger);
     this.#intake = new Intake({
       brokers: config.kafkaBrokers,
       groupId: GROUP,
-      topics: [TOPICS.accepted],
+      topics: [
+        TOPICS.accepted,
+        TOPICS.webhooks,
+        ...config.retryDelays.map((it) => retryTopic(it.name)),
+      ],
+      holdOf: holdOf(config.retryDelays),
       inFlightMax: config.inFlightMax,
       logger,
-      handle: (message) => this.#work(`${message.key}`, taskOf(message), message),
+      handle: (message) => this.#work(orderOf(message), taskOf(message), message),
       onFatal,
     });
     this.#reconcile = new ReconcileScheduler(config, this.#pool, logger);
@@ -82,6 +107,11 @@ export class Processor {
       logger,
       ask: (ask) => this.#work(`${ask.merchant}/${ask.checkoutId}`, { kind: 'ask', ask }),
     });
+    this.#webhookRetries = new WebhookRetries({
+      pool: this.#pool,
+      logger,
+      judge: (webhook) => this.#judgeAgain(webhook),
+    });
   }
 
   /** Takes nothing more, finishes what is in work within a bound, and frees everything. */
@@ -89,10 +119,12 @@ export class Processor {
     this.#start.abort();
     await this.#starting;
     this.#asker.stop();
+    this.#webhookRetries.stop();
     await this.#reconcile.stop();
     await this.#intake.close(DRAIN_MS_MAX);
     await this.#outbox.stop(STEP_MS_MAX);
     await this.#sender.close();
+    this.#breakers.close();
     await this.#admin?.close();
     await Promise.race([this.#workers.destroy(), sleep(STEP_MS_MAX)]);
     await Promise.race([this.#pool.end(), sleep(STEP_MS_MAX)]);
@@ -107,30 +139,66 @@ export class Processor {
       untilDone(name, step, this.#logger, signal);
     await until('postgres', () => migrate(config.databaseUrl));
     this.#blockers.delete('postgres');
-    const specs = topicSpecs(config);
+    const specs = [...topicSpecs(config), ...retryTopicSpecs(config)];
     await until('kafka', () => createTopics(config.kafkaBrokers, specs, config.replication));
     if (signal.aborted) return;
     await until('kafka', () => this.#intake.start());
     this.#outbox.start();
     this.#asker.start();
+    this.#webhookRetries.start();
     this.#reconcile.start();
     this.#blockers.delete('kafka');
     this.#logger.info({ port: config.adminPort }, 'processor ready');
   }
 
   /** One task at a time for each key; never rejects. */
-  #work(key: string, task: Task, message?: Message): Promise<void> {
+  #work(key: string, task: Task, message?: LetterSource): Promise<TaskResult | undefined> {
     return this.#order.run(key, async () => {
       try {
         const result = await this.#workers.run(task);
-        this.#count(result.kind === 'done' ? result.outcome : result.reason);
-        if (result.kind !== 'dead') return;
-        this.#logger.error({ key, reason: result.reason, detail: result.detail }, 'dead letter');
-        if (message) await this.#sender.send([deadLetterOf(message, result.reason, result.detail)]);
+        this.#count(result.kind === 'done' ? result.outcome : `${result.kind}_${result.reason}`);
+        if (result.kind === 'retry') await this.#retry(result);
+        if (result.kind === 'dead') await this.#letDie(key, result, message);
+        return result;
       } catch (error) {
         this.#die(`a worker failed: ${(error as Error).stack}`);
+        return undefined;
       }
     });
+  }
+
+  async #judgeAgain(webhook: WaitingWebhook): Promise<void> {
+    const { key, record: value, partition, offset, tries } = webhook;
+    const task: Task = { kind: 'webhook', value, source: { partition, offset, tries } };
+    const record = { topic: TOPICS.webhooks, partition, offset, key, value };
+    const result = await this.#work(webhookOrder(key), task, record);
+    // Should this fail, the claim's lease ends, and the letter is written again.
+    if (result?.kind === 'dead') await endWait(this.#pool, webhook, result.reason).catch(() => {});
+  }
+
+  async #retry({ topic, key, value }: Extract<TaskResult, { kind: 'retry' }>): Promise<void> {
+    const record = { topic, partition: null, key: Buffer.from(key), value: Buffer.from(value) };
+    await this.#sender.send([record]);
+  }
+
+  /** The letter first: a row that is marked dead has one. */
+  async #letDie(
+    key: string,
+    dead: Extract<TaskResult, { kind: 'dead' }>,
+    message: LetterSource | undefined,
+  ): Promise<void> {
+    const { reason, detail, payment } = dead;
+    this.#logger.error({ key, reason, detail }, 'dead letter');
+    await this.#sender.send([deadLetterOf(key, dead, message)]);
+    if (payment) await this.#bury(payment, reason);
+  }
+
+  /** Postgres away: the row comes up again by itself, and dies again. */
+  async #bury({ merchant, checkoutId, version, event }: DeadPayment, reason: string) {
+    const row = { merchant, checkout_id: checkoutId, version, reason, event };
+    await bury(this.#pool, row).catch((error: Error) =>
+      this.#logger.warn({ reason: error.message }, 'a dead payment is not marked yet'),
+    );
   }
 
   #count(name: string): void {
@@ -142,12 +210,15 @@ export class Processor {
     return {
       processor_consumed_total: this.#intake.consumed,
       processor_in_flight: this.#intake.inFlight,
+      processor_held: this.#intake.held,
       processor_partitions: this.#intake.partitions,
       processor_asks_total: this.#asker.asked,
+      processor_webhook_retries_total: this.#webhookRetries.retried,
       outbox_published_total: this.#outbox.published,
       outbox_leader: this.#outbox.isLeader ? 1 : 0,
       ...this.#reconcile.figures(),
       ...Object.fromEntries(counted),
+      ...this.#breakers.figures(),
     };
   }
 
@@ -165,13 +236,26 @@ function startWorkers(config: ProcessorConfig): Piscina<Task, TaskResult> {
     minThreads: config.workerThreads,
     maxThreads: config.workerThreads,
     concurrentTasksPerWorker: config.inFlightMax,
-    maxQueue: config.inFlightMax + ASKS_IN_WORK_MAX,
+    maxQueue: config.inFlightMax + ASKS_IN_WORK_MAX + WEBHOOK_RETRIES_MAX,
     idleTimeout: Number.POSITIVE_INFINITY,
   });
 }
 
+/** A webhook does not wait for our own call, which may take its whole time-out. */
+function orderOf(message: Message): string {
+  return message.topic === TOPICS.webhooks ? webhookOrder(`${message.key}`) : `${message.key}`;
+}
+
+function webhookOrder(key: string): string {
+  return `webhook ${key}`;
+}
+
 function taskOf(message: Message): Task {
   const value = message.value ?? Buffer.alloc(0);
+  const { topic, partition, offset } = message;
+  if (topic === TOPICS.webhooks)
+    return { kind: 'webhook', value, source: { partition, offset, tries: 0 } };
+  if (topic !== TOPICS.accepted) return { kind: 'ticket', value };
   return { kind: 'accepted', value, source: sourceOf(message) };
 }
 

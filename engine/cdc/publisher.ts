@@ -15,6 +15,7 @@ import { createTopics, topicSpecs } from '../kafka/topics-admin.js';
 import { type Family, familyId } from '../store/families.js';
 import type { Checkpoint } from './checkpoint.js';
 import { DeliveryWindow } from './delivery-window.js';
+import { kafkaKey } from './kafka-key.js';
 import { WalFollower } from './wal-follower.js';
 import type { WalPosition } from './wal-position.js';
 import { RecordKind, type WriteBatchCursor } from './write-batch.js';
@@ -106,7 +107,8 @@ export class CdcPublisher {
     return new Promise((resolve, reject) => {
       const repeat: Repeat = { resolve, reject };
       this.#repeats.add(repeat);
-      producer.produce(topic, null, value, key, null, { repeat }, [{ [ORIGIN_HEADER]: origin }]);
+      const headers = [{ [ORIGIN_HEADER]: origin }];
+      producer.produce(topic, null, value, kafkaKey(topic, key, value), null, { repeat }, headers);
     });
   }
 
@@ -178,7 +180,7 @@ export class CdcPublisher {
       topic,
       null,
       record.value,
-      record.key,
+      kafkaKey(topic, record.key, record.value),
       null,
       { window: this.#window, ticket },
       headers,
@@ -197,7 +199,7 @@ export class CdcPublisher {
     }
     if (repeat || window !== this.#window) return;
     if (error) {
-      this.#restart(`a delivery failed: ${error.message}`);
+      this.restart(`a delivery failed: ${error.message}`);
       return;
     }
     window.confirm(ticket);
@@ -233,7 +235,7 @@ export class CdcPublisher {
     );
     producer.on('delivery-report', (error, report) => this.#onDelivery(error, report));
     producer.on('event.error', (error) => {
-      if (error.isFatal) this.#restart(`the producer failed: ${error.message}`);
+      if (error.isFatal) this.restart(`the producer failed: ${error.message}`);
       else logger.debug({ reason: error.message }, 'Kafka');
     });
     producer.once('ready', () => {
@@ -247,7 +249,8 @@ export class CdcPublisher {
     });
   }
 
-  #restart(reason: string): void {
+  /** A new producer, from the checkpoint: after a failure, or for a renewed certificate. */
+  restart(reason: string): void {
     const producer = this.#producer;
     if (!producer || this.#stopped) return;
     this.#producer = undefined;

@@ -1,4 +1,5 @@
 /** Fields that are compared inside the encoded record, without decoding it. */
+import { paymentKey } from '../core/payment.js';
 import { HEADER_BYTES } from './single-object.js';
 
 export const FINGERPRINT_BYTES = 32;
@@ -18,6 +19,35 @@ export function acceptedAt(bytes: Uint8Array): number {
 /** `version` of an encoded PaymentStatus: its first field. */
 export function statusVersion(bytes: Uint8Array): number {
   return readLong(bytes, HEADER_BYTES).value;
+}
+
+/** `received_at` of an encoded WebhookReceived, in Unix milliseconds. */
+export function receivedAt(bytes: Uint8Array): number {
+  return readLong(bytes, receivedAtOffset(bytes)).value;
+}
+
+/** `merchant/checkoutId` of an encoded WebhookReceived; undefined when it names no payment. */
+export function webhookPayment(bytes: Buffer): string | undefined {
+  const merchant = readOptionalText(bytes, readLong(bytes, receivedAtOffset(bytes)).end);
+  const checkoutId = readOptionalText(bytes, merchant.end);
+  if (merchant.value === undefined || checkoutId.value === undefined) return undefined;
+  return paymentKey(merchant.value, checkoutId.value);
+}
+
+/** Behind provider, event_id and shard. */
+function receivedAtOffset(bytes: Uint8Array): number {
+  const provider = readLong(bytes, HEADER_BYTES);
+  const eventId = readLong(bytes, provider.end + provider.value);
+  return readLong(bytes, eventId.end + eventId.value).end;
+}
+
+/** The union of null (0) and string (1). */
+function readOptionalText(bytes: Buffer, offset: number): { value?: string; end: number } {
+  const branch = readLong(bytes, offset);
+  if (branch.value === 0) return { end: branch.end };
+  const length = readLong(bytes, branch.end);
+  const end = length.end + length.value;
+  return { value: bytes.toString('utf8', length.end, end), end };
 }
 
 /** An Avro long (zigzag varint) within the safe integers. */

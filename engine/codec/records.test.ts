@@ -1,8 +1,20 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { acceptedAt, sameFingerprint, statusVersion } from './in-place.js';
-import { type CheckoutAccepted, checkoutAccepted, paymentStatus } from './records.js';
+import {
+  acceptedAt,
+  receivedAt,
+  sameFingerprint,
+  statusVersion,
+  webhookPayment,
+} from './in-place.js';
+import {
+  type CheckoutAccepted,
+  checkoutAccepted,
+  paymentStatus,
+  type WebhookReceived,
+  webhookReceived,
+} from './records.js';
 import { fingerprint64 } from './single-object.js';
 
 const checkout: fc.Arbitrary<CheckoutAccepted> = fc.record({
@@ -19,7 +31,31 @@ const checkout: fc.Arbitrary<CheckoutAccepted> = fc.record({
   metadata: fc.dictionary(fc.stringMatching(/^[a-z]{1,9}$/), fc.string()).map((it) => ({ ...it })),
 });
 
+const webhook: fc.Arbitrary<WebhookReceived> = fc.record({
+  provider: fc.string(),
+  event_id: fc.string({ maxLength: 300 }),
+  shard: fc.nat(4095),
+  received_at: fc.integer({ min: 0, max: 2 ** 45 }),
+  merchant: fc.option(fc.string()),
+  checkout_id: fc.option(fc.string()),
+  body: fc.uint8Array({ maxLength: 500 }).map((it) => Buffer.from(it)),
+});
+
 describe('the Avro records', () => {
+  it('should find in place when a webhook came, and the payment that it names', () => {
+    fc.assert(
+      fc.property(webhook, (it) => {
+        const bytes = webhookReceived.encode(it);
+        assert.equal(receivedAt(bytes), it.received_at);
+        const isNamed = it.merchant !== null && it.checkout_id !== null;
+        assert.equal(
+          webhookPayment(bytes),
+          isNamed ? `${it.merchant}/${it.checkout_id}` : undefined,
+        );
+      }),
+    );
+  });
+
   it('should have the fingerprint that the Avro specification gives for "int"', () => {
     assert.equal(fingerprint64(Buffer.from('"int"')), 0x7275d51a3f395c8fn);
   });
@@ -36,6 +72,33 @@ describe('the Avro records', () => {
           a.fingerprint.equals(b.fingerprint),
         );
       }),
+    );
+  });
+
+  it('should be encoded into a slot to the byte as avsc does it', () => {
+    const wild = fc.record({
+      record: checkout,
+      text: fc.option(fc.string({ unit: 'binary', maxLength: 300 })),
+      shard: fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }),
+      at: fc.integer({ min: -(2 ** 51), max: 2 ** 51 }),
+      metadata: fc.dictionary(
+        fc.string({ unit: 'binary' }).filter((it) => it !== '__proto__'),
+        fc.string({ unit: 'binary' }),
+      ),
+      room: fc.nat(40),
+    });
+    fc.assert(
+      fc.property(wild, ({ record, text, shard, at, metadata, room }) => {
+        const it = { ...record, shard, accepted_at: at, description: text, metadata };
+        const expected = checkoutAccepted.encode(it);
+        const slot = Buffer.alloc(expected.length + 4_000, 0xee);
+        const end = checkoutAccepted.encodeInto(it, slot, 7);
+        assert.deepEqual(slot.subarray(7, end), expected);
+        assert.ok(slot.subarray(end).every((byte) => byte === 0xee));
+        const tight = Buffer.alloc(expected.length + room);
+        assert.equal(checkoutAccepted.encodeInto(it, tight, 0), expected.length);
+      }),
+      { numRuns: 500 },
     );
   });
 

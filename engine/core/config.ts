@@ -3,8 +3,14 @@
  * that reads the environment.
  */
 import { resolve } from 'node:path';
+import { outboundProblem } from './outbound.js';
+import { PROVIDERS } from './payment.js';
+import { clientTable } from './settings/client.js';
+import { clusterTable } from './settings/cluster.js';
+import { dnsTable } from './settings/dns.js';
 import { engineTable } from './settings/engine.js';
 import { processorTable } from './settings/processor.js';
+import { shared } from './settings/shared.js';
 import { simulatorTable } from './settings/simulator.js';
 import { stackTable } from './settings/stack.js';
 import { type Environment, readSettings, type SettingsOf } from './settings.js';
@@ -13,18 +19,24 @@ export type EngineConfig = SettingsOf<typeof engineTable>;
 export type ProcessorConfig = SettingsOf<typeof processorTable>;
 export type SimulatorConfig = SettingsOf<typeof simulatorTable>;
 export type StackConfig = SettingsOf<typeof stackTable>;
+export type ClientConfig = SettingsOf<typeof clientTable>;
+export type DnsConfig = SettingsOf<typeof dnsTable>;
+export type ClusterConfig = SettingsOf<typeof clusterTable>;
 
 export function engineConfig(environment: Environment = process.env): EngineConfig {
   const settings = readSettings(engineTable, environment, (it) => [
     ...(it.shard < it.shards
       ? []
       : [`TOLLGATE_SHARD: ${it.shard} is not below TOLLGATE_SHARDS (${it.shards})`]),
-    ...(isLoopback(it.host)
+    ...(isLoopback(it.host) || it.keysFile !== ''
       ? []
-      : ['TOLLGATE_HOST: without API keys only a loopback address is allowed']),
+      : [
+          'TOLLGATE_HOST: without API keys (TOLLGATE_KEYS_FILE) only a loopback address is allowed',
+        ]),
     ...(it.apiPort === it.adminPort
       ? ['TOLLGATE_API_PORT and TOLLGATE_ADMIN_PORT are the same']
       : []),
+    ...kafkaTlsProblems(it),
   ]);
   const dataDir = resolve(settings.dataDir || `${settings.home}/data/shard-${settings.shard}`);
   const markFile = resolve(settings.markFile || `${dataDir}/acknowledged.json`);
@@ -32,7 +44,22 @@ export function engineConfig(environment: Environment = process.env): EngineConf
 }
 
 export function processorConfig(environment: Environment = process.env): ProcessorConfig {
-  return readSettings(processorTable, environment);
+  return readSettings(processorTable, environment, (it) => {
+    const known: readonly string[] = [...PROVIDERS, ...Object.keys(it.simulators)];
+    const routed = it.routes.flatMap((route) => route.providers);
+    return [
+      ...kafkaTlsProblems(it),
+      ...outboundProblems(it.egressHosts, {
+        TOLLGATE_SIMULATOR_URL: it.simulatorUrl,
+        TOLLGATE_STRIPE_URL: it.stripeUrl,
+        ...it.simulators,
+      }),
+      ...routed
+        .filter((name) => !known.includes(name))
+        .map((name) => `TOLLGATE_ROUTES: there is no provider ${name}`),
+      ...kafkaTlsProblems(it),
+    ];
+  });
 }
 
 export function simulatorConfig(environment: Environment = process.env): SimulatorConfig {
@@ -48,6 +75,53 @@ export function stackConfig(environment: Environment = process.env): StackConfig
   return { ...settings, home: resolve(settings.home), cacheDir: resolve(settings.cacheDir) };
 }
 
+export function dnsConfig(environment: Environment = process.env): DnsConfig {
+  return readSettings(dnsTable, environment);
+}
+
+/** What systemd tells a unit of Type=notify; undefined where nobody wants to be told. */
+export function notifyConfig(
+  environment: Environment = process.env,
+): { readonly watchdogMs: number } | undefined {
+  if (!environment['NOTIFY_SOCKET']) return undefined;
+  const isOurs = [undefined, '', `${process.pid}`].includes(environment['WATCHDOG_PID']);
+  return { watchdogMs: isOurs ? Number(environment['WATCHDOG_USEC'] ?? 0) / 1_000 : 0 };
+}
+
+export function clusterConfig(environment: Environment = process.env): ClusterConfig {
+  const settings = readSettings(clusterTable, environment, (it) => {
+    const { adminPorts, processorAdminPorts, simulatorPort, edgePort } = it;
+    const { kafkaPort, kafkaControllerPort, postgresPort } = it;
+    const servers = [simulatorPort, edgePort, kafkaPort, kafkaControllerPort, postgresPort];
+    return [
+      ...duplicates([...adminPorts, ...processorAdminPorts, ...servers]),
+      ...(it.shards <= adminPorts.length
+        ? []
+        : [`TOLLGATE_ADMIN_PORTS: ${adminPorts.length} for ${it.shards} shards`]),
+    ];
+  });
+  return { ...settings, home: resolve(settings.home), cacheDir: resolve(settings.cacheDir) };
+}
+
+export function clientConfig(environment: Environment = process.env): ClientConfig {
+  return readSettings(clientTable, environment);
+}
+
+/** Files of one process' identity on the way to Kafka. */
+export interface KafkaTls {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** @returns undefined: Kafka is spoken to in plain text */
+export function kafkaTls(environment: Environment = process.env): KafkaTls | undefined {
+  const { kafkaCa, kafkaCert, kafkaKey } = shared;
+  const table = { ca: kafkaCa, cert: kafkaCert, key: kafkaKey };
+  const tls = readSettings(table, environment);
+  return tls.ca === '' ? undefined : tls;
+}
+
 /** Set by a supervisor whose children end with it: their standard input closes. */
 export const STOP_WITH_PARENT = 'TOLLGATE_STOP_WITH_PARENT';
 
@@ -60,12 +134,26 @@ export function childEnvironment(overrides: Environment): Environment {
   return { ...process.env, ...overrides };
 }
 
+function kafkaTlsProblems(it: Record<'kafkaCa' | 'kafkaCert' | 'kafkaKey', string>): string[] {
+  const given = [it.kafkaCa, it.kafkaCert, it.kafkaKey].filter((file) => file !== '');
+  return given.length === 0 || given.length === 3
+    ? []
+    : ['TOLLGATE_KAFKA_CA, TOLLGATE_KAFKA_CERT and TOLLGATE_KAFKA_KEY go together'];
+}
+
+function outboundProblems(hosts: readonly string[], urls: Record<string, string>): string[] {
+  return Object.entries(urls).flatMap(([name, url]) => {
+    const problem = outboundProblem(url, hosts);
+    return problem ? [`${name}: ${problem}`] : [];
+  });
+}
+
 function isLoopback(host: string): boolean {
   return host === '127.0.0.1' || host === '::1' || host === 'localhost';
 }
 
 function duplicatePorts(settings: SettingsOf<typeof stackTable>): string[] {
-  const ports = [
+  return duplicates([
     settings.apiPort,
     settings.adminPort,
     settings.processorAdminPort,
@@ -73,7 +161,10 @@ function duplicatePorts(settings: SettingsOf<typeof stackTable>): string[] {
     settings.kafkaPort,
     settings.kafkaControllerPort,
     settings.postgresPort,
-  ];
+  ]);
+}
+
+function duplicates(ports: readonly number[]): string[] {
   return new Set(ports).size === ports.length
     ? []
     : [`two ports are the same: ${ports.join(', ')}`];

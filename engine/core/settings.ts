@@ -3,14 +3,21 @@
  * default, its parser and one line of documentation; a *table* is a record of settings.
  * `readSettings` reads a whole table and reports every problem at once.
  *
- * Pure: the environment is handed in, and only `config.ts` reads the real one.
+ * Pure but for files of secrets: the environment is handed in, and only `config.ts` reads the real one.
  */
+import { readFileSync } from 'node:fs';
+import ipaddr from 'ipaddr.js';
+
+const SECRET_CHARS_MIN = 16;
+
 export interface Setting<T> {
   readonly env: string;
   readonly doc: string;
   readonly fallback: T;
   /** Throws an Error whose message says what would be accepted. */
   readonly parse: (text: string) => T;
+  /** Never shown: not in logs, not on the admin page. */
+  readonly isSecret?: true;
 }
 
 export type SettingsTable = Readonly<Record<string, Setting<unknown>>>;
@@ -77,8 +84,24 @@ export function port(env: string, fallback: number, doc: string): Setting<number
   return integer(env, fallback, 1, 65_535, doc);
 }
 
+/** A list of ports, separated by commas. */
+export function ports(
+  env: string,
+  fallback: readonly number[],
+  doc: string,
+): Setting<readonly number[]> {
+  const parse = (value: string): readonly number[] =>
+    value.split(',').map((it) => port(env, 1, doc).parse(it.trim()));
+  return { env, doc, fallback, parse };
+}
+
 export function text(env: string, fallback: string, doc: string): Setting<string> {
   return { env, doc, fallback, parse: (value) => value };
+}
+
+/** Words separated by commas. */
+export function words(env: string, fallback: readonly string[], doc: string) {
+  return { env, doc, fallback, parse: split } satisfies Setting<readonly string[]>;
 }
 
 /** A JSON object whose names are provider names and whose values are URLs. */
@@ -116,6 +139,56 @@ export function choice<const C extends readonly string[]>(
   return { env, doc, fallback, parse };
 }
 
+/** Secrets, separated by commas: the current one, and during a rotation the one before it. */
+export function secrets(env: string, countMax: number, doc: string): Setting<readonly string[]> {
+  const parse = (value: string): readonly string[] => {
+    const found = split(value);
+    if (found.length > countMax) throw new Error(`more than ${countMax} secrets`);
+    if (found.some((it) => it.length < SECRET_CHARS_MIN || /\s/.test(it)))
+      throw new Error(`a secret has at least ${SECRET_CHARS_MIN} characters and no white space`);
+    return found;
+  };
+  return { env, doc, fallback: [], parse, isSecret: true };
+}
+
+/** The path of a file whose content is the value. */
+export function secretFile(env: string, doc: string): Setting<string> {
+  const parse = (path: string): string => readFileSync(path, 'utf8').trim();
+  return { env, doc, fallback: '', parse, isSecret: true };
+}
+
+/** IPv4 and IPv6 ranges (CIDR) or single addresses, separated by commas. */
+export function addressRanges(
+  env: string,
+  fallback: string,
+  doc: string,
+): Setting<readonly string[]> {
+  const parse = (value: string): readonly string[] =>
+    split(value).map((it) => {
+      if (ipaddr.isValidCIDR(it)) return it;
+      if (!ipaddr.isValid(it)) throw new Error(`"${it}" is no address range`);
+      return `${it}/${ipaddr.parse(it).kind() === 'ipv4' ? 32 : 128}`;
+    });
+  return { env, doc, fallback: parse(fallback), parse };
+}
+
+/** The settings as they may be shown. */
+export function shownSettings(table: SettingsTable, settings: object): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(settings).map(([name, value]) => [
+      name,
+      table[name]?.isSecret ? '(secret)' : value,
+    ]),
+  );
+}
+
+function split(text: string): string[] {
+  return text
+    .split(',')
+    .map((it) => it.trim())
+    .filter((it) => it !== '');
+}
+
 export function powerOfTwo(
   env: string,
   fallback: number,
@@ -130,6 +203,30 @@ export function powerOfTwo(
     return number;
   };
   return { ...whole, parse };
+}
+
+export interface NamedDelay {
+  /** As it was written, e.g. `30s`: part of a topic's name. */
+  readonly name: string;
+  readonly ms: number;
+}
+
+const UNIT_MS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+const DELAYS_MAX = 8;
+
+/** `5s,30s,5m`: ascending. */
+export function delays(env: string, fallback: string, doc: string): Setting<readonly NamedDelay[]> {
+  const parse = (value: string): readonly NamedDelay[] => {
+    const found = value.split(',').map((it) => {
+      const [, digits, unit] = /^([1-9]\d{0,5})(ms|s|m|h)$/.exec(it.trim()) ?? [];
+      return { name: it.trim(), ms: Number(digits) * (UNIT_MS[unit ?? ''] ?? Number.NaN) };
+    });
+    const isAscending = found.every(({ ms }, i) => ms > (found[i - 1]?.ms ?? 0));
+    if (!isAscending || found.length > DELAYS_MAX)
+      throw new Error(`"${value}" is not up to ${DELAYS_MAX} ascending delays such as 5s,30s,5m`);
+    return found;
+  };
+  return { env, doc, fallback: parse(fallback), parse };
 }
 
 function parseObject(value: string): object {

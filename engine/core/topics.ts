@@ -7,6 +7,11 @@ export const TOPICS = {
   status: 'payments.status',
 } as const;
 
+/** @param delay as it is written in the settings, e.g. `30s` */
+export function retryTopic(delay: string): string {
+  return `payments.retry.${delay}`;
+}
+
 /**
  * Every producer uses this partitioner (Kafka's own murmur2), so that all topics keyed by
  * `merchant/checkoutId` put one payment on the same partition number.

@@ -5,13 +5,18 @@
  * also twice within one batch (I3); a status only moves forward (I4); a row of `checkouts`
  * is written once.
  */
-import { acceptedAt, sameFingerprint, statusVersion } from '../codec/in-place.js';
-import { invariant } from '../core/errors.js';
+import { acceptedAt, receivedAt, sameFingerprint, statusVersion } from '../codec/in-place.js';
 import type { BatchHandler } from '../ring/batch-processor.js';
 import type { BroadcastWriter } from '../ring/broadcast.js';
 import { hashBytes } from '../ring/hash.js';
 import type { LaneConsumer } from '../ring/lane-consumer.js';
-import { ageKey, encodeOffset, type Family, META_STATUS_OFFSET } from '../store/families.js';
+import {
+  ageKey,
+  encodeOffset,
+  type Family,
+  inboxAgeKey,
+  META_STATUS_OFFSET,
+} from '../store/families.js';
 import type { Store, WriteBatch } from '../store/store.js';
 import { MessageKind, WriteResult } from './messages.js';
 
@@ -37,8 +42,11 @@ export class Journal implements BatchHandler {
   readonly #batch: WriteBatch;
   readonly #changes: BroadcastWriter;
   readonly #events: JournalEvents;
-  #inserts: Entry[] = [];
-  #statuses: Entry[] = [];
+  readonly #checkouts: Entry[] = [];
+  readonly #commands: Entry[] = [];
+  readonly #webhooks: Entry[] = [];
+  readonly #statuses: Entry[] = [];
+  #messages = 0;
 
   constructor(store: Store, changes: BroadcastWriter, events: JournalEvents) {
     this.#store = store;
@@ -56,37 +64,36 @@ export class Journal implements BatchHandler {
       key: memory.key(slot),
       value: memory.value(slot),
     };
-    (entry.kind === MessageKind.status ? this.#statuses : this.#inserts).push(entry);
+    this.#entriesOf(entry.kind).push(entry);
+    this.#messages++;
+  }
+
+  #entriesOf(kind: number): Entry[] {
+    if (kind === MessageKind.checkout || kind === MessageKind.moved) return this.#checkouts;
+    if (kind === MessageKind.status) return this.#statuses;
+    return kind === MessageKind.webhook ? this.#webhooks : this.#commands;
   }
 
   onBatchEnd(): void {
-    const messages = this.#inserts.length + this.#statuses.length;
-    this.#insertNew(
-      this.#inserts.filter((it) => it.kind === MessageKind.checkout),
-      'checkouts',
-    );
-    this.#insertNew(
-      this.#inserts.filter((it) => it.kind === MessageKind.command),
-      'commands',
-    );
-    this.#insertNew(
-      this.#inserts.filter((it) => it.kind === MessageKind.webhook),
-      'inbox',
-    );
+    this.#insertNew(this.#checkouts, 'checkouts');
+    this.#insertNew(this.#commands, 'commands');
+    this.#insertNew(this.#webhooks, 'inbox');
     const changed = this.#applyStatuses();
     const rows = this.#batch.size;
     const start = performance.now();
+    if (changed.length > 0) this.#changes.begin();
     if (rows > 0) this.#batch.write();
-    this.#events.onWritten(messages, rows, performance.now() - start);
+    this.#events.onWritten(this.#messages, rows, performance.now() - start);
     this.#announce(changed);
-    this.#inserts = [];
-    this.#statuses = [];
+    this.#messages = 0;
+    for (const entries of [this.#checkouts, this.#commands, this.#webhooks, this.#statuses])
+      entries.length = 0;
   }
 
   #announce(changed: readonly Entry[]): void {
     if (changed.length === 0) return;
     for (const entry of changed) this.#changes.add(hashBytes(entry.key, 0, entry.key.length));
-    this.#changes.publish();
+    this.#changes.end();
     this.#events.onStatusChanged();
   }
 
@@ -106,6 +113,8 @@ export class Journal implements BatchHandler {
         this.#batch.put(family, entry.key, entry.value);
         if (family === 'checkouts') {
           this.#batch.put('age', ageKey(acceptedAt(entry.value), entry.key), EMPTY);
+        } else if (family === 'inbox') {
+          this.#batch.put('age', inboxAgeKey(receivedAt(entry.value), entry.key), EMPTY);
         }
         entry.lane.memory.setResult(entry.slot, WriteResult.accepted, 0);
       } else {
@@ -128,7 +137,7 @@ export class Journal implements BatchHandler {
     for (let i = 0; i < entries.length; i++) {
       const entry = entries[i]!;
       const { memory } = entry.lane;
-      offset = memory.detail(entry.slot);
+      offset = memory.detail(entry.slot) || offset;
       const name = entry.key.toString('latin1');
       const known = versions.get(name) ?? (stored[i] ? statusVersion(stored[i]!) : 0);
       const version = entry.value.length === 0 ? 0 : statusVersion(entry.value);
@@ -139,8 +148,7 @@ export class Journal implements BatchHandler {
       this.#batch.put('status', entry.key, entry.value);
       changed.push(entry);
     }
-    invariant(offset > 0, 'a status message carries the offset after it');
-    this.#batch.put('meta', META_STATUS_OFFSET, encodeOffset(offset));
+    if (offset > 0) this.#batch.put('meta', META_STATUS_OFFSET, encodeOffset(offset));
     return changed;
   }
 }

@@ -3,8 +3,10 @@ export const MessageKind = {
   checkout: 1,
   command: 2,
   webhook: 3,
-  /** Value: PaymentStatus; detail: the offset after it in payments.status. */
+  /** Value: PaymentStatus; detail: the offset after it in payments.status, 0 when it comes from another shard. */
   status: 4,
+  /** Value: a CheckoutAccepted that another shard accepted; stored unless it is here already. */
+  moved: 5,
 } as const;
 
 export const WriteResult = {

@@ -1,6 +1,7 @@
 /** Settings that every Kafka client shares. node-rdkafka works on main threads only. */
 import { connect } from 'node:net';
 import type { GlobalConfig, ProducerGlobalConfig, ProducerTopicConfig } from 'node-rdkafka';
+import { type KafkaTls, kafkaTls } from '../core/config.js';
 import { EngineError } from '../core/errors.js';
 import { PARTITIONER } from '../core/topics.js';
 
@@ -39,8 +40,17 @@ export async function assertReachable(brokers: string): Promise<void> {
   });
 }
 
-export function clientSettings(brokers: string, clientId: string): GlobalConfig {
+/**
+ * @param tls this process' identity; librdkafka reads the files when a client is made, so a
+ *   renewed certificate takes a new client
+ */
+export function clientSettings(
+  brokers: string,
+  clientId: string,
+  tls: KafkaTls | undefined = kafkaTls(),
+): GlobalConfig {
   return {
+    ...(tls ? tlsSettings(tls) : {}),
     'bootstrap.servers': brokers,
     'client.id': clientId,
     'socket.keepalive.enable': true,
@@ -50,10 +60,25 @@ export function clientSettings(brokers: string, clientId: string): GlobalConfig 
   };
 }
 
-/** Idempotent, and acknowledged by all in-sync replicas. */
-export function producerSettings(brokers: string, clientId: string): ProducerGlobalConfig {
+function tlsSettings({ ca, cert, key }: KafkaTls): GlobalConfig {
   return {
-    ...clientSettings(brokers, clientId),
+    'security.protocol': 'ssl',
+    'ssl.ca.location': ca,
+    'ssl.certificate.location': cert,
+    'ssl.key.location': key,
+    'enable.ssl.certificate.verification': true,
+    'ssl.endpoint.identification.algorithm': 'https',
+  };
+}
+
+/** Idempotent, and acknowledged by all in-sync replicas. */
+export function producerSettings(
+  brokers: string,
+  clientId: string,
+  tls?: KafkaTls,
+): ProducerGlobalConfig {
+  return {
+    ...clientSettings(brokers, clientId, tls),
     dr_cb: true,
     'enable.idempotence': true,
     'linger.ms': 2,

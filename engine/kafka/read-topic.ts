@@ -1,5 +1,6 @@
 /** Reads what a topic holds now, from the earliest record to each partition's present end. */
 import rdkafka, { type KafkaConsumer, type Message } from 'node-rdkafka';
+import type { KafkaTls } from '../core/config.js';
 import { assertReachable, clientSettings } from './client.js';
 
 const CALL_MS_MAX = 5_000;
@@ -9,8 +10,12 @@ const CONSUME_MS = 100;
 
 export interface ReadOptions {
   readonly partitions: number;
+  /** The first partition to read; default 0. */
+  readonly first?: number;
   /** Of each partition no more than the newest so many. */
   readonly newestMax?: number;
+  /** Default: the identity of this process. */
+  readonly tls?: KafkaTls;
 }
 
 /** Calls `onMessage` for each record, in order within a partition. Rejects when Kafka is away. */
@@ -23,7 +28,7 @@ export async function readTopic(
   await assertReachable(brokers);
   const consumer = new rdkafka.KafkaConsumer(
     {
-      ...clientSettings(brokers, 'tollgate-reader'),
+      ...clientSettings(brokers, 'tollgate-reader', options.tls),
       'group.id': 'tollgate-reader',
       'enable.auto.commit': false,
     },
@@ -61,10 +66,10 @@ interface Range {
 async function openPartitions(
   consumer: KafkaConsumer,
   topic: string,
-  { partitions, newestMax = Number.POSITIVE_INFINITY }: ReadOptions,
+  { partitions, first = 0, newestMax = Number.POSITIVE_INFINITY }: ReadOptions,
 ): Promise<Map<number, Range>> {
   const open = new Map<number, Range>();
-  for (let partition = 0; partition < partitions; partition++) {
+  for (let partition = first; partition < partitions; partition++) {
     const { lowOffset, highOffset } = await new Promise<{ lowOffset: number; highOffset: number }>(
       (resolve, reject) =>
         consumer.queryWatermarkOffsets(topic, partition, CALL_MS_MAX, (error, offsets) =>

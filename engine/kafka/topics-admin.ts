@@ -1,7 +1,8 @@
 /** Creates the topics that are missing; safe to run from every process at once. */
 import rdkafka, { type LibrdKafkaError } from 'node-rdkafka';
+import type { KafkaTls } from '../core/config.js';
 import { TOPIC_RETENTION_MS } from '../core/settings/shared.js';
-import { TOPICS } from '../core/topics.js';
+import { retryTopic, TOPICS } from '../core/topics.js';
 import { assertReachable, clientSettings } from './client.js';
 
 export interface TopicSpec {
@@ -20,14 +21,29 @@ export function topicSpecs(config: { partitions: number; shards: number }): Topi
   ];
 }
 
-/** One try. Rejects with librdkafka's error, also while the broker is away. */
+/** As many partitions as accepted has: those of one number go to one processor. */
+export function retryTopicSpecs(config: {
+  partitions: number;
+  retryDelays: readonly { name: string }[];
+}): TopicSpec[] {
+  return config.retryDelays.map(({ name }) => ({
+    name: retryTopic(name),
+    partitions: config.partitions,
+  }));
+}
+
+/**
+ * One try. Rejects with librdkafka's error, also while the broker is away.
+ * @param tls default: the identity of this process
+ */
 export async function createTopics(
   brokers: string,
   specs: readonly TopicSpec[],
   replication: number,
+  tls?: KafkaTls,
 ): Promise<void> {
   await assertReachable(brokers);
-  const admin = rdkafka.AdminClient.create(clientSettings(brokers, 'tollgate-admin'));
+  const admin = rdkafka.AdminClient.create(clientSettings(brokers, 'tollgate-admin', tls));
   try {
     // One after the other: a broker that hangs then holds one thread, once.
     for (const spec of specs) await createTopic(admin, spec, replication);

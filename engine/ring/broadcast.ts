@@ -3,18 +3,23 @@
  * its own pace. A reader that fell more than the capacity behind is told so and has to
  * look at everything it watches. It serves long polls: which payments have changed?
  *
- *     0        128
- *     +--------+--------+--------+-----
- *     | cursor | hash 0 | hash 1 | …     one writer
- *     +--------+--------+--------+-----
+ *     0        4          128
+ *     +--------+----------+--------+--------+-----
+ *     | cursor | changing | hash 0 | hash 1 | …     one writer
+ *     +--------+----------+--------+--------+-----
+ *
+ * `changing` is up from before a change can be seen until its hashes are published. So a reader
+ * that finds it down and no news knows that nothing anybody has seen is newer than what it keeps.
  */
 import { advance, distance, Sequence } from './sequence.js';
 
 const CAPACITY = 4096;
+const CHANGING_OFFSET = 4;
 const HASHES_OFFSET = 128;
 
 export class BroadcastWriter {
   readonly #cursor: Sequence;
+  readonly #changing: Sequence;
   readonly #hashes: Int32Array;
   #next: number;
 
@@ -24,8 +29,19 @@ export class BroadcastWriter {
 
   constructor(memory: SharedArrayBuffer) {
     this.#cursor = new Sequence(memory, 0);
+    this.#changing = new Sequence(memory, CHANGING_OFFSET);
     this.#hashes = new Int32Array(memory, HASHES_OFFSET);
     this.#next = this.#cursor.load();
+  }
+
+  /** Call before the change can be seen; `end` publishes what was added meanwhile. */
+  begin(): void {
+    this.#changing.store(1);
+  }
+
+  end(): void {
+    this.publish();
+    this.#changing.store(0);
   }
 
   /** Stores one hash; readers see it after the next `publish`. */
@@ -44,13 +60,20 @@ export class BroadcastWriter {
 
 export class BroadcastReader {
   readonly #cursor: Sequence;
+  readonly #changing: Sequence;
   readonly #hashes: Int32Array;
   #seen: number;
 
   constructor(memory: SharedArrayBuffer) {
     this.#cursor = new Sequence(memory, 0);
+    this.#changing = new Sequence(memory, CHANGING_OFFSET);
     this.#hashes = new Int32Array(memory, HASHES_OFFSET);
     this.#seen = this.#cursor.load();
+  }
+
+  /** Look at this first, then at `hasNews`: in the other order a change may slip between. */
+  isChanging(): boolean {
+    return this.#changing.load() !== 0;
   }
 
   hasNews(): boolean {

@@ -39,6 +39,8 @@ export class Store {
       memtableMemoryBudget: options.memtableMb * MIB,
       compaction: 'level' as const,
       cacheSize: 64 * MIB,
+      // Nearly every look is for an id that is new: a filter over the memtable says so at once.
+      optimize: 'point-lookup' as const,
     };
     try {
       await db.open({

@@ -1,11 +1,14 @@
 /** `tollgate doctor`: asks every part of the local system how it is, and says what to do. */
+import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import type { Command } from 'commander';
 import pg from 'pg';
 import { engineConfig, processorConfig, stackConfig } from '../../engine/core/config.js';
 import { accepts } from '../up/child.js';
+import { measureFdatasync } from './fsync-probe.js';
 
 const ASK_MS_MAX = 3_000;
+const FSYNC_P50_MS_MAX = 5;
 
 interface Finding {
   readonly what: string;
@@ -48,6 +51,7 @@ function checks(): Promise<Finding>[] {
     find('engine', () => ready(local(stack.adminPort, '/readyz'))),
     find('processor', () => ready(local(stack.processorAdminPort, '/readyz'))),
     find('disk', () => disk(stack.home, engine.diskFreeMinMb)),
+    fsync(stack.home),
   ];
 }
 
@@ -79,6 +83,15 @@ async function postgres(url: string): Promise<string | undefined> {
   } finally {
     await client.end();
   }
+}
+
+/** The figure is the finding; only a disk that spoils every answer is a problem. */
+async function fsync(home: string): Promise<Finding> {
+  const { p50Ms, p99Ms } = measureFdatasync(existsSync(home) ? home : '.');
+  return {
+    what: `fdatasync of 4 KiB: p50 ${p50Ms.toFixed(2)} ms, p99 ${p99Ms.toFixed(2)} ms`,
+    problem: p50Ms > FSYNC_P50_MS_MAX ? 'every 202 waits for it: use a faster volume' : undefined,
+  };
 }
 
 async function disk(dir: string, freeMinMb: number): Promise<string | undefined> {

@@ -5,6 +5,7 @@ import { engineConfig } from '../../engine/core/config.js';
 import { createLogger } from '../../engine/core/log.js';
 import { startEngine } from '../../engine/index.js';
 import { openapi } from '../../gateway/openapi.js';
+import { ServiceManager } from './service-manager.js';
 
 const STOP_MS_MAX = 12_000;
 
@@ -17,8 +18,10 @@ export function registerEngine(program: Command): void {
       const logger = createLogger('engine', config.logLevel);
       const gatewayWorker = new URL('../../gateway/worker.js', import.meta.url);
       const service = await startEngine(config, logger, { gatewayWorker, openapi });
+      const manager = ServiceManager.started(logger);
       closeWithGrace({ delay: STOP_MS_MAX, logger: false }, async ({ err }) => {
         if (err) logger.fatal({ err }, 'the engine ends');
+        manager.stopping();
         await service.close();
       });
     });

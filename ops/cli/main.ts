@@ -1,13 +1,19 @@
 /** The command line. Exit codes: 0 done, 1 failed, 2 wrong use, 3 done with open items. */
 import { Command, CommanderError } from 'commander';
 import { stopsWithParent } from '../../engine/core/config.js';
+import { registerCerts } from './certs.js';
+import { registerDlq } from './dlq.js';
 import { registerDoctor } from './doctor.js';
 import { registerEngine } from './engine.js';
+import { registerKeys } from './keys.js';
+import { registerNginx } from './nginx.js';
 import { registerPay } from './pay.js';
 import { registerProcessor } from './processor.js';
 import { registerReconcile } from './reconcile.js';
+import { registerShard } from './shard.js';
 import { registerSimulator } from './simulator.js';
 import { registerUp } from './up.js';
+import { registerWallet } from './wallet.js';
 
 const program = new Command('tollgate')
   .description('A small payment system: durable before it answers, never charges twice.')
@@ -18,8 +24,14 @@ registerProcessor(program);
 registerSimulator(program);
 registerUp(program);
 registerPay(program);
+registerDlq(program);
+registerWallet(program);
+registerShard(program);
+registerCerts(program);
+registerKeys(program);
 registerReconcile(program);
 registerDoctor(program);
+registerNginx(program);
 
 if (stopsWithParent()) process.stdin.on('end', () => process.kill(process.pid, 'SIGTERM')).resume();
 try {

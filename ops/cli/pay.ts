@@ -1,8 +1,10 @@
 /** `tollgate pay` and `tollgate get`: a client of the public API, for one payment or many. */
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
-import { stackConfig } from '../../engine/core/config.js';
+import { clientConfig, stackConfig } from '../../engine/core/config.js';
+import { ApiClient, type ApiOptions } from '../api-client.js';
 import { type LoadProgress, type LoadResult, runLoad } from '../load.js';
 
 const WAIT_SECONDS = 30;
@@ -14,13 +16,17 @@ interface PayOptions {
   readonly count: number;
   readonly rate: number;
   readonly prefix?: string;
+}
+
+interface ClientOptions {
   readonly url: string;
+  readonly keyFile?: string;
+  readonly secretFile?: string;
+  readonly ca?: string;
 }
 
 export function registerPay(program: Command): void {
-  const url = `http://127.0.0.1:${stackConfig().apiPort}`;
-  program
-    .command('pay')
+  asClient(program.command('pay'))
     .description('pay once, or --count times at --rate, and wait for the outcome')
     .argument('[checkout-id]', 'default: a new one')
     .option('--amount <minor units>', 'amount', wholeNumber, 1999)
@@ -29,56 +35,62 @@ export function registerPay(program: Command): void {
     .option('--count <n>', 'how many payments', wholeNumber, 1)
     .option('--rate <per second>', 'posts a second, whether or not answers come', wholeNumber, 100)
     .option('--prefix <text>', 'ids are <prefix>-<n>')
-    .option('--url <url>', 'public API', url)
-    .action((id: string | undefined, options: PayOptions) =>
-      options.count === 1 ? payOne(id ?? newId(), options) : payMany(options),
-    );
-  program
-    .command('get')
+    .action((id: string | undefined, options: PayOptions & ClientOptions) => {
+      const api = apiOptions(options);
+      return options.count === 1 ? payOne(api, id ?? newId(), options) : payMany(api, options);
+    });
+  asClient(program.command('get'))
     .description('read a payment')
     .argument('<checkout-id>')
     .option('--wait <seconds>', 'wait for a change at most so long', wholeNumber)
-    .option('--url <url>', 'public API', url)
-    .action(async (id: string, options: { wait?: number; url: string }) => {
-      const { status, payment } = await read(options.url, id, options.wait ?? 0);
-      console.log(JSON.stringify(payment, null, 2));
-      if (status !== 200) process.exitCode = 1;
+    .action(async (id: string, options: ClientOptions & { wait?: number }) => {
+      const answer = await new ApiClient(apiOptions(options)).get(id, options.wait);
+      console.log(JSON.stringify(JSON.parse(answer.body), null, 2));
+      if (answer.status !== 200) process.exitCode = 1;
     });
 }
 
-async function payOne(id: string, options: PayOptions): Promise<void> {
-  const response = await fetch(`${options.url}/payments`, {
-    method: 'POST',
-    headers: { 'X-PAYMENT-CHECKOUT-ID': id, 'Content-Type': 'application/json' },
-    body: JSON.stringify(bodyOf(options)),
-    signal: AbortSignal.timeout(WAIT_SECONDS * 1_000),
-  });
-  console.log(await response.text());
-  if (response.status !== 202) {
+/** Secrets come from a file or the environment: everybody can read an argument. */
+function asClient(command: Command): Command {
+  return command
+    .option('--url <url>', 'public API', `http://127.0.0.1:${stackConfig().apiPort}`)
+    .option('--key-file <file>', 'holds the API key (or TOLLGATE_KEY)')
+    .option('--secret-file <file>', 'holds the checksum secret (or TOLLGATE_CHECKSUM_SECRET)')
+    .option('--ca <file>', 'who signed the API, where that is no public authority');
+}
+
+function apiOptions({ url, keyFile, secretFile, ca }: ClientOptions): ApiOptions {
+  const config = clientConfig();
+  const fileOf = (path: string): string => readFileSync(path, 'utf8').trim();
+  const key = keyFile ? fileOf(keyFile) : config.key;
+  const checksumSecret = secretFile ? fileOf(secretFile) : config.checksumSecret;
+  const caFile = ca ?? config.ca;
+  return { url, key, checksumSecret, ...(caFile ? { ca: fileOf(caFile) } : {}) };
+}
+
+async function payOne(api: ApiOptions, id: string, options: PayOptions): Promise<void> {
+  const client = new ApiClient(api);
+  const posted = await client.post(id, bodyOf(options));
+  console.log(posted.body);
+  if (posted.status !== 202) {
     process.exitCode = 1;
     return;
   }
   const giveUpAt = Date.now() + WAIT_SECONDS * 1_000;
   let payment: Record<string, unknown> = {};
   while (Date.now() < giveUpAt && !/succeeded|failed|canceled/.test(`${payment['status']}`)) {
-    ({ payment } = await read(options.url, id, 5));
+    payment = JSON.parse((await client.get(id, 5)).body);
   }
   console.log(JSON.stringify(payment, null, 2));
   if (payment['status'] !== 'succeeded') process.exitCode = 1;
 }
 
-async function read(url: string, id: string, waitSeconds: number) {
-  const response = await fetch(`${url}/payments/${encodeURIComponent(id)}`, {
-    headers: waitSeconds > 0 ? { Prefer: `wait=${waitSeconds}` } : {},
-    signal: AbortSignal.timeout((waitSeconds + 10) * 1_000),
-  });
-  return { status: response.status, payment: (await response.json()) as Record<string, unknown> };
-}
-
-async function payMany(options: PayOptions): Promise<void> {
+async function payMany(api: ApiOptions, options: PayOptions): Promise<void> {
   const prefix = options.prefix ?? newId();
   const result = await runLoad({
-    api: options.url,
+    api: api.url,
+    credentials: api,
+    ...(api.ca === undefined ? {} : { ca: api.ca }),
     count: options.count,
     ratePerSecond: options.rate,
     idOf: (n) => `${prefix}-${n}`,

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { processorConfig } from '../../engine/core/config.js';
 import { createLogger } from '../../engine/core/log.js';
 import { Processor } from '../../workers/index.js';
+import { ServiceManager } from './service-manager.js';
 
 const STOP_MS_MAX = 13_000;
 
@@ -15,8 +16,10 @@ export function registerProcessor(program: Command): void {
       const config = processorConfig();
       const logger = createLogger('processor', config.logLevel);
       const processor = await Processor.start(config, logger);
+      const manager = ServiceManager.started(logger);
       closeWithGrace({ delay: STOP_MS_MAX, logger: false }, async ({ err }) => {
         if (err) logger.fatal({ err }, 'the processor ends');
+        manager.stopping();
         await processor.close();
       });
     });

@@ -1,9 +1,11 @@
 /** `tollgate up`: the whole system on this machine, in the foreground, until Ctrl-C. */
 import type { Command } from 'commander';
-import { stackConfig } from '../../engine/core/config.js';
+import { clusterConfig, stackConfig } from '../../engine/core/config.js';
 import { stopLiving } from '../up/child.js';
-import type { Endpoints } from '../up/endpoints.js';
-import { startStack } from '../up/stack.js';
+import { clusterPlan } from '../up/cluster.js';
+import type { ClusterEndpoints, Endpoints } from '../up/endpoints.js';
+import { singlePlan } from '../up/single.js';
+import { type StackPlan, startStack } from '../up/stack.js';
 
 const START_STOP_MS_MAX = 5_000;
 
@@ -11,31 +13,43 @@ export function registerUp(program: Command): void {
   program
     .command('up')
     .description('run everything on loopback: Kafka, Postgres, simulator, engine, processor')
-    .action(async () => {
-      const config = stackConfig();
-      const stopped = new Promise<void>((resolve) => {
-        for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-          process.on(signal, () => resolve());
-      });
-      const say = (line: string): void => console.log(`tollgate: ${line}`);
-      say(`starting in ${config.home} (logs in ${config.home}/logs)`);
-      const starting = startStack(config, say);
-      // Ctrl-C while it starts: what is starting ends, and so does the start.
-      const early = await Promise.race([starting.then(() => false), stopped.then(() => true)]);
-      if (early) {
-        say('stopping before it was up');
-        void stopLiving(START_STOP_MS_MAX);
-        await starting.then((it) => it.stop()).catch(() => {});
-        process.exit(0);
-      }
-      const stack = await starting;
-      console.log(welcome(stack.endpoints));
-      await stopped;
-      say('stopping');
-      await stack.stop();
-      say('stopped');
-      process.exit(0);
-    });
+    .option('--cluster', 'two shards and two processors behind nginx, with TLS and mTLS')
+    .action((options: { cluster?: true }) =>
+      options.cluster
+        ? run(clusterPlan(clusterConfig()), clusterWelcome)
+        : run(singlePlan(stackConfig()), welcome),
+    );
+}
+
+async function run<E extends Endpoints | ClusterEndpoints>(
+  plan: StackPlan<E>,
+  welcomeOf: (endpoints: E) => string,
+): Promise<void> {
+  const stopped = new Promise<void>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+      process.on(signal, () => resolve());
+  });
+  const say = (line: string): void => console.log(`tollgate: ${line}`);
+  say(`starting in ${plan.home} (logs in ${plan.home}/logs)`);
+  const starting = startStack(plan, say);
+  // Ctrl-C while it starts: what is starting ends, and so does the start.
+  const early = await Promise.race([starting.then(() => false), stopped.then(() => true)]);
+  if (early) {
+    say('stopping before it was up');
+    void stopLiving(START_STOP_MS_MAX);
+    await starting.then((it) => it.stop()).catch(() => {});
+    process.exit(0);
+  }
+  const stack = await starting;
+  console.log(welcomeOf(stack.endpoints));
+  process.on('SIGUSR2', () => {
+    stack.grow().catch((error: Error) => say(`not started: ${error.message}`));
+  });
+  await stopped;
+  say('stopping');
+  await stack.stop();
+  say('stopped');
+  process.exit(0);
 }
 
 function welcome(endpoints: Endpoints): string {
@@ -51,6 +65,26 @@ Try it:
     -H 'X-PAYMENT-CHECKOUT-ID: order-1' -H 'Content-Type: application/json' \\
     -d '{"amount": 1999, "currency": "USD", "payment_method": "pm_card_visa"}'
   curl -i ${endpoints.api}/payments/order-1 -H 'Prefer: wait=10'
+
+Ctrl-C stops it all.`;
+}
+
+function clusterWelcome(endpoints: ClusterEndpoints): string {
+  const key = endpoints.keys['alpha'] ?? '';
+  const authorization = `-H 'Authorization: Bearer ${key}'`;
+  return `
+  API        ${endpoints.api}   (signed by ${endpoints.ca})
+  admin      ${endpoints.admin.join(' ')}   processors ${endpoints.processorAdmin.join(' ')}
+  simulator  ${endpoints.simulator}
+  Kafka      ${endpoints.kafka} (mTLS)   Postgres ${endpoints.postgres}
+
+Try it, as the merchant alpha:
+
+  curl -i --cacert ${endpoints.ca} ${endpoints.api}/payments ${authorization} \\
+    -H 'X-PAYMENT-CHECKOUT-ID: order-1' -H 'Content-Type: application/json' \\
+    -d '{"amount": 1999, "currency": "USD", "payment_method": "pm_card_visa"}'
+  curl -i --cacert ${endpoints.ca} ${endpoints.api}/payments/order-1 \\
+    ${authorization} -H 'Prefer: wait=10'
 
 Ctrl-C stops it all.`;
 }

@@ -71,7 +71,7 @@ describe('accepting a checkout', () => {
   it('should refuse bad ids and bodies with the documented code', async () => {
     expectProblem(await post(engine.api, ''), 400, 'checkout_id_missing');
     expectProblem(await post(engine.api, 'a b'), 400, 'checkout_id_invalid');
-    expectProblem(await post(engine.api, '4242424242424242'), 400, 'checkout_id_invalid');
+    expectProblem(await post(engine.api, '4242424242424242'), 400, 'card_data_refused');
     expectProblem(await post(engine.api, 'bad-1', '{"amount":'), 400, 'invalid_json');
     expectProblem(
       await post(engine.api, 'bad-1', { ...VISA, amount: '1' }),
@@ -88,7 +88,7 @@ describe('accepting a checkout', () => {
       400,
       'invalid_request',
     );
-    expectProblem(await post(engine.api, 'bad-1', { ...VISA, cvv: '1' }), 400, 'invalid_request');
+    expectProblem(await post(engine.api, 'bad-1', { ...VISA, cvv: '1' }), 400, 'card_data_refused');
     expectProblem(
       await post(engine.api, 'bad-1', { ...VISA, description: 'a\u0000b' }),
       400,

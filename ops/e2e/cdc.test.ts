@@ -4,15 +4,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { Message } from 'node-rdkafka';
-import { checkoutAccepted } from '../../engine/codec/records.js';
+import { checkoutAccepted, webhookReceived } from '../../engine/codec/records.js';
 import { stackConfig } from '../../engine/core/config.js';
 import { ORIGIN_HEADER, parseOrigin, TOPICS } from '../../engine/core/topics.js';
 import { readTopic } from '../../engine/kafka/read-topic.js';
 import { type LocalKafka, startKafka } from '../up/kafka.js';
 import { post } from './checkout-client.js';
 import { type EngineProcess, eventually, freePorts, startEngineProcess } from './engine-process.js';
+import { callBack, eventOf } from './webhook-client.js';
 
 const PARTITIONS = 8;
+const SECRET = 'whsec_of_this_test_only';
 
 describe('publishing from the write-ahead log', { timeout: 180_000 }, () => {
   const dir = mkdtempSync(join(tmpdir(), 'tollgate-cdc-'));
@@ -35,6 +37,7 @@ describe('publishing from the write-ahead log', { timeout: 180_000 }, () => {
       TOLLGATE_DATA_DIR: join(dir, 'shard-0'),
       TOLLGATE_KAFKA_BROKERS: `127.0.0.1:${port}`,
       TOLLGATE_PARTITIONS: `${PARTITIONS}`,
+      TOLLGATE_SIMULATOR_WEBHOOK_SECRETS: SECRET,
     });
   };
   const accept = async (prefix: string, count: number): Promise<void> => {
@@ -90,5 +93,32 @@ describe('publishing from the write-ahead log', { timeout: 180_000 }, () => {
       const origin = parseOrigin(String(message.headers?.[0]?.[ORIGIN_HEADER]));
       assert.equal(origin?.source, 'wal');
     }
+  });
+
+  it('should bring a webhook to the partition and under the key of its payment', async () => {
+    await accept('hooked', 20);
+    for (let n = 0; n < 20; n++) {
+      const body = eventOf(`evt_${n}`, { merchant: 'default', checkout_id: `hooked-${n}` });
+      assert.equal((await callBack(engine.api, body, { secret: SECRET })).status, 200);
+    }
+    const nameless = eventOf('evt_nameless', { reference: 'ch_1' });
+    assert.equal((await callBack(engine.api, nameless, { secret: SECRET })).status, 200);
+    await caughtUp();
+    const all = { partitions: PARTITIONS };
+    const partitions = new Map<string, number>();
+    await readTopic(`127.0.0.1:${port}`, TOPICS.accepted, all, (it) =>
+      partitions.set(`${it.key}`, it.partition),
+    );
+    const keys: string[] = [];
+    await readTopic(`127.0.0.1:${port}`, TOPICS.webhooks, all, (it) => {
+      keys.push(`${it.key}`);
+      const origin = parseOrigin(String(it.headers?.[0]?.[ORIGIN_HEADER]));
+      assert.equal(origin?.source, 'wal');
+      const { event_id, body } = webhookReceived.decode(it.value!);
+      assert.equal((JSON.parse(`${body}`) as { id: string }).id, event_id);
+      if (event_id !== 'evt_nameless') assert.equal(it.partition, partitions.get(`${it.key}`));
+    });
+    const expected = Array.from({ length: 20 }, (_, n) => `default/hooked-${n}`);
+    assert.deepEqual(keys.sort(), [...expected, 'simulator/evt_nameless'].sort());
   });
 });

@@ -1,15 +1,26 @@
 /**
- * The books of everybody compared: the provider's ledger, Postgres, the engine's statuses,
+ * The books of everybody compared: the provider's ledger, Postgres, the engines' statuses,
  * Kafka. Says how many payments there are of each kind; the caller's promises decide.
  */
-import pg from 'pg';
 import { Pool } from 'undici';
 import { checkoutAccepted, paymentStatus } from '../../engine/codec/records.js';
+import type { KafkaTls } from '../../engine/core/config.js';
+import { DEFAULT_MERCHANT } from '../../engine/core/payment.js';
 import { ORIGIN_HEADER, parseOrigin, TOPICS } from '../../engine/core/topics.js';
 import { readTopic } from '../../engine/kafka/read-topic.js';
-import { imbalance } from './books.js';
+import {
+  type Books,
+  capturedByPayment,
+  imbalance,
+  nameOf,
+  type PaymentName,
+  query,
+  readMetric,
+} from './books.js';
 import type { Stage } from './proof.js';
 import type { LocalSystem } from './system.js';
+
+export { query } from './books.js';
 
 const READERS = 32;
 
@@ -18,64 +29,66 @@ export interface AuditOptions {
   readonly allowRepeats?: boolean;
 }
 
-/** Every accepted id: captured once, the same everywhere, and come from the write-ahead log. */
-export async function auditAll(
+/** Of a system without keys: every accepted id. */
+export function auditAll(
   stage: Stage,
   system: LocalSystem,
   accepted: readonly string[],
   options: AuditOptions = {},
+): Promise<AuditResult> {
+  const payments = accepted.map((id) => ({ merchant: DEFAULT_MERCHANT, id }));
+  return auditBooks(stage, system.books, payments, options);
+}
+
+export interface AuditResult {
+  /** The shard that accepted each payment, by `merchant/id`. */
+  readonly shards: ReadonlyMap<string, number>;
+}
+
+/** Every accepted payment: captured once, the same everywhere, come from the write-ahead log. */
+export async function auditBooks(
+  stage: Stage,
+  books: Books,
+  accepted: readonly PaymentName[],
+  options: AuditOptions = {},
+): Promise<AuditResult> {
+  await auditOutcomes(stage, books, accepted);
+  const shards = await auditTopics(stage, books, new Set(accepted.map(nameOf)), options);
+  for (const admin of books.processorAdmins) {
+    const letters = (await (await fetch(`${admin}/dlq`)).json()) as { dead_letters: object[] };
+    stage.must(letters.dead_letters.length === 0, 'the dead-letter topic is not empty');
+  }
+  return { shards };
+}
+
+/** Every accepted payment: captured once, paid in Postgres, and read so through the API. */
+export async function auditOutcomes(
+  stage: Stage,
+  books: Books,
+  accepted: readonly PaymentName[],
 ): Promise<void> {
-  const captured = await capturedCharges(system);
-  const missing = accepted.filter((id) => captured.get(id) === undefined);
-  const twice = [...captured].filter(([, n]) => n > 1).map(([id]) => id);
+  const captured = await capturedByPayment(books.simulator);
+  const missing = accepted.filter((it) => captured.get(nameOf(it)) === undefined);
+  const twice = [...captured].filter(([, n]) => n > 1).map(([name]) => name);
   stage.figure(
     'accepted / captured / not captured / twice',
     [accepted.length, captured.size, missing.length, twice.length].join(' / '),
   );
-  stage.must(missing.length === 0, `not charged, e.g. ${missing[0]}`);
+  stage.must(missing.length === 0, `not charged, e.g. ${missing[0]?.id}`);
   stage.must(twice.length === 0, `charged twice, e.g. ${twice[0]}`);
-  await auditPostgres(stage, system, accepted.length);
-  await auditStatuses(stage, system, accepted);
-  await auditTopics(stage, system, new Set(accepted), options);
-  const letters = (await (await fetch(`${system.endpoints.processorAdmin}/dlq`)).json()) as {
-    dead_letters: object[];
-  };
-  stage.must(letters.dead_letters.length === 0, 'the dead-letter topic is not empty');
+  await auditPostgres(stage, books, accepted.length);
+  await auditStatuses(stage, books, accepted);
 }
 
-/** Captured charges by checkout id. */
+/** Captured charges by checkout id, of a system without keys. */
 export async function capturedCharges(system: LocalSystem): Promise<Map<string, number>> {
-  const counts = new Map<string, number>();
-  let after: number | undefined = 0;
-  while (after !== undefined) {
-    const page = await (await fetch(`${system.endpoints.simulator}/ledger?after=${after}`)).json();
-    const { charges, next } = page as {
-      charges: { checkout_id: string; status: string }[];
-      next?: number;
-    };
-    for (const { checkout_id, status } of charges)
-      if (status === 'captured') counts.set(checkout_id, (counts.get(checkout_id) ?? 0) + 1);
-    after = next;
-  }
-  return counts;
+  const counts = await capturedByPayment(system.endpoints.simulator);
+  return new Map([...counts].map(([name, n]) => [name.slice(DEFAULT_MERCHANT.length + 1), n]));
 }
 
-export async function query<Row extends pg.QueryResultRow>(
-  system: LocalSystem,
-  sql: string,
-): Promise<Row[]> {
-  const client = new pg.Client({ connectionString: system.endpoints.postgres });
-  await client.connect();
-  try {
-    return (await client.query<Row>(sql)).rows;
-  } finally {
-    await client.end();
-  }
-}
-
-async function auditPostgres(stage: Stage, system: LocalSystem, count: number): Promise<void> {
+async function auditPostgres(stage: Stage, books: Books, count: number): Promise<void> {
   const [row] = await query<Record<'paid' | 'open' | 'gaps', string>>(
-    system,
+    { endpoints: books },
     `select
       (select count(*) from payments where status = 'succeeded' and published_version = version) as paid,
       (select count(*) from payments where status not in ('succeeded', 'failed', 'canceled')
@@ -83,7 +96,7 @@ async function auditPostgres(stage: Stage, system: LocalSystem, count: number): 
       (select count(*) from (select 1 from payment_events group by merchant, checkout_id
         having count(*) <> max(version)) g) as gaps`,
   );
-  const off = await imbalance(system.endpoints.postgres);
+  const off = await imbalance(books.postgres);
   stage.figure('Postgres: paid / open / gaps', Object.values(row!).join(' / '));
   stage.figure('ledger, currencies that are not zero', off.length);
   stage.must(Number(row!.paid) === count, `Postgres has ${row!.paid} paid, not ${count}`);
@@ -94,16 +107,20 @@ async function auditPostgres(stage: Stage, system: LocalSystem, count: number): 
 
 async function auditStatuses(
   stage: Stage,
-  system: LocalSystem,
-  accepted: readonly string[],
+  books: Books,
+  accepted: readonly PaymentName[],
 ): Promise<void> {
-  const pool = new Pool(system.endpoints.api, { connections: READERS });
+  const tls = books.ca === undefined ? {} : { connect: { ca: books.ca } };
+  const pool = new Pool(books.api, { connections: READERS, ...tls });
   const wrong: string[] = [];
   const queue = accepted.values();
   const reader = async (): Promise<void> => {
-    for (const id of queue) {
-      const { body } = await pool.request({ method: 'GET', path: `/payments/${id}` });
-      if (((await body.json()) as { status: string }).status !== 'succeeded') wrong.push(id);
+    for (const it of queue) {
+      const headers = books.headers[it.merchant] ?? {};
+      const path = `/payments/${it.id}`;
+      const { body } = await pool.request({ method: 'GET', path, headers });
+      const { status } = (await body.json()) as { status: string };
+      if (status !== 'succeeded') wrong.push(nameOf(it));
     }
   };
   await Promise.all(Array.from({ length: READERS }, reader));
@@ -111,41 +128,73 @@ async function auditStatuses(
   stage.must(wrong.length === 0, `${wrong.length} do not read succeeded, e.g. ${wrong[0]}`);
 }
 
+/** @returns the shard that each payment's accepted record names */
 async function auditTopics(
   stage: Stage,
-  system: LocalSystem,
+  books: Books,
   accepted: ReadonlySet<string>,
   options: AuditOptions,
-): Promise<void> {
-  const { kafka } = system.endpoints;
-  const fromWal = new Set<string>();
-  const everything = { partitions: system.partitions };
-  await readTopic(kafka, TOPICS.accepted, everything, (message) => {
+): Promise<Map<string, number>> {
+  const fromWal = new Map<string, number>();
+  const everything = { partitions: books.partitions, ...tlsOf(books.kafkaTls) };
+  await readTopic(books.kafka, TOPICS.accepted, everything, (message) => {
     const origin = parseOrigin(String(message.headers?.[0]?.[ORIGIN_HEADER]));
-    if (origin?.source === 'wal') fromWal.add(checkoutAccepted.decode(message.value!).checkout_id);
+    const record = checkoutAccepted.decode(message.value!);
+    const name = nameOf({ merchant: record.merchant, id: record.checkout_id });
+    if (origin?.source === 'wal') fromWal.set(name, record.shard);
   });
-  const strange = [...accepted].filter((id) => !fromWal.has(id));
+  const strange = [...accepted].filter((name) => !fromWal.has(name));
   stage.must(strange.length === 0, `${strange.length} did not come from the write-ahead log`);
-  const rescans = await system.metric('admin', 'cdc_rescans_total');
-  stage.figure('from the write-ahead log / rescans', `${fromWal.size} / ${rescans}`);
-  stage.must(rescans === 0, 'cdc_rescans_total is not 0');
-  const disorder = await statusDisorder(kafka, options.allowRepeats ?? false);
+  const rescans = await Promise.all(books.admins.map((it) => readMetric(it, 'cdc_rescans_total')));
+  stage.figure('from the write-ahead log / rescans', `${fromWal.size} / ${rescans.join(' ')}`);
+  stage.must(
+    rescans.every((it) => it === 0),
+    'cdc_rescans_total is not 0',
+  );
+  const { shards, kafkaTls } = books;
+  const disorder = await statusDisorder(books.kafka, options.allowRepeats ?? false, {
+    shards,
+    shardOf: (name) => fromWal.get(name),
+    ...tlsOf(kafkaTls),
+  });
   stage.must(disorder === undefined, `payments.status: ${disorder}`);
+  return fromWal;
 }
 
-/** @returns the first record whose version does not follow the last of its payment */
+export interface StatusTopic {
+  /** One partition each. */
+  readonly shards: number;
+  /** Where a payment's statuses belong, if that is known. */
+  readonly shardOf?: (name: string) => number | undefined;
+  readonly tls?: KafkaTls;
+}
+
+/**
+ * @returns the first record whose version does not follow the last of its payment, or that is
+ *   in another shard's partition
+ */
 export async function statusDisorder(
   brokers: string,
   allowRepeats: boolean,
+  { shards, shardOf, tls }: StatusTopic = { shards: 1 },
 ): Promise<string | undefined> {
   const versions = new Map<string, number>();
   let problem: string | undefined;
-  await readTopic(brokers, TOPICS.status, { partitions: 1 }, (message) => {
-    const { checkout_id, version } = paymentStatus.decode(message.value!);
-    const last = versions.get(checkout_id) ?? 0;
-    if (version > last) versions.set(checkout_id, version);
+  const options = { partitions: shards, ...tlsOf(tls) };
+  await readTopic(brokers, TOPICS.status, options, (message) => {
+    const { merchant, checkout_id, version } = paymentStatus.decode(message.value!);
+    const name = nameOf({ merchant, id: checkout_id });
+    const shard = shardOf?.(name) ?? message.partition;
+    if (shard !== message.partition)
+      problem ??= `${name} of shard ${shard} is in partition ${message.partition}`;
+    const last = versions.get(name) ?? 0;
+    if (version > last) versions.set(name, version);
     if (version === last + 1 || (allowRepeats && version <= last)) return;
-    problem ??= `${checkout_id} has version ${version} after ${last}`;
+    problem ??= `${name} has version ${version} after ${last}`;
   });
   return problem;
+}
+
+function tlsOf(tls: KafkaTls | undefined): { tls?: KafkaTls } {
+  return tls === undefined ? {} : { tls };
 }

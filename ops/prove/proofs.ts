@@ -1,19 +1,40 @@
 /** All proofs by name, and how one is run. */
 
 import { badInput } from './bad-input.js';
+import { cardData } from './card-data.js';
+import { chaos } from './chaos.js';
+import { checksum } from './checksum.js';
+import { cluster } from './cluster.js';
 import { damage } from './damage.js';
+import { deadLetters } from './dead-letters.js';
+import { edgeChecksum } from './edge-checksum.js';
+import { edgeTls } from './edge-tls.js';
 import { firstPayment } from './first-payment.js';
 import { fullRing } from './full-ring.js';
+import { grow } from './grow.js';
+import { hostile } from './hostile.js';
 import { idempotency } from './idempotency.js';
+import { infrastructure } from './infrastructure.js';
 import { killEngine, killProcessor } from './kill.js';
+import { killBetween } from './kill-between.js';
+import { killShard } from './kill-shard.js';
+import { lostDisk } from './lost-disk.js';
+import { lostWebhook } from './lost-webhook.js';
+import { mtls } from './mtls.js';
 import { order } from './order.js';
 import { outage } from './outage.js';
 import { type Proof, Stage } from './proof.js';
+import { providerDown } from './provider-down.js';
+import { providers } from './providers.js';
 import { rate } from './rate.js';
+import { rateLimit } from './rate-limit.js';
 import { reconcileCalendar } from './reconcile-calendar.js';
 import { reconcileDay } from './reconcile-day.js';
 import { reconcileKill } from './reconcile-kill.js';
 import { reconcileMonth } from './reconcile-month.js';
+import { tokens } from './tokens.js';
+import { unkindProvider } from './unkind-provider.js';
+import { webhooks } from './webhooks.js';
 
 export const PROOFS: readonly Proof[] = [
   firstPayment,
@@ -26,6 +47,27 @@ export const PROOFS: readonly Proof[] = [
   fullRing,
   badInput,
   order,
+  lostDisk,
+  grow,
+  mtls,
+  cluster,
+  edgeTls,
+  hostile,
+  killShard,
+  rateLimit,
+  edgeChecksum,
+  checksum,
+  webhooks,
+  lostWebhook,
+  chaos,
+  cardData,
+  tokens,
+  deadLetters,
+  unkindProvider,
+  providerDown,
+  killBetween,
+  infrastructure,
+  providers,
   reconcileMonth,
   reconcileKill,
   reconcileCalendar,

@@ -1,19 +1,16 @@
 /** The whole system as a user runs it (`tollgate up`), in a folder of its own, for proofs. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { childEnvironment, stackConfig } from '../../engine/core/config.js';
-import { packageFile } from '../../engine/core/paths.js';
+import { stackConfig } from '../../engine/core/config.js';
 import { freePorts } from '../e2e/engine-process.js';
 import type { ComponentName, Endpoints } from '../up/endpoints.js';
 import { type LocalKafka, startKafka } from '../up/kafka.js';
 import { type LocalPostgres, startPostgres } from '../up/postgres.js';
-import { imbalance } from './books.js';
+import { type Books, imbalance, readMetric } from './books.js';
+import { UpProcess } from './up-process.js';
 
-const UP_MS_MAX = 90_000;
 const PARTITIONS = 16;
 
 export interface SystemOptions {
@@ -25,22 +22,19 @@ export interface SystemOptions {
 export class LocalSystem {
   readonly home: string;
   readonly partitions = PARTITIONS;
-  readonly #child: ChildProcess;
-  #output = '';
+  readonly #up: UpProcess<Endpoints>;
   kafka: LocalKafka | undefined;
   postgres: LocalPostgres | undefined;
   #startKafka: () => Promise<LocalKafka>;
   #startPostgres: () => Promise<LocalPostgres>;
 
-  private constructor(home: string, child: ChildProcess, servers: Servers) {
-    this.home = home;
-    this.#child = child;
+  private constructor(up: UpProcess<Endpoints>, servers: Servers) {
+    this.home = up.home;
+    this.#up = up;
     this.kafka = servers.kafka;
     this.postgres = servers.postgres;
     this.#startKafka = servers.startKafka;
     this.#startPostgres = servers.startPostgres;
-    for (const stream of [child.stdout, child.stderr])
-      stream?.on('data', (chunk) => (this.#output += chunk));
   }
 
   static async start(options: SystemOptions = {}): Promise<LocalSystem> {
@@ -48,8 +42,6 @@ export class LocalSystem {
     const ports = await freePorts(7);
     const servers = serversIn(home, ports);
     const env: Record<string, string> = {
-      TOLLGATE_HOME: home,
-      TOLLGATE_CACHE: stackConfig().cacheDir,
       TOLLGATE_API_PORT: `${ports[0]}`,
       TOLLGATE_ADMIN_PORT: `${ports[1]}`,
       TOLLGATE_PROCESSOR_ADMIN_PORT: `${ports[2]}`,
@@ -69,17 +61,22 @@ export class LocalSystem {
       env['TOLLGATE_KAFKA_BROKERS'] = `127.0.0.1:${ports[4]}`;
       env['TOLLGATE_DATABASE_URL'] = servers.postgres.url;
     }
-    const child = spawn(process.execPath, [packageFile('ops/cli/tollgate.mjs'), 'up'], {
-      env: childEnvironment(env),
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    const system = new LocalSystem(home, child, servers);
-    await system.#untilUp();
-    return system;
+    return new LocalSystem(await UpProcess.start<Endpoints>(home, env), servers);
   }
 
   get endpoints(): Endpoints {
-    return JSON.parse(readFileSync(join(this.home, 'endpoints.json'), 'utf8'));
+    return this.#up.endpoints;
+  }
+
+  get books(): Books {
+    const { api, simulator, postgres, kafka, admin, processorAdmin } = this.endpoints;
+    return {
+      ...{ api, simulator, postgres, kafka, headers: {} },
+      admins: [admin],
+      processorAdmins: [processorAdmin],
+      partitions: PARTITIONS,
+      shards: 1,
+    };
   }
 
   /** Sends a signal to a component. @returns its pid */
@@ -110,9 +107,8 @@ export class LocalSystem {
     this.postgres = await this.#startPostgres();
   }
 
-  async metric(which: 'admin' | 'processorAdmin', name: string): Promise<number> {
-    const page = await (await fetch(`${this.endpoints[which]}/metrics`)).text();
-    return Number(new RegExp(`^${name} (.*)$`, 'm').exec(page)?.[1]);
+  metric(which: 'admin' | 'processorAdmin', name: string): Promise<number> {
+    return readMetric(this.endpoints[which], name);
   }
 
   /** Every test ends here, with books that balance. @returns seconds that it took */
@@ -125,26 +121,10 @@ export class LocalSystem {
   }
 
   async #stop(): Promise<number> {
-    const since = Date.now();
-    if (this.#child.exitCode === null && this.#child.signalCode === null) {
-      this.#child.kill('SIGTERM');
-      await once(this.#child, 'exit');
-    }
-    const seconds = (Date.now() - since) / 1_000;
+    const seconds = await this.#up.stop();
     await Promise.all([this.kafka?.stop('SIGTERM', 5_000), this.postgres?.stop('SIGINT', 5_000)]);
     rmSync(this.home, { recursive: true, force: true });
     return seconds;
-  }
-
-  async #untilUp(): Promise<void> {
-    const giveUpAt = Date.now() + UP_MS_MAX;
-    while (!this.#output.includes('Try it:')) {
-      if (this.#child.exitCode !== null || Date.now() > giveUpAt) {
-        this.#child.kill('SIGTERM');
-        throw new Error(`the system did not start:\n${this.#output}`);
-      }
-      await sleep(50);
-    }
   }
 }
 

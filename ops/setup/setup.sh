@@ -24,7 +24,11 @@ need python3 python3
 need strace strace
 need curl curl
 need wrk wrk
+need openssl openssl
 need setpriv util-linux
+need systemd-analyze systemd
+[ -x /usr/sbin/nginx ] || missing+=(nginx)
+[ -e /usr/lib/x86_64-linux-gnu/libnss_wrapper.so ] || missing+=(libnss-wrapper)
 [ -e /usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1 ] || missing+=(libfaketime)
 [ -e /usr/include/zlib.h ] || missing+=(zlib1g-dev)
 [ -e /usr/include/openssl/ssl.h ] || missing+=(libssl-dev)
@@ -37,6 +41,10 @@ if [ "${#missing[@]}" -gt 0 ]; then
   say "system packages: ${missing[*]}"
   $sudo apt-get update -qq
   DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  # Ours run as children of the cluster; the service that the package starts is not wanted.
+  if [[ " ${missing[*]} " == *" nginx "* ]] && command -v systemctl >/dev/null; then
+    $sudo systemctl disable --now --quiet nginx 2>/dev/null || true
+  fi
 fi
 
 # Node 20: the machine's own, or the official build below .cache/node (the Makefile looks there first).
@@ -72,6 +80,14 @@ if [ ! -e .cache/kafka/.complete ]; then
   touch .cache/kafka/.complete
 fi
 
+lint=.cache/cfn-lint
+if [ ! -e "$lint/.1.58.0" ]; then
+  say "cfn-lint (checks the AWS template)"
+  rm -rf "$lint"
+  python3 -m venv "$lint"
+  "$lint/bin/pip" install -q --disable-pip-version-check cfn-lint==1.58.0
+  touch "$lint/.1.58.0"
+fi
 say "build"
 npx tsc -p tsconfig.json
 say "done"

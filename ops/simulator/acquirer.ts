@@ -6,6 +6,7 @@ import { ulid } from 'ulid';
 import { type Faults, NO_FAULTS } from './faults.js';
 import type { Charge, ChargeStatus, Ledger } from './ledger.js';
 import { type Behaviour, behaviourOf } from './tokens.js';
+import type { WebhookSender } from './webhooks.js';
 
 export interface ChargeBody {
   readonly merchant: string;
@@ -28,15 +29,19 @@ const COUNTED_KEYS_MAX = 100_000;
 
 export class Acquirer {
   readonly #ledger: Ledger;
+  readonly #webhooks: WebhookSender;
   readonly #inUse = new Set<string>();
   readonly #errors = new Map<string, number>();
+  /** Disputed sums by reference. */
+  readonly #disputed = new Map<string, number>();
   readonly #timers = new Set<NodeJS.Timeout>();
   faults: Faults = NO_FAULTS;
   calls = 0;
   replays = 0;
 
-  constructor(ledger: Ledger) {
+  constructor(ledger: Ledger, webhooks: WebhookSender) {
     this.#ledger = ledger;
+    this.#webhooks = webhooks;
     for (const charge of ledger.all())
       if (charge.status === 'authorized') this.#captureLater(charge);
   }
@@ -110,6 +115,7 @@ export class Acquirer {
         created_at,
       };
       this.#ledger.refund(refund);
+      this.#tell(charge, 'refunded', charge.refunded_amount);
     }
     const { refund_reference } = refund;
     const { refunded_amount } = charge;
@@ -118,6 +124,19 @@ export class Acquirer {
       body: { refund_reference, reference, amount, refunded_amount },
       isReplay,
     };
+  }
+
+  /** The payer's bank takes money back (all of it unless said); the charge stays captured. */
+  dispute(referenceOrKey: string, amount: number | undefined): Answer {
+    const charge = this.#ledger.find(referenceOrKey);
+    if (!charge) return error(404, 'not_found', 'no such charge');
+    const before = this.#disputed.get(charge.reference) ?? 0;
+    const total = before + (amount ?? charge.amount - before);
+    if (charge.status !== 'captured' || total > charge.amount || total === before)
+      return error(400, 'dispute_exceeds_charge', 'more than what was captured');
+    this.#disputed.set(charge.reference, total);
+    this.#tell(charge, 'disputed', total);
+    return { status: 200, body: { reference: charge.reference, disputed_amount: total } };
   }
 
   close(): void {
@@ -133,7 +152,7 @@ export class Acquirer {
     if (this.faults.down) return error(503, 'unavailable', 'the provider is down');
     const charge = this.#ledger.find(referenceOrKey);
     if (!charge) return error(404, 'not_found', 'no such charge');
-    if (charge.status === 'authorized') this.#ledger.setStatus(charge.reference, to);
+    if (charge.status === 'authorized') this.#become(charge, to);
     const code = charge.status === to ? null : refusal(charge.status);
     if (code !== null) return error(400, code, `the charge is ${charge.status}`);
     return { status: 200, body: charge };
@@ -172,6 +191,7 @@ export class Acquirer {
       created_at: new Date().toISOString(),
     };
     this.#ledger.add(charge);
+    this.#tell(charge, charge.status, charge.amount);
     if (charge.status === 'authorized') this.#captureLater(charge);
     return charge;
   }
@@ -180,9 +200,26 @@ export class Acquirer {
   #captureLater(charge: Charge): void {
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
-      if (charge.status === 'authorized') this.#ledger.setStatus(charge.reference, 'captured');
+      if (charge.status === 'authorized') this.#become(charge, 'captured');
     }, behaviourOf(charge.payment_method).capturesAfterMs ?? 0);
     this.#timers.add(timer);
+  }
+
+  #become(charge: Charge, status: 'captured' | 'canceled'): void {
+    this.#ledger.setStatus(charge.reference, status);
+    this.#tell(charge, status, charge.amount);
+  }
+
+  /** @param amount of a refund or a dispute: the sum so far */
+  #tell(charge: Charge, status: ChargeStatus | 'disputed', amount: number): void {
+    const { merchant, checkout_id, reference, currency, failure_code } = charge;
+    const event = {
+      id: `evt_${ulid()}`,
+      type: `charge.${status}`,
+      created_at: new Date().toISOString(),
+      data: { merchant, checkout_id, reference, status, amount, currency, failure_code },
+    };
+    this.#webhooks.send(event, behaviourOf(charge.payment_method).webhookCopies, this.faults);
   }
 
   #delay(behaviour: Behaviour): number {

@@ -5,6 +5,7 @@ import type { Logger } from '../../engine/core/log.js';
 import { Acquirer } from './acquirer.js';
 import { Ledger } from './ledger.js';
 import { buildServer } from './server.js';
+import { WebhookSender } from './webhooks.js';
 
 export interface Simulator {
   close(): Promise<void>;
@@ -12,8 +13,9 @@ export interface Simulator {
 
 export async function startSimulator(config: SimulatorConfig, logger: Logger): Promise<Simulator> {
   const ledger = new Ledger(config.simulatorDir);
-  const acquirer = new Acquirer(ledger);
-  const app = buildServer(ledger, acquirer);
+  const webhooks = new WebhookSender({ url: config.webhookUrl, secret: config.webhookSecret });
+  const acquirer = new Acquirer(ledger, webhooks);
+  const app = buildServer(ledger, acquirer, webhooks);
   try {
     await app.listen({ host: '127.0.0.1', port: config.port });
   } catch (cause) {
@@ -29,6 +31,7 @@ export async function startSimulator(config: SimulatorConfig, logger: Logger): P
       app.server.closeAllConnections();
       await app.close();
       acquirer.close();
+      await webhooks.close();
       ledger.close();
     },
   };

@@ -5,6 +5,7 @@ import type { Acquirer, Answer } from './acquirer.js';
 import { type Faults, FaultsBody, NO_FAULTS } from './faults.js';
 import type { Ledger } from './ledger.js';
 import { settlementCsv } from './settlement.js';
+import type { WebhookSender } from './webhooks.js';
 
 const BODY_BYTES_MAX = 64 * 1024;
 const PAGE_MAX = 10_000;
@@ -21,6 +22,7 @@ const ChargeRequest = Type.Object({
   payment_method: text(128),
 });
 const RefundRequest = Type.Object({ reference: text(64), amount: Type.Integer({ minimum: 1 }) });
+const DisputeRequest = Type.Object({ amount: Type.Optional(Type.Integer({ minimum: 1 })) });
 const LedgerQuery = Type.Object({
   checkout_id: Type.Optional(text(64)),
   merchant: Type.Optional(text(64)),
@@ -28,7 +30,11 @@ const LedgerQuery = Type.Object({
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: PAGE_MAX })),
 });
 
-export function buildServer(ledger: Ledger, acquirer: Acquirer): FastifyInstance {
+export function buildServer(
+  ledger: Ledger,
+  acquirer: Acquirer,
+  webhooks: WebhookSender,
+): FastifyInstance {
   const app = Fastify({
     logger: false,
     bodyLimit: BODY_BYTES_MAX,
@@ -54,6 +60,7 @@ export function buildServer(ledger: Ledger, acquirer: Acquirer): FastifyInstance
     acquirer.faults = NO_FAULTS;
     return acquirer.faults;
   });
+  app.get('/webhooks', () => ({ ...webhooks.counts, pending: webhooks.pending }));
   app.get('/healthz', () => ({ status: 'alive' }));
   return app;
 }
@@ -70,6 +77,10 @@ function chargeRoutes(app: FastifyInstance, acquirer: Acquirer): void {
   app.get('/v1/charges/:id', (request, reply) =>
     send(reply, acquirer.find((request.params as { id: string }).id)),
   );
+  app.post('/v1/charges/:id/dispute', { schema: { body: DisputeRequest } }, (request, reply) => {
+    const { amount } = request.body as Static<typeof DisputeRequest>;
+    return send(reply, acquirer.dispute((request.params as { id: string }).id, amount));
+  });
   app.post('/v1/charges/:id/cancel', (request, reply) =>
     send(reply, acquirer.cancel((request.params as { id: string }).id)),
   );

@@ -20,6 +20,7 @@ describe('the PSP simulator', { timeout: 60_000 }, () => {
     const config = simulatorConfig({
       TOLLGATE_SIMULATOR_PORT: `${port}`,
       TOLLGATE_SIMULATOR_DIR: dir,
+      TOLLGATE_WEBHOOK_URL: 'http://127.0.0.1:9/nobody',
     });
     simulator = await startSimulator(config, createLogger('test', 'error'));
   };

@@ -12,6 +12,8 @@ export interface Behaviour {
   /** An authorized charge is captured by itself after this. */
   readonly capturesAfterMs: number | null;
   readonly needsAction: boolean;
+  /** How often each event of it is sent; 0: it is lost. */
+  readonly webhookCopies: 0 | 1 | 2;
 }
 
 const CAPTURED: Behaviour = {
@@ -22,6 +24,7 @@ const CAPTURED: Behaviour = {
   errorsFirst: 0,
   capturesAfterMs: null,
   needsAction: false,
+  webhookCopies: 1,
 };
 const ANSWER_AFTER_MS_MAX = 60_000;
 const ERRORS_MAX = 100;
@@ -41,8 +44,8 @@ const TOKENS = new Map<string, Behaviour>([
   ['pm_requires_action', { ...authorized(1_000), needsAction: true }],
   ['pm_timeout', { ...CAPTURED, isFirstAnswerLost: true }],
   ['pm_webhook_only', authorized(300)],
-  ['pm_webhook_lost', authorized(300)],
-  ['pm_webhook_twice', authorized(300)],
+  ['pm_webhook_lost', { ...authorized(300), webhookCopies: 0 }],
+  ['pm_webhook_twice', { ...authorized(300), webhookCopies: 2 }],
 ]);
 
 export function behaviourOf(paymentMethod: string): Behaviour {

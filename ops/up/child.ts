@@ -67,10 +67,10 @@ function running(child: ChildProcess): Running {
   };
 }
 
-/** Whether something listens on this port of loopback. */
-export function accepts(port: number): Promise<boolean> {
+/** Whether something listens on this port. */
+export function accepts(port: number, host = '127.0.0.1'): Promise<boolean> {
   return new Promise((done) => {
-    const socket = connect({ host: '127.0.0.1', port, timeout: 1_000 });
+    const socket = connect({ host, port, timeout: 1_000 });
     const answer = (isOpen: boolean): void => {
       socket.destroy();
       done(isOpen);

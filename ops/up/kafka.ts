@@ -1,12 +1,20 @@
-/** A real Apache Kafka (KRaft, one node) on loopback, as a child process. */
+/**
+ * A real Apache Kafka (KRaft, one node) on loopback, as a child process; with certificates it
+ * speaks mTLS on every listener, and the ACLs of ops/pki decide who may do what.
+ */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { EngineError } from '../../engine/core/errors.js';
+import { caFile, clientTls, roleFile } from '../pki/authority.js';
+import { ACLS, SUPER_USERS } from '../pki/kafka-acls.js';
+import { createAcls, reloadKeyStore } from '../pki/kafka-admin.js';
 import { accepts, becomes, type Running, startChild } from './child.js';
 
 const CLUSTER_ID = 'dG9sbGdhdGUtbG9jYWwtMQ';
 const LISTEN_MS_MAX = 60_000;
+const NODE_ID = 1;
+const TLS_LISTENER = 'SSL';
 
 export interface KafkaOptions {
   /** Where `make setup` put the jars. */
@@ -16,9 +24,20 @@ export interface KafkaOptions {
   readonly controllerPort: number;
   /** Default: kafka.log in `dir`. */
   readonly log?: string;
+  /** The folder of `tollgate certs`: mTLS and ACLs. Without: plain text and everything allowed. */
+  readonly pki?: string;
 }
 
 export type LocalKafka = Running;
+
+/**
+ * After a rotation: the broker loads its new certificate, which new connections see within
+ * about a second; open ones go on.
+ */
+export async function reloadKafkaCertificate(port: number, pki: string): Promise<void> {
+  const broker = { address: `127.0.0.1:${port}`, tls: clientTls(pki, 'admin') };
+  await reloadKeyStore(broker, NODE_ID, TLS_LISTENER, resolve(roleFile(pki, 'kafka')));
+}
 
 /** Formats the folder once, starts the broker, and resolves when it listens. */
 export async function startKafka(options: KafkaOptions): Promise<LocalKafka> {
@@ -54,7 +73,7 @@ export async function startKafka(options: KafkaOptions): Promise<LocalKafka> {
   const log = options.log ?? join(options.dir, 'kafka.log');
   const heap = ['-Xmx512m', '-XX:+UseSerialGC', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn'];
   const broker = startChild('java', [...heap, '-cp', jars, 'kafka.Kafka', properties], log);
-  if (await becomes(() => accepts(options.port), broker, LISTEN_MS_MAX)) return broker;
+  if (await becomes(() => listens(options), broker, LISTEN_MS_MAX)) return broker;
   await broker.stop('SIGKILL', 1_000);
   throw new EngineError(
     'kafka_start_failed',
@@ -62,15 +81,30 @@ export async function startKafka(options: KafkaOptions): Promise<LocalKafka> {
   );
 }
 
+/** With certificates also: it knows who may do what. */
+async function listens({ port, pki }: KafkaOptions): Promise<boolean> {
+  if (!(await accepts(port))) return false;
+  if (pki === undefined) return true;
+  try {
+    await createAcls({ address: `127.0.0.1:${port}`, tls: clientTls(pki, 'admin') }, ACLS);
+    return true;
+  } catch (error) {
+    if (error instanceof EngineError && error.canRetry) return false;
+    throw error;
+  }
+}
+
 function serverProperties(options: KafkaOptions): string {
-  const { port, controllerPort } = options;
+  const { port, controllerPort, pki } = options;
+  const protocol = pki === undefined ? 'PLAINTEXT' : TLS_LISTENER;
   return Object.entries({
     'process.roles': 'broker,controller',
-    'node.id': 1,
-    'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
-    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
-    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'node.id': NODE_ID,
+    'controller.quorum.voters': `${NODE_ID}@127.0.0.1:${controllerPort}`,
+    listeners: `${protocol}://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
+    'advertised.listeners': `${protocol}://127.0.0.1:${port}`,
+    'inter.broker.listener.name': protocol,
+    'listener.security.protocol.map': `${protocol}:${protocol},CONTROLLER:${protocol}`,
     'controller.listener.names': 'CONTROLLER',
     'log.dirs': join(resolve(options.dir), 'data'),
     'auto.create.topics.enable': false,
@@ -83,7 +117,23 @@ function serverProperties(options: KafkaOptions): string {
     // A broker that starts again waits until its last session has run out.
     'broker.session.timeout.ms': 2_000,
     'broker.heartbeat.interval.ms': 500,
+    ...(pki === undefined ? {} : tlsProperties(pki)),
   })
     .map(([name, value]) => `${name}=${value}\n`)
     .join('');
+}
+
+/** The user is the common name of the client's certificate; who stands in no ACL may nothing. */
+function tlsProperties(pki: string): Record<string, string> {
+  return {
+    'ssl.client.auth': 'required',
+    'ssl.enabled.protocols': 'TLSv1.2,TLSv1.3',
+    'ssl.keystore.type': 'PEM',
+    'ssl.keystore.location': resolve(roleFile(pki, 'kafka')),
+    'ssl.truststore.type': 'PEM',
+    'ssl.truststore.location': resolve(caFile(pki)),
+    'ssl.principal.mapping.rules': 'RULE:^CN=([a-z-]+)$/$1/,DEFAULT',
+    'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+    'super.users': SUPER_USERS.map((it) => `User:${it}`).join(';'),
+  };
 }

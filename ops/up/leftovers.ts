@@ -1,6 +1,6 @@
 /**
  * One supervisor a home folder. What a killed one left behind is ended before anything
- * starts: Kafka and Postgres do not notice its end, the others may still be stopping.
+ * starts: Kafka, Postgres and nginx do not notice its end, the others may still be stopping.
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,6 +9,13 @@ import { STOP_WITH_PARENT } from '../../engine/core/config.js';
 import { EngineError } from '../../engine/core/errors.js';
 
 const STOP_MS_MAX = 5_000;
+const SERVER_FOLDERS = [
+  'data/kafka',
+  'data/postgres',
+  'cluster/kafka',
+  'cluster/postgres',
+  'cluster/nginx',
+];
 
 /** Throws EngineError `already_running` while another supervisor of this home lives. */
 export async function claimHome(home: string): Promise<void> {
@@ -44,7 +51,7 @@ function processesOf(belongs: (pid: number) => boolean): number[] {
 /** Servers whose command line names a folder inside this home. */
 function isServer(pid: number, home: string): boolean {
   const command = commandOf(pid);
-  return ['kafka', 'postgres'].some((it) => command.includes(`${join(home, 'data', it)}/`));
+  return SERVER_FOLDERS.some((it) => command.includes(`${join(home, it)}/`));
 }
 
 /** An engine, processor or simulator that a supervisor of this home started. */

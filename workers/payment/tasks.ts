@@ -1,22 +1,72 @@
 /** What the main thread hands to a piscina worker, and what comes back. */
+
+import type { Route } from '../../engine/core/settings/routes.js';
+import type { NamedDelay } from '../../engine/core/settings.js';
 import type { OriginSource } from '../../engine/core/topics.js';
 import type { Ask } from '../postgres/asks.js';
 import type { PspSettings } from '../psp/registry.js';
+import type { WebhookSettings, WebhookSource } from '../webhooks/webhook-judge.js';
 
 export type Task =
   | { readonly kind: 'accepted'; readonly value: Uint8Array; readonly source: OriginSource }
-  | { readonly kind: 'ask'; readonly ask: Ask };
+  /** A record of a retry topic. */
+  | { readonly kind: 'ticket'; readonly value: Uint8Array }
+  /** A claim of the sweeper's. */
+  | { readonly kind: 'ask'; readonly ask: Ask }
+  /** A record of `payments.webhooks`. */
+  | { readonly kind: 'webhook'; readonly value: Uint8Array; readonly source: WebhookSource };
+
+/** A payment that waits in the dead-letter queue once its letter is delivered. */
+export interface DeadPayment {
+  readonly merchant: string;
+  readonly checkoutId: string;
+  readonly version: number;
+  /** For its history. */
+  readonly event: string;
+}
 
 /**
- * `done`: durable in Postgres, whatever becomes of it. `dead`: belongs into the dead-letter
- * topic.
+ * `done`: durable in Postgres, whatever becomes of it. `retry`: done once the record is
+ * delivered. `dead`: belongs into the dead-letter topic.
  */
 export type TaskResult =
   | { readonly kind: 'done'; readonly outcome: string }
-  | { readonly kind: 'dead'; readonly reason: string; readonly detail: string };
+  | {
+      readonly kind: 'retry';
+      readonly reason: string;
+      readonly topic: string;
+      readonly key: string;
+      readonly value: Uint8Array;
+    }
+  | {
+      readonly kind: 'dead';
+      readonly reason: string;
+      /** The last error or answer. */
+      readonly detail: string;
+      readonly attempts: number;
+      /** What the letter holds; null: the record that led to it. */
+      readonly value: Uint8Array | null;
+      readonly payment: DeadPayment | null;
+    };
 
-export interface WorkerSettings extends PspSettings {
+export interface WorkerSettings extends PspSettings, WebhookSettings {
   readonly databaseUrl: string;
   readonly askAfterMs: number;
   readonly deadlineMs: number;
+  readonly retryDelays: readonly NamedDelay[];
+  readonly attemptsMax: number;
+  readonly providerWaitMs: number;
+  readonly actionExpiresMs: number;
+  readonly workerThreads: number;
+  readonly pspConcurrency: number;
+  readonly breakerCallsMin: number;
+  readonly breakerOpenMs: number;
+  readonly routes: readonly Route[];
+}
+
+/** A worker's breaker has changed: posted to the main thread on this channel. */
+export const BREAKER_CHANNEL = 'tollgate-breakers';
+export interface BreakerChange {
+  readonly provider: string;
+  readonly isOpen: boolean;
 }

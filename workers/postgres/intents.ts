@@ -16,7 +16,11 @@ export interface IntentRow {
   readonly amount: number;
   readonly currency: string;
   readonly payment_method: string;
+  /** The provider asked for, or auto. */
+  readonly asked: string;
   readonly provider: string;
+  /** Whether its maker goes on to send it. */
+  readonly is_sent: boolean;
   readonly idempotency_key: string;
   readonly accepted_ms: number;
   /** `failed` for a checkout that will never be sent. */
@@ -24,7 +28,7 @@ export interface IntentRow {
   readonly reason: string;
   readonly failure_code: string | null;
   readonly ask_after_ms: number;
-  /** The engine asks to hear the status again. */
+  /** The engine asks to hear the status again. So does a greater shard: the payment has moved there. */
   readonly republish: boolean;
 }
 
@@ -33,7 +37,7 @@ export type IntentResult = 'inserted' | 'known' | 'conflict';
 
 const INPUT = `json_to_recordset($1) as input(
   merchant text, checkout_id text, shard int, fingerprint text, amount bigint, currency text,
-  payment_method text, provider text, idempotency_key text, accepted_ms bigint, status text,
+  payment_method text, asked text, provider text, is_sent boolean, idempotency_key text, accepted_ms bigint, status text,
   reason text, failure_code text, ask_after_ms int, republish boolean)`;
 
 const INSERT = {
@@ -42,11 +46,12 @@ const INSERT = {
 with input as (select * from ${INPUT}),
 inserted as (
   insert into payments (merchant, checkout_id, shard, fingerprint, status, amount, currency,
-    payment_method, provider, failure_code, version, idempotency_key, first_sent_at, next_ask_at,
-    accepted_at)
+    payment_method, asked, provider, failure_code, version, idempotency_key, first_sent_at,
+    last_sent_at, waiting_since, next_ask_at, accepted_at)
   select merchant, checkout_id, shard, decode(fingerprint, 'hex'), status, amount, currency,
-    payment_method, provider, failure_code, 1, idempotency_key,
-    case when status = 'processing' then now() end,
+    payment_method, asked, provider, failure_code, 1, idempotency_key,
+    case when is_sent then now() end, case when is_sent then now() end,
+    case when status = 'processing' and not is_sent then now() end,
     case when status = 'processing' then now() + ask_after_ms * interval '1 ms' end,
     to_timestamp(accepted_ms / 1000.0)
   from input order by merchant, checkout_id
@@ -56,9 +61,10 @@ events as (
   select merchant, checkout_id, 1, status, reason, 'processor'
   from input join inserted using (merchant, checkout_id)),
 republished as (
-  update payments p set published_version = p.version - 1
-  from input i where i.republish and p.merchant = i.merchant and p.checkout_id = i.checkout_id
-    and p.published_version = p.version)
+  update payments p set shard = greatest(p.shard, i.shard),
+    published_version = least(p.published_version, p.version - 1)
+  from input i where (i.republish or i.shard > p.shard)
+    and p.merchant = i.merchant and p.checkout_id = i.checkout_id)
 select i.merchant || '/' || i.checkout_id as key, n.merchant is not null as is_new,
   p.fingerprint = decode(i.fingerprint, 'hex') as is_same
 from input i

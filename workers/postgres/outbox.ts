@@ -40,10 +40,10 @@ const MARK = {
   name: 'mark-published',
   text: `
 with input as (select * from json_to_recordset($1) as
-  input(merchant text, checkout_id text, version int)),
+  input(merchant text, checkout_id text, version int, shard int)),
 locked as (
   select p.merchant, p.checkout_id from payments p join input i using (merchant, checkout_id)
-  where p.published_version < i.version order by p.merchant, p.checkout_id for update of p)
+  where p.published_version < i.version and p.shard = i.shard order by p.merchant, p.checkout_id for update of p)
 update payments p set published_version = i.version
 from input i join locked using (merchant, checkout_id)
 where p.merchant = i.merchant and p.checkout_id = i.checkout_id`,
@@ -64,10 +64,11 @@ export async function markPublished(
   records: readonly PaymentStatus[],
 ): Promise<void> {
   const newest = new Map(records.map((it) => [`${it.merchant}/${it.checkout_id}`, it]));
-  const rows = [...newest.values()].map(({ merchant, checkout_id, version }) => ({
+  const rows = [...newest.values()].map(({ merchant, checkout_id, version, shard }) => ({
     merchant,
     checkout_id,
     version,
+    shard,
   }));
   await client.query({ ...MARK, values: [JSON.stringify(rows)] });
 }

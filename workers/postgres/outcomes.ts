@@ -12,6 +12,8 @@ export interface OutcomeRow {
   readonly checkout_id: string;
   /** The version that was judged; another one in the table means that somebody was faster. */
   readonly version: number;
+  /** The claim under which it was judged. */
+  readonly asks: number;
   /** null: the status stays, and the provider is asked again. */
   readonly status: string | null;
   readonly reason: string | null;
@@ -22,8 +24,16 @@ export interface OutcomeRow {
   readonly next_action: unknown;
   /** null once the status is terminal. */
   readonly ask_after_ms: number | null;
-  /** This was the first try that might have sent bytes, and it sent none. */
+  /** Nobody had taken the charge before, and this answer proves that nobody has. */
   readonly never_sent: boolean;
+  /** Counts towards the tries after which it becomes a dead letter. */
+  readonly is_failure: boolean;
+  /** It was not called: it takes no calls now. */
+  readonly is_waiting: boolean;
+  /** The provider may have replayed an error: from now on this attempt is only looked for. */
+  readonly find_only: boolean;
+  /** Should the status become requires_action: how long the payer has. */
+  readonly action_expires_ms: number;
   /** A ULID; null when no call was made. */
   readonly call_id: string | null;
   readonly operation: string;
@@ -39,22 +49,34 @@ const RECORD = {
   name: 'record-outcomes',
   text: `
 with input as (select * from json_to_recordset($1) as input(
-  merchant text, checkout_id text, version int, status text, reason text, source text,
+  merchant text, checkout_id text, version int, asks int, status text, reason text, source text,
   provider text, provider_reference text, failure_code text, next_action jsonb, ask_after_ms int,
-  never_sent boolean, call_id text, operation text, attempt int, idempotency_key text,
-  request jsonb, response jsonb, http_status int, outcome text)),
+  never_sent boolean, is_failure boolean, is_waiting boolean,
+  find_only boolean, action_expires_ms bigint, call_id text, operation text, attempt int,
+  idempotency_key text, request jsonb, response jsonb, http_status int, outcome text)),
 locked as (
   select p.merchant, p.checkout_id from payments p join input i using (merchant, checkout_id)
   where p.version = i.version and p.status in ('processing', 'requires_action')
+    -- A provider's yes counts whoever hears it; all else only from who has the claim.
+    and (i.status = 'succeeded' or p.attempt = i.attempt)
+    and ((i.status is not null and not i.never_sent) or p.asks = i.asks)
   order by p.merchant, p.checkout_id for update of p),
 changed as (
   update payments p set
     status = coalesce(i.status, p.status),
+    provider = i.provider,
     version = p.version + case when i.status is null then 0 else 1 end,
     provider_reference = coalesce(i.provider_reference, p.provider_reference),
-    failure_code = i.failure_code, next_action = i.next_action,
+    failure_code = i.failure_code,
+    next_action = case when i.status is null then coalesce(i.next_action, p.next_action)
+      else i.next_action end,
     next_ask_at = now() + i.ask_after_ms * interval '1 ms',
-    asks = p.asks + 1,
+    tries = p.tries + case when i.is_failure then 1 else 0 end,
+    waiting_since = case when i.is_waiting then coalesce(p.waiting_since, now()) end,
+    find_only = p.find_only or i.find_only,
+    dead_reason = case when i.status is null then p.dead_reason end,
+    action_expires_at = case when i.status = 'requires_action'
+      then now() + i.action_expires_ms * interval '1 ms' else p.action_expires_at end,
     first_sent_at = case when i.never_sent then null else p.first_sent_at end,
     updated_at = now()
   from input i join locked using (merchant, checkout_id)

@@ -32,10 +32,17 @@ export function connectionSettings(databaseUrl: string): pg.ClientConfig {
   };
 }
 
-export function openPool(databaseUrl: string, connectionsMax: number): pg.Pool {
-  const pool = new pg.Pool({ ...connectionSettings(databaseUrl), max: connectionsMax });
-  // An idle connection that breaks is replaced at the next use.
+export function openPool(
+  databaseUrl: string,
+  connectionsMax: number,
+  timeouts: pg.ClientConfig = {},
+): pg.Pool {
+  const settings = { ...connectionSettings(databaseUrl), ...timeouts };
+  const pool = new pg.Pool({ ...settings, max: connectionsMax });
+  // An idle connection that breaks is replaced at the next use; one in use fails its query, and
+  // would besides end the process by an event that nobody listens to.
   pool.on('error', () => {});
+  pool.on('connect', (client) => client.on('error', () => {}));
   return pool;
 }
 

@@ -6,13 +6,15 @@ import { after, before, describe, it } from 'node:test';
 import type pg from 'pg';
 import { freePorts } from '../../ops/e2e/engine-process.js';
 import { type LocalPostgres, startPostgres } from '../../ops/up/postgres.js';
-import { claimAsks } from './asks.js';
+import { claimDue, claimTickets } from './asks.js';
 import { Batcher } from './batcher.js';
+import { bury, deadAmong, redrivePayments } from './dead.js';
 import { type IntentResult, type IntentRow, insertIntents } from './intents.js';
 import { migrate } from './migrate.js';
 import { markPublished, unpublished } from './outbox.js';
 import { type OutcomeRow, recordOutcomes } from './outcomes.js';
 import { isBadData, openPool } from './pool.js';
+import { commitSends, type SendRow } from './sends.js';
 
 function intent(id: string, changes: Partial<IntentRow> = {}): IntentRow {
   return {
@@ -24,7 +26,9 @@ function intent(id: string, changes: Partial<IntentRow> = {}): IntentRow {
     amount: 1999,
     currency: 'USD',
     payment_method: 'pm_card_visa',
+    asked: 'auto',
     provider: 'simulator',
+    is_sent: true,
     idempotency_key: `default/${id}/charge/1`,
     accepted_ms: Date.now(),
     status: 'processing',
@@ -42,6 +46,7 @@ function outcome(id: string, changes: Partial<OutcomeRow> = {}): OutcomeRow {
     merchant: 'default',
     checkout_id: id,
     version: 1,
+    asks: 0,
     status: 'succeeded',
     reason: 'approved',
     source: 'charge',
@@ -51,6 +56,10 @@ function outcome(id: string, changes: Partial<OutcomeRow> = {}): OutcomeRow {
     next_action: null,
     ask_after_ms: null,
     never_sent: false,
+    is_failure: false,
+    is_waiting: false,
+    find_only: false,
+    action_expires_ms: 1_000,
     call_id: `call-${id}-${Math.random()}`,
     operation: 'charge',
     attempt: 1,
@@ -139,13 +148,102 @@ describe('payments in Postgres', { timeout: 120_000 }, () => {
     client.release();
   });
 
+  it('should follow a payment to a later shard, never back, also when a publishing is under way', async () => {
+    await insertIntents(pool, [intent('moved', { shard: 0 })]);
+    await recordOutcomes(pool, [outcome('moved')]);
+    const client = await pool.connect();
+    const mine = async () =>
+      (await unpublished(client, 1_000)).filter((it) => it.checkout_id === 'moved');
+    const underWay = await mine();
+    await insertIntents(pool, [intent('moved', { shard: 2 })]);
+    await markPublished(client, underWay);
+    const again = await mine();
+    assert.deepEqual([again.at(-1)?.shard, again.at(-1)?.version], [2, 2]);
+    await markPublished(client, again);
+    await insertIntents(pool, [intent('moved', { shard: 0 })]);
+    assert.deepEqual(await mine(), []);
+    client.release();
+  });
+
   it('should hand an intent whose maker died to exactly one asker', async () => {
     await insertIntents(pool, [intent('orphan', { ask_after_ms: 0 })]);
-    const claims = await Promise.all(Array.from({ length: 5 }, () => claimAsks(pool, 10, 60_000)));
+    const claims = await Promise.all(Array.from({ length: 5 }, () => claimDue(pool, 10, 60_000)));
     const mine = claims.flat().filter((it) => it.checkoutId === 'orphan');
     assert.equal(mine.length, 1);
     assert.equal(mine[0]?.idempotencyKey, 'default/orphan/charge/1');
-    assert.equal(mine[0]?.wasNeverSent, false);
+    assert.notEqual(mine[0]?.firstSentAt, null);
+  });
+
+  it('should let a ticket through once, and void it when somebody else has claimed', async () => {
+    await insertIntents(pool, [intent('ticket'), intent('late')]);
+    const row = (id: string, asks: number) => ({
+      key: `default/${id}`,
+      merchant: 'default',
+      checkout_id: id,
+      asks,
+      lease_ms: 60_000,
+    });
+    const tries = Array.from({ length: 5 }, () => claimTickets(pool, [row('ticket', 0)]));
+    const claims = (await Promise.all(tries)).flat().filter((it) => it !== undefined);
+    assert.deepEqual(
+      claims.map((it) => it.asks),
+      [1],
+    );
+    assert.deepEqual(await claimTickets(pool, [row('late', 7)]), [undefined]);
+  });
+
+  it('should commit a send only under the claim that judged it', async () => {
+    await insertIntents(pool, [intent('send')]);
+    const send = (asks: number, attempt: number): SendRow => ({
+      key: 'default/send',
+      merchant: 'default',
+      checkout_id: 'send',
+      version: 1,
+      asks,
+      provider: 'simulator_b',
+      attempt,
+      idempotency_key: `default/send/charge/${attempt}`,
+      is_fresh: true,
+    });
+    assert.deepEqual(await commitSends(pool, [send(3, 2)]), [false]);
+    assert.deepEqual(await commitSends(pool, [send(0, 2)]), [true]);
+    const of = (changes: Partial<OutcomeRow>) => recordOutcomes(pool, [outcome('send', changes)]);
+    const declined = { status: 'failed', outcome: 'declined' };
+    assert.deepEqual(await of({ ...declined, attempt: 1 }), [false], 'a no to an earlier attempt');
+    const unsent = { status: null, reason: null, outcome: 'not_sent', never_sent: true };
+    assert.deepEqual(await of({ ...unsent, attempt: 2, asks: 9 }), [false], 'another claim');
+    assert.deepEqual(await of({ ...unsent, attempt: 2 }), [true]);
+    assert.deepEqual(await of({ attempt: 1 }), [true], 'a yes counts whoever hears it');
+  });
+
+  it('should bury once, free once, and keep versions whole', async () => {
+    await insertIntents(pool, [intent('dead')]);
+    const row = {
+      merchant: 'default',
+      checkout_id: 'dead',
+      version: 1,
+      reason: 'x',
+      event: 'dead_letter: x',
+    };
+    const buried = await Promise.all([bury(pool, row), bury(pool, row)]);
+    assert.equal(buried.filter(Boolean).length, 1);
+    const names = [{ merchant: 'default', checkout_id: 'dead' }];
+    assert.deepEqual([...(await deadAmong(pool, names))], ['default/dead']);
+    const free = () => redrivePayments(pool, names);
+    const freed = await Promise.all([free(), free(), free()]);
+    assert.deepEqual(
+      freed.flatMap((it) => [...it]),
+      ['default/dead'],
+    );
+    const due = (await claimDue(pool, 100, 60_000)).find((it) => it.checkoutId === 'dead');
+    assert.equal(due?.version, 3);
+    const { rows } = await pool.query(
+      `select reason from payment_events where checkout_id = 'dead' order by version`,
+    );
+    assert.deepEqual(
+      rows.map((it) => it.reason),
+      ['charge_started', 'dead_letter: x', 'redriven'],
+    );
   });
 
   it('should commit the good rows of a batch and refuse the poisonous one alone', async () => {

@@ -2,13 +2,14 @@
 import Fastify, { type FastifyInstance } from 'fastify';
 import { Gauge, Registry } from 'prom-client';
 import { EngineError } from '../../engine/core/errors.js';
+import type { Dlq, Selection } from './dlq.js';
 
 export interface AdminParts {
   readonly port: number;
   /** What keeps the processor from working; empty when ready. */
   readonly notReady: () => Promise<string[]>;
   readonly figures: () => Record<string, number>;
-  readonly deadLetters: () => Promise<object[]>;
+  readonly dlq: Dlq;
 }
 
 export async function startAdmin(parts: AdminParts): Promise<FastifyInstance> {
@@ -26,7 +27,7 @@ export async function startAdmin(parts: AdminParts): Promise<FastifyInstance> {
     }
     return reply.type(registry.contentType).send(await registry.metrics());
   });
-  app.get('/dlq', async () => ({ dead_letters: await parts.deadLetters() }));
+  dlqRoutes(app, parts.dlq);
   try {
     await app.listen({ host: '127.0.0.1', port: parts.port });
   } catch (cause) {
@@ -37,4 +38,26 @@ export async function startAdmin(parts: AdminParts): Promise<FastifyInstance> {
     );
   }
   return app;
+}
+
+const SelectionBody = {
+  type: 'object',
+  properties: {
+    ids: { type: 'array', items: { type: 'string', maxLength: 200 }, minItems: 1, maxItems: 1_000 },
+    reason: { type: 'string', minLength: 1, maxLength: 200 },
+    older_than_ms: { type: 'integer', minimum: 0 },
+  },
+  minProperties: 1,
+  additionalProperties: false,
+};
+
+function dlqRoutes(app: FastifyInstance, dlq: Dlq): void {
+  app.get('/dlq', async () => ({ dead_letters: await dlq.list() }));
+  app.get('/dlq/*', async (request, reply) => {
+    const letter = await dlq.show((request.params as { '*': string })['*']);
+    return letter ?? reply.code(404).send({ code: 'not_found', detail: 'no such dead letter' });
+  });
+  app.post('/dlq/redrive', { schema: { body: SelectionBody } }, (request) =>
+    dlq.redrive(request.body as Selection),
+  );
 }

@@ -1,24 +1,25 @@
 /**
- * Looks for payments whose provider must be asked, and has them asked. Bounded: no more are
- * claimed than may be in work.
+ * The sweeper: looks for payments that must be looked at and that no ticket brings. What a
+ * provider has not finished, what lost its webhook, its ticket or its processor. Bounded: no
+ * more are claimed than may be in work.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import type { Logger } from '../../engine/core/log.js';
-import { type Ask, claimAsks } from '../postgres/asks.js';
+import { leaseMs } from '../payment/executor.js';
+import { type Ask, claimDue } from '../postgres/asks.js';
 
 const LOOK_MS = 250;
 const AWAY_MS = 1_000;
 const CLAIM_MAX = 100;
 export const ASKS_IN_WORK_MAX = 200;
-const LEASE_EXTRA_MS = 30_000;
 
 export interface AskerParts {
   readonly pool: pg.Pool;
   readonly pspTimeoutMs: number;
   readonly logger: Logger;
   /** Must not reject. */
-  readonly ask: (ask: Ask) => Promise<void>;
+  readonly ask: (ask: Ask) => Promise<unknown>;
 }
 
 export class Asker {
@@ -61,7 +62,7 @@ export class Asker {
     const { pool, pspTimeoutMs, ask } = this.#parts;
     const room = Math.min(CLAIM_MAX, ASKS_IN_WORK_MAX - this.#inWork);
     if (room <= 0) return;
-    for (const it of await claimAsks(pool, room, pspTimeoutMs + LEASE_EXTRA_MS)) {
+    for (const it of await claimDue(pool, room, leaseMs(pspTimeoutMs))) {
       this.#inWork++;
       this.asked++;
       void ask(it).finally(() => this.#inWork--);

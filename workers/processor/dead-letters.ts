@@ -1,38 +1,37 @@
-/** Records that could not be worked off: into `payments.dlq` with the reason, and out for the admin page. */
+/** Letters to `payments.dlq`: what could not be worked off, with its reason and itself. */
 import type { Message } from 'node-rdkafka';
 import { deadLetter } from '../../engine/codec/records.js';
 import { TOPICS } from '../../engine/core/topics.js';
-import { readTopic } from '../../engine/kafka/read-topic.js';
+import type { TaskResult } from '../payment/tasks.js';
 import type { OutgoingRecord } from './sender.js';
 
-const SHOWN_MAX = 100;
 const DETAIL_CHARS_MAX = 1_000;
+/** Where a payment's letter comes from when no record led to it: its row in Postgres. */
+const SWEEPER = 'sweeper';
 
-export function deadLetterOf(message: Message, reason: string, detail: string): OutgoingRecord {
-  const key = asBuffer(message.key);
+/** The record that led to a letter. */
+export type LetterSource = Pick<Message, 'topic' | 'partition' | 'offset' | 'key' | 'value'>;
+type Dead = Extract<TaskResult, { kind: 'dead' }>;
+
+/** @param message the record that led to it, if one did */
+export function deadLetterOf(
+  key: string,
+  dead: Dead,
+  message: LetterSource | undefined,
+): OutgoingRecord {
+  const keyBytes = message ? asBuffer(message.key) : Buffer.from(key);
   const value = deadLetter.encode({
-    reason,
-    detail: detail.slice(0, DETAIL_CHARS_MAX),
-    attempts: 1,
+    reason: dead.reason,
+    detail: dead.detail.slice(0, DETAIL_CHARS_MAX),
+    attempts: dead.attempts,
     at: Date.now(),
-    source_topic: message.topic,
-    source_partition: message.partition,
-    source_offset: message.offset,
-    key,
-    value: message.value,
+    source_topic: message?.topic ?? SWEEPER,
+    source_partition: message?.partition ?? 0,
+    source_offset: message?.offset ?? 0,
+    key: keyBytes,
+    value: dead.value ? Buffer.from(dead.value) : (message?.value ?? null),
   });
-  return { topic: TOPICS.dlq, partition: null, key: key ?? Buffer.alloc(0), value };
-}
-
-/** The newest dead letters, without their payload. */
-export async function listDeadLetters(brokers: string): Promise<object[]> {
-  const letters: object[] = [];
-  await readTopic(brokers, TOPICS.dlq, { partitions: 1, newestMax: SHOWN_MAX }, (message) => {
-    if (!message.value) return;
-    const { key, value: _value, ...rest } = deadLetter.decode(message.value);
-    letters.push({ ...rest, offset: message.offset, key: key?.toString() ?? null });
-  });
-  return letters;
+  return { topic: TOPICS.dlq, partition: null, key: keyBytes ?? Buffer.alloc(0), value };
 }
 
 function asBuffer(key: Message['key']): Buffer | null {

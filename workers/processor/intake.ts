@@ -1,6 +1,6 @@
 /**
- * The consumer of `payments.accepted`: hands each record on, bounds how many are in work,
- * and commits the low-water mark of what is finished. Works on a main thread only.
+ * The consumer of what is to be done: hands each record on when its time has come, bounds how
+ * many are in work, and commits the low-water mark of what is finished. Works on a main thread only.
  */
 import rdkafka, {
   type Assignment,
@@ -10,11 +10,14 @@ import rdkafka, {
 } from 'node-rdkafka';
 import type { Logger } from '../../engine/core/log.js';
 import { clientSettings } from '../../engine/kafka/client.js';
+import { Held, type Hold } from './held.js';
 import { Offsets } from './offsets.js';
 
 const COMMIT_MS = 500;
 const CONNECT_MS_MAX = 10_000;
 const CLOSE_MS_MAX = 3_000;
+/** How soon topics and partitions that appear are noticed. */
+const METADATA_MS = 30_000;
 const ASSIGN = -175;
 
 export interface IntakeParts {
@@ -23,8 +26,10 @@ export interface IntakeParts {
   readonly topics: readonly string[];
   readonly inFlightMax: number;
   readonly logger: Logger;
+  /** A record that is not handled before its time. */
+  readonly holdOf: (message: Message) => Hold | undefined;
   /** Resolves when the record is finished: its state is durable elsewhere. Must not reject. */
-  readonly handle: (message: Message) => Promise<void>;
+  readonly handle: (message: Message) => Promise<unknown>;
   readonly onFatal: (reason: string) => void;
 }
 
@@ -39,6 +44,7 @@ export class Intake {
   #isClosing = false;
   /** What librdkafka had handed over when the pause came: bounded by its own prefetch. */
   #waiting: { readonly message: Message; readonly offsets: Offsets }[] = [];
+  readonly #held = new Held((partition) => this.#refill(partition));
   consumed = 0;
 
   constructor(parts: IntakeParts) {
@@ -53,6 +59,7 @@ export class Intake {
         'heartbeat.interval.ms': 1_500,
         'queued.max.messages.kbytes': 1_024,
         'fetch.wait.max.ms': 50,
+        'topic.metadata.refresh.interval.ms': METADATA_MS,
         rebalance_cb: (error: LibrdKafkaError, assignment: Assignment[]) =>
           this.#rebalance(error.code, assignment),
       },
@@ -66,19 +73,20 @@ export class Intake {
     this.#timer = setInterval(() => this.#commit(false), COMMIT_MS);
   }
 
-  start(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#consumer.once('ready', () => {
-        this.#consumer.subscribe([...this.#parts.topics]);
-        this.#consumer.consume();
-        resolve();
-      });
-      this.#consumer.connect({ timeout: CONNECT_MS_MAX }, (error) => error && reject(error));
-    });
+  /** Rejects when it cannot connect, or when the topics are not known yet: to be called again. */
+  async start(): Promise<void> {
+    if (!this.#consumer.isConnected()) await this.#connect();
+    await this.#mustKnowTopics();
+    this.#consumer.subscribe([...this.#parts.topics]);
+    this.#consumer.consume();
   }
 
   get inFlight(): number {
     return this.#inFlight;
+  }
+
+  get held(): number {
+    return this.#held.count;
   }
 
   get partitions(): number {
@@ -89,6 +97,7 @@ export class Intake {
   async close(msMax: number): Promise<void> {
     this.#isClosing = true;
     clearInterval(this.#timer);
+    this.#held.clear();
     this.#pause();
     const giveUpAt = Date.now() + msMax;
     while (this.#inFlight > 0 && Date.now() < giveUpAt) await sleep(20);
@@ -97,11 +106,40 @@ export class Intake {
     await Promise.race([left, sleep(CLOSE_MS_MAX)]);
   }
 
+  #connect(): Promise<void> {
+    return new Promise((resolve, reject) =>
+      this.#consumer.connect({ timeout: CONNECT_MS_MAX }, (error) =>
+        error ? reject(error) : resolve(),
+      ),
+    );
+  }
+
+  /** A topic that the brokers do not show yet would be left out until much later. */
+  #mustKnowTopics(): Promise<void> {
+    return new Promise((resolve, reject) =>
+      this.#consumer.getMetadata({ timeout: CONNECT_MS_MAX }, (error, metadata) => {
+        if (error) return reject(error);
+        const known = new Set(metadata.topics.map((it) => it.name));
+        const unknown = this.#parts.topics.filter((it) => !known.has(it));
+        if (unknown.length === 0) return resolve();
+        reject(new Error(`${unknown.join(', ')} not there yet`));
+      }),
+    );
+  }
+
   #take(message: Message): void {
     const offsets = this.#offsetsOf(message);
     if (this.#isClosing || !offsets.begin(message.offset)) return;
-    this.#waiting.push({ message, offsets });
-    this.#next();
+    const begin = (): void => {
+      this.#waiting.push({ message, offsets });
+      this.#next();
+    };
+    const hold = this.#parts.holdOf(message);
+    if (!hold || hold.until <= Date.now()) return void begin();
+    const { topic, partition } = message;
+    const added = this.#held.add(nameOf(message), hold, begin);
+    if (added === 'known') offsets.finish(message.offset);
+    if (added === 'filled' && !this.#isPaused) this.#consumer.pause([{ topic, partition }]);
   }
 
   #next(): void {
@@ -126,8 +164,8 @@ export class Intake {
     });
   }
 
-  #offsetsOf({ topic, partition }: { topic: string; partition: number }): Offsets {
-    const name = `${topic}/${partition}`;
+  #offsetsOf(of: { topic: string; partition: number }): Offsets {
+    const name = nameOf(of);
     const offsets = this.#partitions.get(name) ?? new Offsets();
     this.#partitions.set(name, offsets);
     return offsets;
@@ -142,7 +180,15 @@ export class Intake {
   #resume(): void {
     if (this.#isClosing || !this.#isPaused) return;
     this.#isPaused = false;
-    if (this.#assignment.length > 0) this.#consumer.resume(this.#assignment);
+    const fed = this.#assignment.filter((it) => !this.#held.isFull(nameOf(it)));
+    if (fed.length > 0) this.#consumer.resume(fed);
+  }
+
+  /** A partition of held records has room again. */
+  #refill(partition: string): void {
+    if (this.#isClosing || this.#isPaused) return;
+    const found = this.#assignment.filter((it) => nameOf(it) === partition);
+    if (found.length > 0) this.#consumer.resume(found);
   }
 
   /**
@@ -151,6 +197,7 @@ export class Intake {
    */
   #rebalance(code: number, assignment: Assignment[]): void {
     if (!this.#consumer.isConnected()) return;
+    this.#held.clear();
     if (code === ASSIGN) {
       this.#partitions = new Map();
       this.#assignment = assignment;
@@ -179,6 +226,10 @@ export class Intake {
       this.#parts.logger.debug({ reason: (error as Error).message }, 'not committed');
     }
   }
+}
+
+function nameOf({ topic, partition }: { topic: string; partition: number }): string {
+  return `${topic}/${partition}`;
 }
 
 function sleep(ms: number): Promise<void> {

@@ -3,10 +3,10 @@
  * what is right is decided by the database, this only saves it the conflicts.
  */
 export class KeyOrder {
-  readonly #last = new Map<string, Promise<void>>();
+  readonly #last = new Map<string, Promise<unknown>>();
 
   /** `work` must not throw. */
-  run(key: string, work: () => Promise<void>): Promise<void> {
+  run<T>(key: string, work: () => Promise<T>): Promise<T> {
     const before = this.#last.get(key);
     const mine = before ? before.then(work) : work();
     this.#last.set(key, mine);

@@ -60,14 +60,18 @@ export interface PspAnswer {
   readonly response: unknown;
 }
 
-export interface Psp {
-  readonly name: string;
+/** What a provider states of itself: the rules for unknown outcomes follow it. */
+export interface PspTraits {
   /** How long the provider answers the same key with the same charge. */
   readonly keyWindowMs: number;
   /** How long after a charge `find` may still not see it. */
   readonly findLagMs: number;
   /** The same key gets its first answer again even when that was an error: it proves nothing then. */
   readonly replaysErrors: boolean;
+}
+
+export interface Psp extends PspTraits {
+  readonly name: string;
   charge(request: ChargeRequest): Promise<PspAnswer>;
   /** What became of an operation; `declined` with `not_found` when the provider has none. */
   find(request: FindRequest): Promise<PspAnswer>;

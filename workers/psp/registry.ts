@@ -1,18 +1,35 @@
 /** Which providers there are: built once a worker from the settings, and found by name. */
 import type { Psp } from './port.js';
 import { SimulatorPsp } from './simulator/simulator-psp.js';
+import { StripePsp, type StripeSettings } from './stripe/stripe-psp.js';
+import { WalletPsp, type WalletSettings } from './wallet/wallet-psp.js';
 
-export interface PspSettings {
+export interface PspSettings extends StripeSettings, WalletSettings {
   readonly simulatorUrl: string;
   /** Further providers that speak the simulator's API: name to URL. */
   readonly simulators: Readonly<Record<string, string>>;
-  readonly pspTimeoutMs: number;
+  readonly simulatorKeyWindowMs: number;
+  readonly simulatorFindLagMs: number;
+  readonly simulatorReplaysErrors: boolean;
+  /** Both empty: there is no Stripe. */
+  readonly stripeKey: string;
+  readonly stripeKeyFromFile: string;
 }
 
 export function openPsps(settings: PspSettings): ReadonlyMap<string, Psp> {
-  const simulators = { simulator: settings.simulatorUrl, ...settings.simulators };
-  const psps = Object.entries(simulators).map(
-    ([name, url]): Psp => new SimulatorPsp(name, url, settings.pspTimeoutMs),
-  );
+  const simulators = { ...settings.simulators, simulator: settings.simulatorUrl };
+  const traits = {
+    keyWindowMs: settings.simulatorKeyWindowMs,
+    findLagMs: settings.simulatorFindLagMs,
+    replaysErrors: settings.simulatorReplaysErrors,
+  };
+  const stripeKey = settings.stripeKey || settings.stripeKeyFromFile;
+  const psps: Psp[] = [
+    new WalletPsp(settings),
+    ...(stripeKey === '' ? [] : [new StripePsp(stripeKey, settings)]),
+    ...Object.entries(simulators).map(
+      ([name, url]) => new SimulatorPsp(name, url, settings, traits),
+    ),
+  ];
   return new Map(psps.map((it) => [it.name, it]));
 }

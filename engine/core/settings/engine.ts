@@ -1,8 +1,19 @@
 /** Settings of the engine, one shard. */
 import { availableParallelism } from 'node:os';
-import { choice, flag, integer, port, powerOfTwo, text } from '../settings.js';
+import {
+  addressRanges,
+  choice,
+  flag,
+  integer,
+  port,
+  powerOfTwo,
+  secrets,
+  text,
+} from '../settings.js';
 import { shared, TOPIC_RETENTION_MS } from './shared.js';
 
+/** The present secret and the one before it, so that they can be rotated. */
+const WEBHOOK_SECRETS_MAX = 2;
 const cores = availableParallelism();
 
 export const engineTable = {
@@ -14,8 +25,18 @@ export const engineTable = {
     '',
     'acknowledged mark, best on another volume (default DATA_DIR/acknowledged.json)',
   ),
+  keysFile: text(
+    'TOLLGATE_KEYS_FILE',
+    '',
+    'API keys of merchants (`tollgate keys`); without one, loopback only and one merchant',
+  ),
   host: text('TOLLGATE_HOST', '127.0.0.1', 'address of the public API'),
   apiPort: port('TOLLGATE_API_PORT', 8080, 'public API'),
+  socket: text(
+    'TOLLGATE_SOCKET',
+    '',
+    'unix socket instead of address and port: gateway thread N listens on SOCKET.N',
+  ),
   adminPort: port('TOLLGATE_ADMIN_PORT', 8081, 'engine admin, loopback only'),
   gatewayThreads: integer(
     'TOLLGATE_GATEWAY_THREADS',
@@ -28,12 +49,40 @@ export const engineTable = {
   laneSlots: powerOfTwo('TOLLGATE_LANE_SLOTS', 8192, 256, 1 << 20, 'slots of 256 bytes a lane'),
   batchMax: integer('TOLLGATE_BATCH_MAX', 512, 1, 8192, 'messages in one synced write'),
   waitStrategy: choice('TOLLGATE_WAIT_STRATEGY', 'park', ['park', 'spin'], 'how idle writers wait'),
+  peerCa: text('TOLLGATE_PEER_CA', '', 'CA file of the other engines, for mutual TLS'),
+  peerCert: text('TOLLGATE_PEER_CERT', '', 'our certificate file for the other engines'),
+  peerKey: text('TOLLGATE_PEER_KEY', '', 'its key file'),
   waitersMax: integer(
     'TOLLGATE_WAITERS_MAX',
     10_000,
     0,
     1_000_000,
     'long polls a gateway thread holds',
+  ),
+  simulatorWebhookSecrets: secrets(
+    'TOLLGATE_SIMULATOR_WEBHOOK_SECRETS',
+    WEBHOOK_SECRETS_MAX,
+    "secrets that sign the simulator's webhooks, newest first; none: it is unknown here",
+  ),
+  simulatorWebhookAddresses: addressRanges(
+    'TOLLGATE_SIMULATOR_WEBHOOK_ADDRESSES',
+    '',
+    'ranges (CIDR) the simulator calls from; empty: any',
+  ),
+  stripeWebhookSecrets: secrets(
+    'TOLLGATE_STRIPE_WEBHOOK_SECRETS',
+    WEBHOOK_SECRETS_MAX,
+    "secrets that sign Stripe's webhooks, newest first; none: it is unknown here",
+  ),
+  stripeWebhookAddresses: addressRanges(
+    'TOLLGATE_STRIPE_WEBHOOK_ADDRESSES',
+    '',
+    'ranges (CIDR) Stripe calls from; empty: any',
+  ),
+  trustedProxies: addressRanges(
+    'TOLLGATE_TRUSTED_PROXIES',
+    '127.0.0.0/8,::1/128',
+    'whose X-Real-IP is believed; a unix socket always is',
   ),
   cdc: choice('TOLLGATE_CDC', 'on', ['on', 'off'], 'off: nothing is read from the write-ahead log'),
   kafkaMessageTimeoutMs: integer(

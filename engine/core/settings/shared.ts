@@ -11,6 +11,13 @@ export const shared = {
     '127.0.0.1:19092',
     'Kafka bootstrap, host:port list',
   ),
+  kafkaCa: text(
+    'TOLLGATE_KAFKA_CA',
+    '',
+    'file: who signs the brokers; set, Kafka is spoken to by mTLS',
+  ),
+  kafkaCert: text('TOLLGATE_KAFKA_CERT', '', 'file: our certificate for Kafka'),
+  kafkaKey: text('TOLLGATE_KAFKA_KEY', '', 'file: its key, which may be the same file'),
   partitions: integer(
     'TOLLGATE_PARTITIONS',
     64,

@@ -10,7 +10,7 @@ export const simulatorTable = {
   webhookUrl: text(
     'TOLLGATE_WEBHOOK_URL',
     'http://127.0.0.1:8080/webhooks/psp/simulator',
-    'where webhooks are sent',
+    'where webhooks are sent: /{merchant}/{checkout id} is added',
   ),
   webhookSecret: text('TOLLGATE_WEBHOOK_SECRET', 'whsec_development_only', 'signs webhooks'),
 } as const;

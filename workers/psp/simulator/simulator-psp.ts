@@ -1,39 +1,32 @@
-/** The PSP simulator behind the port: JSON over HTTP, bounded answers, every time-out set. */
-import { Pool } from 'undici';
-import type { ChargeRequest, FindRequest, FollowUpRequest, Psp, PspAnswer } from '../port.js';
-import { answerOf, type Operation, parse } from './answers.js';
+/** The PSP simulator, or whoever speaks its API, behind the port: JSON over HTTP. */
+import { Egress, type EgressRequest, type EgressSettings } from '../egress.js';
+import { answerOfFault } from '../evidence.js';
+import type {
+  ChargeRequest,
+  FindRequest,
+  FollowUpRequest,
+  Psp,
+  PspAnswer,
+  PspTraits,
+} from '../port.js';
+import { answerOf, type Operation } from './answers.js';
 
-const CONNECTIONS_MAX = 256;
-const CONNECT_MS_MAX = 2_000;
-const ANSWER_BYTES_MAX = 64 * 1024;
-/** Errors of undici that come before a byte of the request was sent. */
-const NOT_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT']);
-const NOTHING = {
-  reference: null,
-  failureCode: null,
-  nextAction: null,
-  retryAfterMs: null,
-} as const;
+/** What it states of itself while nobody has made it unkind. */
+const KIND: PspTraits = { keyWindowMs: 86_400_000, findLagMs: 0, replaysErrors: false };
 
 export class SimulatorPsp implements Psp {
   readonly name: string;
-  readonly keyWindowMs = 86_400_000;
-  readonly findLagMs = 0;
-  readonly replaysErrors = false;
-  readonly #pool: Pool;
-  readonly #timeoutMs: number;
+  readonly keyWindowMs: number;
+  readonly findLagMs: number;
+  readonly replaysErrors: boolean;
+  readonly #egress: Egress;
 
-  constructor(name: string, url: string, timeoutMs: number) {
+  constructor(name: string, url: string, settings: EgressSettings, traits = KIND) {
     this.name = name;
-    this.#timeoutMs = timeoutMs;
-    this.#pool = new Pool(url, {
-      connections: CONNECTIONS_MAX,
-      pipelining: 1,
-      connect: { timeout: CONNECT_MS_MAX },
-      headersTimeout: timeoutMs,
-      bodyTimeout: timeoutMs,
-      maxResponseSize: ANSWER_BYTES_MAX,
-    });
+    this.keyWindowMs = traits.keyWindowMs;
+    this.findLagMs = traits.findLagMs;
+    this.replaysErrors = traits.replaysErrors;
+    this.#egress = new Egress(url, settings);
   }
 
   charge(request: ChargeRequest): Promise<PspAnswer> {
@@ -52,7 +45,7 @@ export class SimulatorPsp implements Psp {
       operation === 'charge'
         ? `/v1/charges/${encodeURIComponent(reference ?? idempotencyKey)}`
         : `/v1/refunds/${encodeURIComponent(idempotencyKey)}`;
-    return this.#call('find', 'GET', path, {}, null);
+    return this.#call('find', { method: 'GET', path, headers: {}, body: null });
   }
 
   cancel(request: FollowUpRequest): Promise<PspAnswer> {
@@ -66,38 +59,24 @@ export class SimulatorPsp implements Psp {
   }
 
   refund(request: FollowUpRequest): Promise<PspAnswer> {
-    const { reference, amountMinor } = request;
-    return this.#post('refund', '/v1/refunds', request.idempotencyKey, {
-      reference,
-      amount: amountMinor,
-    });
+    const { reference, amountMinor, idempotencyKey } = request;
+    return this.#post('refund', '/v1/refunds', idempotencyKey, { reference, amount: amountMinor });
   }
 
-  async close(): Promise<void> {
-    await this.#pool.destroy();
+  close(): Promise<void> {
+    return this.#egress.close();
   }
 
   #post(operation: Operation, path: string, key: string, body: object): Promise<PspAnswer> {
     const headers = { 'content-type': 'application/json', 'idempotency-key': key };
-    return this.#call(operation, 'POST', path, headers, JSON.stringify(body));
+    return this.#call(operation, { method: 'POST', path, headers, body: JSON.stringify(body) });
   }
 
-  async #call(
-    operation: Operation,
-    method: 'GET' | 'POST',
-    path: string,
-    headers: Record<string, string>,
-    body: string | null,
-  ): Promise<PspAnswer> {
+  async #call(operation: Operation, request: EgressRequest): Promise<PspAnswer> {
     try {
-      const signal = AbortSignal.timeout(this.#timeoutMs);
-      const answer = await this.#pool.request({ method, path, headers, body, signal });
-      return answerOf(operation, answer.statusCode, parse(await answer.body.text()));
+      return answerOf(operation, await this.#egress.send(request));
     } catch (error) {
-      const { code, name, message } = error as Error & { code?: string };
-      const outcome = NOT_SENT.has(code ?? '') ? 'not_sent' : 'unknown';
-      const response = { error: code ?? name, message: message.slice(0, 200) };
-      return { ...NOTHING, outcome, httpStatus: null, response };
+      return answerOfFault(error);
     }
   }
 }

@@ -1,0 +1,69 @@
+/** Our processes and servers for the suites, in the stage's folder, on free ports. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { stackConfig } from '../../engine/core/config.js';
+import { Store } from '../../engine/store/store.js';
+import { type EngineProcess, freePorts, startEngineProcess } from '../../ops/e2e/engine-process.js';
+import { type LocalKafka, startKafka } from '../../ops/up/kafka.js';
+import { type LocalPostgres, startPostgres } from '../../ops/up/postgres.js';
+import type { Stage } from './suite.js';
+
+const TICKS_PER_SECOND = 100;
+const COUNT_ROWS_MAX = 10_000;
+
+/** An engine whose publishing is off. */
+export function startAlone(
+  stage: Stage,
+  name = 'engine',
+  settings: Record<string, string> = {},
+): Promise<EngineProcess> {
+  return startEngineProcess({
+    TOLLGATE_DATA_DIR: stage.folder(name),
+    TOLLGATE_CDC: 'off',
+    TOLLGATE_LOG_LEVEL: 'warn',
+    ...settings,
+  });
+}
+
+export interface Broker extends LocalKafka {
+  readonly brokers: string;
+}
+
+export async function startBroker(stage: Stage): Promise<Broker> {
+  const [port, controllerPort] = (await freePorts(2)) as [number, number];
+  const jars = join(stackConfig().cacheDir, 'kafka');
+  const kafka = await startKafka({ jars, dir: stage.folder('kafka'), port, controllerPort });
+  return Object.assign(kafka, { brokers: `127.0.0.1:${port}` });
+}
+
+export async function startDatabase(stage: Stage): Promise<LocalPostgres> {
+  const [port] = (await freePorts(1)) as [number];
+  const dir = stage.folder('postgres');
+  return startPostgres({ dir, port, log: join(stage.folder('logs'), 'postgres.log') });
+}
+
+/** Rows of `checkouts` in a store whose engine has stopped. */
+export async function countCheckouts(dataDir: string): Promise<number> {
+  const store = await Store.open(dataDir, { memtableMb: 16 });
+  let count = 0;
+  let from: Buffer = Buffer.alloc(0);
+  for (;;) {
+    const rows = store.range('checkouts', from, undefined, COUNT_ROWS_MAX);
+    count += rows.length / 2;
+    if (rows.length < 2 * COUNT_ROWS_MAX) break;
+    from = Buffer.concat([rows[rows.length - 2]!, Buffer.from([0])]);
+  }
+  await store.close();
+  return count;
+}
+
+/** Processor seconds that a process has used, all threads. */
+export function cpuSeconds(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+}
+
+export function rssMb(pid: number): number {
+  const line = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  return Number(line?.[1]) / 1_024;
+}

@@ -1,0 +1,54 @@
+/** The steps of payments that were followed, from the times that Kafka and Postgres recorded. */
+import { TOPICS } from '../../engine/core/topics.js';
+import { readTopic } from '../../engine/kafka/read-topic.js';
+import { query } from '../../ops/prove/audit.js';
+import type { LocalSystem } from '../../ops/prove/system.js';
+import { median, type Step } from './result.js';
+import type { Followed } from './whole-path.js';
+
+/** @returns medians, in milliseconds since each payment was due */
+export async function readSteps(
+  system: LocalSystem,
+  followed: readonly Followed[],
+): Promise<Step[]> {
+  const produced = await times(system, TOPICS.accepted, system.partitions);
+  const published = await times(system, TOPICS.status, 1);
+  const rows = await query<{ id: string; intent: number; outcome: number }>(
+    system,
+    `select checkout_id as id, extract(epoch from created_at)::float8 * 1000 as intent,
+       extract(epoch from updated_at)::float8 * 1000 as outcome from payments`,
+  );
+  const stored = new Map(rows.map((it) => [it.id, it]));
+  const at = (name: (it: Followed) => number | undefined): number =>
+    median(followed.flatMap((it) => (name(it) === undefined ? [] : [name(it)! - it.dueAt])));
+  const marks = {
+    accepted: median(followed.map((it) => it.acceptedMs)),
+    produced: at((it) => produced.get(it.id)),
+    intent: at((it) => stored.get(it.id)?.intent),
+    outcome: at((it) => stored.get(it.id)?.outcome),
+    published: at((it) => published.get(it.id)),
+    readable: median(followed.map((it) => it.readableMs)),
+  };
+  return [
+    { name: 'POST to durable 202', from: 0, to: marks.accepted },
+    { name: 'log to Kafka (handed over)', from: 0, to: marks.produced },
+    { name: 'Kafka to processor, intent begins', from: marks.produced, to: marks.intent },
+    { name: 'intent committed, provider answers', from: marks.intent, to: marks.outcome },
+    { name: 'outcome committed, outbox to Kafka', from: marks.outcome, to: marks.published },
+    { name: 'status stored, long poll answered', from: marks.published, to: marks.readable },
+  ];
+}
+
+/** When each id's newest record was handed to Kafka. */
+async function times(
+  system: LocalSystem,
+  topic: string,
+  partitions: number,
+): Promise<Map<string, number>> {
+  const found = new Map<string, number>();
+  await readTopic(system.endpoints.kafka, topic, { partitions }, (message) => {
+    const id = String(message.key).split('/')[1]!;
+    found.set(id, message.timestamp ?? 0);
+  });
+  return found;
+}

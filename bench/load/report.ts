@@ -1,0 +1,92 @@
+/** What one load measured, as numbers to store, and as it travels from the client's process. */
+import {
+  build,
+  decodeFromCompressedBase64,
+  encodeIntoCompressedBase64,
+  type Histogram,
+  HistogramLogWriter,
+} from 'hdr-histogram-js';
+import type { Latency } from '../harness/result.js';
+import type { Recorded } from './open-loop.js';
+
+const CURVE = [0, 10, 25, 50, 75, 90, 95, 99, 99.5, 99.9, 99.95, 99.99, 99.999];
+
+export type LoadReport = Omit<Latency, 'name'> & {
+  /** The histogram as an HDR log (format 1.3) with one line. */
+  readonly hdr: (tag: string) => string;
+};
+
+/** One line of JSON from the client's process. */
+export interface Sent {
+  readonly rateTarget: number;
+  readonly rateAchieved: number;
+  readonly failures: Record<string, number>;
+  readonly histogram: string;
+  readonly late: string;
+  readonly startedAt: number;
+}
+
+export function sentOf(it: Recorded, rateTarget: number, startedAt: number): Sent {
+  return {
+    rateTarget,
+    rateAchieved: it.perSecond,
+    failures: it.failures,
+    histogram: encodeIntoCompressedBase64(it.histogram),
+    late: encodeIntoCompressedBase64(it.late),
+    startedAt,
+  };
+}
+
+export function reportOf(sent: Sent): LoadReport {
+  const histogram = decodeFromCompressedBase64(sent.histogram);
+  const late = decodeFromCompressedBase64(sent.late);
+  return {
+    ...figuresOf(histogram, late),
+    rate_target: sent.rateTarget,
+    rate_achieved: sent.rateAchieved,
+    failures: sent.failures,
+    hdr: (tag) => hdrLog(histogram, tag, sent.startedAt),
+  };
+}
+
+/** From latencies in milliseconds that were measured elsewhere. */
+export function reportOfSamples(milliseconds: readonly number[], seconds: number): LoadReport {
+  const histogram = build({ highestTrackableValue: 120_000_000 });
+  for (const it of milliseconds) histogram.recordValue(Math.max(1, Math.round(it * 1_000)));
+  const rate = milliseconds.length / seconds;
+  const startedAt = Date.now() - seconds * 1_000;
+  return {
+    ...figuresOf(histogram, build({ highestTrackableValue: 2 })),
+    rate_target: rate,
+    rate_achieved: rate,
+    failures: {},
+    hdr: (tag) => hdrLog(histogram, tag, startedAt),
+  };
+}
+
+function figuresOf(histogram: Histogram, late: Histogram) {
+  const ms = (percentile: number): number => histogram.getValueAtPercentile(percentile) / 1_000;
+  return {
+    count: histogram.totalCount,
+    p50: ms(50),
+    p90: ms(90),
+    p99: ms(99),
+    p99_9: ms(99.9),
+    max: histogram.totalCount > 0 ? histogram.maxValue / 1_000 : 0,
+    client_late_p99: late.totalCount > 0 ? late.getValueAtPercentile(99) / 1_000 : 0,
+    curve: CURVE.map((it) => [it, ms(it)] as const),
+  };
+}
+
+function hdrLog(histogram: Histogram, tag: string, startedAt: number): string {
+  let text = '';
+  const writer = new HistogramLogWriter((line) => {
+    text += line;
+  });
+  writer.outputLogFormatVersion();
+  writer.outputStartTime(startedAt);
+  writer.outputLegend();
+  histogram.tag = tag.replaceAll(/[\s,]+/g, '_');
+  writer.outputIntervalHistogram(histogram, 0, (Date.now() - startedAt) / 1_000);
+  return text;
+}

@@ -1,0 +1,39 @@
+/** Runs the load client as a process of its own, so that its work is not the server's. */
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { packageFile } from '../../engine/core/paths.js';
+import { type LoadReport, reportOf, type Sent } from './report.js';
+
+const OUTPUT_BYTES_MAX = 16 * 1024 * 1024;
+
+export interface LoadArguments {
+  readonly url: string;
+  readonly rate: number;
+  readonly duration: number;
+  readonly 'warm-up'?: number;
+  readonly connections?: number;
+  readonly prefix?: string;
+  readonly key?: string;
+  readonly ca?: string;
+  readonly get?: string;
+  readonly path?: string;
+  readonly expect?: number;
+  readonly poll?: true;
+}
+
+/** @returns the requests' report, and the reads' where they are polled */
+export async function load(given: LoadArguments): Promise<LoadReport[]> {
+  const flags = Object.entries(given).flatMap(([name, value]) =>
+    value === true ? [`--${name}`] : [`--${name}`, `${value}`],
+  );
+  const file = packageFile('dist/bench/load/main.js');
+  const child = promisify(execFile)(process.execPath, [file, '--json', ...flags], {
+    maxBuffer: OUTPUT_BYTES_MAX,
+  }).catch((error: Error & { stdout?: string }) => {
+    // Exit code 1 says that some answers were not the expected ones; they are in the report.
+    if (error.stdout) return { stdout: error.stdout };
+    throw error;
+  });
+  const { stdout } = await child;
+  return (JSON.parse(stdout) as Sent[]).map(reportOf);
+}

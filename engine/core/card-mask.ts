@@ -1,0 +1,95 @@
+/**
+ * Takes card data out of what others wrote and we must keep: webhooks, answers of providers,
+ * error texts. All digits of a card number but the last four are starred, and the value of a
+ * verification field is gone. What holds none comes back as it was, the same object.
+ */
+import { cardNumbersIn, hasCardNumber } from './card-data.js';
+import { isCardField, replaceNamedCodes } from './card-fields.js';
+
+const GONE = '***';
+/** Deeper than any provider nests; what lies below is dropped. */
+const DEPTH_MAX = 64;
+const SHOWN_DIGITS = 4;
+const DIGIT = /[0-9\uff10-\uff19]/g;
+/** How far around a number its neighbours in JSON are looked for. */
+const BLANKS_MAX = 20;
+/**
+ * The names of card fields contain one of these, and a backslash may hide anything. Texts that
+ * have none, nor a number, are not parsed.
+ */
+const HINT =
+  /cv[vcn]|csc|cav2|pan|card|cc|track|magstripe|pinblock|primary|security|verification|\\/i;
+
+/** @param it JSON or any other text, or its bytes in UTF-8 */
+export function maskCardData(it: string): string;
+export function maskCardData(it: Uint8Array): Uint8Array;
+export function maskCardData(it: string | Uint8Array): string | Uint8Array {
+  if (typeof it === 'string') return maskText(it);
+  const text = Buffer.from(it.buffer, it.byteOffset, it.byteLength).toString('utf8');
+  const masked = maskText(text);
+  return masked === text ? it : Buffer.from(masked);
+}
+
+/**
+ * The same for a value that JSON can hold. What it does not change is the same object; what is
+ * nested deeper than any provider nests is dropped.
+ */
+export function maskCardValues(value: unknown): unknown {
+  return maskTree(value, 0);
+}
+
+function maskText(text: string): string {
+  if (!HINT.test(text) && !hasCardNumber(text)) return text;
+  // Numbers first and in the text: parsing would round those of 17 digits and more.
+  const numbersGone = maskNumbers(text);
+  let tree: unknown;
+  try {
+    tree = JSON.parse(numbersGone);
+  } catch {
+    return replaceNamedCodes(numbersGone, GONE);
+  }
+  // Escaped digits and named fields only show in the tree.
+  const masked = maskTree(tree, 0);
+  return masked === tree ? numbersGone : JSON.stringify(masked);
+}
+
+function maskTree(value: unknown, depth: number): unknown {
+  if (typeof value === 'string') return replaceNamedCodes(maskNumbers(value), GONE);
+  if (typeof value === 'number') return hasCardNumber(`${value}`) ? maskNumbers(`${value}`) : value;
+  if (typeof value !== 'object' || value === null) return value;
+  if (depth >= DEPTH_MAX) return GONE;
+  if (Array.isArray(value)) {
+    const items = value.map((it) => maskTree(it, depth + 1));
+    return items.every((it, i) => it === value[i]) ? value : items;
+  }
+  let isSame = true;
+  const entries = Object.entries(value).map(([name, it]) => {
+    const isSecret = isCardField(name) && it !== null && typeof it !== 'boolean';
+    const entry = [maskNumbers(name), isSecret ? GONE : maskTree(it, depth + 1)] as const;
+    isSame &&= entry[0] === name && entry[1] === it;
+    return entry;
+  });
+  return isSame ? value : Object.fromEntries(entries);
+}
+
+function maskNumbers(text: string): string {
+  if (!hasCardNumber(text)) return text;
+  let masked = '';
+  let from = 0;
+  for (const { start, end } of cardNumbersIn(text, Number.POSITIVE_INFINITY)) {
+    const starred = star(text.slice(start, end));
+    // A number in JSON stays JSON as a string.
+    const isBare =
+      /[:[,]\s*$/.test(text.slice(Math.max(0, start - BLANKS_MAX), start)) &&
+      /^\s*[,\]}]/.test(text.slice(end, end + BLANKS_MAX));
+    masked += text.slice(from, start) + (isBare ? `"${starred}"` : starred);
+    from = end;
+  }
+  return masked + text.slice(from);
+}
+
+/** All digits but the last four. */
+function star(number: string): string {
+  let left = number.match(DIGIT)!.length - SHOWN_DIGITS;
+  return number.replace(DIGIT, (it) => (left-- > 0 ? '*' : it));
+}

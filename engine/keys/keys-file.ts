@@ -1,0 +1,84 @@
+/**
+ * The keys file: which merchants there are, and what each may prove itself with. Keys stand in
+ * it as SHA-256 only; checksum secrets must be readable to be used, so the file is closed to
+ * others (0600). Several keys and secrets of one merchant hold at once: a rotation adds the
+ * new, and takes the old away when nobody uses it any more.
+ */
+import { randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { type Static, Type } from '@sinclair/typebox';
+import { Ajv } from 'ajv';
+import { EngineError } from '../core/errors.js';
+
+const MERCHANTS_MAX = 10_000;
+const PER_MERCHANT_MAX = 16;
+const OTHERS_MAY_READ = 0o007;
+export const MERCHANT_PATTERN = '^[A-Za-z0-9_-]{1,64}$';
+
+const MerchantEntry = Type.Object(
+  {
+    merchant: Type.String({ pattern: MERCHANT_PATTERN }),
+    /** SHA-256 of each key, lower-case hex. */
+    keys: Type.Array(Type.String({ pattern: '^[0-9a-f]{64}$' }), { maxItems: PER_MERCHANT_MAX }),
+    /** With any, every request of the merchant must carry a checksum. */
+    checksum_secrets: Type.Optional(
+      Type.Array(Type.String({ minLength: 16, maxLength: 256 }), { maxItems: PER_MERCHANT_MAX }),
+    ),
+  },
+  { additionalProperties: false },
+);
+const KeysDocument = Type.Object(
+  { merchants: Type.Array(MerchantEntry, { maxItems: MERCHANTS_MAX }) },
+  { additionalProperties: false },
+);
+export type MerchantEntry = Static<typeof MerchantEntry>;
+export type KeyTable = readonly MerchantEntry[];
+
+const validate = new Ajv({ strict: true }).compile<Static<typeof KeysDocument>>(KeysDocument);
+
+/** Throws EngineError `keys_file_unusable` that says why, and never what is in the file. */
+export function readKeysFile(path: string): KeyTable {
+  const unusable = (why: string): EngineError =>
+    new EngineError('keys_file_unusable', `${path} ${why}`);
+  let document: unknown;
+  try {
+    if ((statSync(path).mode & OTHERS_MAY_READ) !== 0)
+      throw unusable('can be read by others: chmod 600 it.');
+    document = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    if (error instanceof EngineError) throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    throw unusable(code === undefined ? 'is not JSON.' : `cannot be read: ${code}.`);
+  }
+  if (!validate(document)) {
+    const [error] = validate.errors ?? [];
+    throw unusable(`is not a keys file: ${error?.instancePath} ${error?.message}.`);
+  }
+  const { merchants } = document;
+  const names = merchants.map((it) => it.merchant);
+  if (new Set(names).size !== names.length) throw unusable('names a merchant twice.');
+  const keys = merchants.flatMap((it) => it.keys);
+  if (new Set(keys).size !== keys.length) throw unusable('has a key twice.');
+  return merchants;
+}
+
+/** A running engine sees the old file or the new one, whole. */
+export function writeKeysFile(path: string, merchants: KeyTable): void {
+  const next = `${path}.${randomBytes(4).toString('hex')}.next`;
+  const fd = openSync(next, 'wx', 0o600);
+  try {
+    writeFileSync(fd, `${JSON.stringify({ merchants }, null, 2)}\n`);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  renameSync(next, path);
+}

@@ -1,0 +1,58 @@
+/**
+ * Keys that change while the engine runs: the main thread looks at the file every second and
+ * tells all gateway threads at once. A file that cannot be used changes nothing: the keys that
+ * were in force stay so, and the log says why.
+ */
+import { BroadcastChannel } from 'node:worker_threads';
+import { FileWatch } from '../core/file-watch.js';
+import type { Logger } from '../core/log.js';
+import { type KeyTable, readKeysFile } from './keys-file.js';
+
+/** Every gateway thread listens to it for a KeyTable. */
+export const KEYS_CHANNEL = 'tollgate-keys';
+const LOOK_MS = 1_000;
+
+export class KeysWatch {
+  readonly #path: string;
+  readonly #logger: Logger;
+  readonly #channel = new BroadcastChannel(KEYS_CHANNEL);
+  readonly #watch: FileWatch;
+  /** What was in force at the start; undefined without a keys file. */
+  readonly first: KeyTable | undefined;
+  reloaded = 0;
+  refused = 0;
+
+  /**
+   * @param path '' where there are no keys
+   * Throws EngineError `keys_file_unusable`: an engine without its keys does not start.
+   */
+  constructor(path: string, logger: Logger) {
+    this.#path = path;
+    this.#logger = logger;
+    this.#watch = new FileWatch(path === '' ? [] : [path], LOOK_MS, () => this.#reload());
+    this.first = path === '' ? undefined : readKeysFile(path);
+    if (path === '')
+      logger.warn('no API keys: everybody on this machine is the merchant `default`');
+  }
+
+  figures(): Record<string, number> {
+    return { keys_reloaded_total: this.reloaded, keys_refused_total: this.refused };
+  }
+
+  stop(): void {
+    this.#watch.stop();
+    this.#channel.close();
+  }
+
+  #reload(): void {
+    try {
+      const table = readKeysFile(this.#path);
+      this.#channel.postMessage(table);
+      this.reloaded++;
+      this.#logger.info({ merchants: table.length }, 'API keys reloaded');
+    } catch (error) {
+      this.refused++;
+      this.#logger.error({ reason: (error as Error).message }, 'API keys not reloaded');
+    }
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * Puts rows of another shard into this one, through the status lane and its writer: what is
+ * here already stays, a status only moves forward. Main thread only, like the lane.
+ */
+import { checkoutAccepted } from '../codec/records.js';
+import { MessageKind } from '../journal/messages.js';
+import { type LaneProducer, NO_SLOT } from '../ring/lane-producer.js';
+import type { MovedRow } from './rows.js';
+
+export class Importer {
+  readonly #lane: LaneProducer;
+  readonly #shard: number;
+  readonly #waiting = new Map<number, () => void>();
+  #roomy: (() => void)[] = [];
+  imported = 0;
+
+  constructor(lane: LaneProducer, shard: number) {
+    this.#lane = lane;
+    this.#shard = shard;
+  }
+
+  /** Resolves once the row is on disk here. Throws EngineError `undecodable`. */
+  async put(row: MovedRow): Promise<void> {
+    const key = Buffer.from(row.key);
+    const record = checkoutAccepted.decode(Buffer.from(row.checkout, 'base64'));
+    const checkout = checkoutAccepted.encode({ ...record, shard: this.#shard });
+    await this.#write(MessageKind.moved, key, checkout);
+    if (row.status !== null)
+      await this.#write(MessageKind.status, key, Buffer.from(row.status, 'base64'));
+    this.imported++;
+  }
+
+  /** For every slot of the lane that the writer has answered. */
+  onAnswer(slot: number): void {
+    const done = this.#waiting.get(slot);
+    this.#waiting.delete(slot);
+    done?.();
+  }
+
+  /** Call when answers were collected: there may be room again. */
+  wake(): void {
+    const waiting = this.#roomy;
+    this.#roomy = [];
+    for (const it of waiting) it();
+  }
+
+  async #write(kind: number, key: Buffer, value: Buffer): Promise<void> {
+    const lane = this.#lane;
+    let slot = lane.claim(key.length + value.length);
+    while (slot === NO_SLOT) {
+      lane.publish();
+      await new Promise<void>((resolve) => this.#roomy.push(resolve));
+      slot = lane.claim(key.length + value.length);
+    }
+    const start = lane.payloadStart(slot);
+    lane.memory.bytes.set(key, start);
+    lane.memory.bytes.set(value, start + key.length);
+    // It comes from no offset of payments.status.
+    lane.memory.setDetail(slot, 0);
+    lane.commit(slot, kind, key.length, value.length);
+    const written = new Promise<void>((resolve) => this.#waiting.set(slot, resolve));
+    lane.publish();
+    await written;
+  }
+}

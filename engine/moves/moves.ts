@@ -1,0 +1,127 @@
+/**
+ * Payments that come from other shards: the topology in force, the question to an id's
+ * earlier owner, and the copy of all rows that are to move here. Main thread.
+ *
+ * Keeps: an id that moved here is accepted only once its earlier owners have said that they
+ * do not have it, and they say so only when they no longer accept it themselves.
+ */
+import type { DurableFile } from '../core/durable-file.js';
+import { EngineError } from '../core/errors.js';
+import type { Logger } from '../core/log.js';
+import { isSuccessor, Ownership, type Topology } from '../topology/topology.js';
+import type { Importer } from './importer.js';
+import type { Peers } from './peers.js';
+import { pageStart } from './rows.js';
+
+const ASKS_MAX = 10_000;
+
+/** `here`: it is stored in this shard now. `absent`: nobody has it. `away`: not known now. */
+export type Found = 'here' | 'absent' | 'away';
+
+export interface Copy {
+  readonly from: number;
+  isRunning: boolean;
+  copied: number;
+  problem: string | null;
+}
+
+export interface MovesParts {
+  readonly shard: number;
+  readonly file: DurableFile<Topology>;
+  readonly importer: Importer;
+  readonly peers: Peers;
+  readonly logger: Logger;
+  /** Resolves when every gateway thread works by it, and has answered what it took before. */
+  readonly announce: (topology: Topology) => Promise<void>;
+}
+
+export class Moves {
+  readonly #parts: MovesParts;
+  readonly #asks = new Map<string, Promise<Found>>();
+  #isClosed = false;
+  ownership: Ownership | undefined;
+  copy: Copy | undefined;
+  asked = 0;
+
+  constructor(parts: MovesParts) {
+    this.#parts = parts;
+    const topology = parts.file.load();
+    if (topology) this.ownership = new Ownership(topology, parts.shard);
+  }
+
+  /** On disk, then in force. Throws EngineError `topology_older`. */
+  async apply(topology: Topology): Promise<void> {
+    const current = this.ownership?.topology;
+    if (current && !isSuccessor(current, topology))
+      throw new EngineError('topology_older', 'a later epoch or state is in force here');
+    this.#parts.file.saveSync(topology);
+    this.ownership = new Ownership(topology, this.#parts.shard);
+    await this.#parts.announce(topology);
+    this.#parts.logger.info({ epoch: topology.epochs.at(-1) }, 'the topology is in force');
+  }
+
+  /** Asks the earlier owners of merchant/id, and stores here what one of them has. */
+  ask(key: string): Promise<Found> {
+    const underWay = this.#asks.get(key);
+    if (underWay) return underWay;
+    if (this.#isClosed || this.#asks.size >= ASKS_MAX) return Promise.resolve('away');
+    const asking = this.#ask(key).finally(() => this.#asks.delete(key));
+    this.#asks.set(key, asking);
+    return asking;
+  }
+
+  /** Begins to copy what is to be ours from `from`; `copy` tells how far it is. */
+  startCopy(from: number, acceptedSinceMs: number): void {
+    if (this.copy?.isRunning)
+      throw new EngineError('copy_running', `the copy from shard ${this.copy.from} is under way`);
+    const peer = this.ownership?.topology.peers[from];
+    if (peer === undefined)
+      throw new EngineError('peer_unknown', `the topology names no address of shard ${from}`);
+    const copy: Copy = { from, isRunning: true, copied: 0, problem: null };
+    this.copy = copy;
+    void this.#copyAll(copy, peer, pageStart(acceptedSinceMs))
+      .catch((error: Error) => {
+        copy.problem = error.message;
+        this.#parts.logger.error({ reason: error.message, from }, 'the copy ended early');
+      })
+      .finally(() => {
+        copy.isRunning = false;
+      });
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#parts.peers.close();
+  }
+
+  async #ask(key: string): Promise<Found> {
+    const { ownership } = this;
+    if (!ownership) return 'absent';
+    const { peers, importer, logger } = this.#parts;
+    this.asked++;
+    try {
+      for (const shard of ownership.earlierOwners(key.slice(key.indexOf('/') + 1))) {
+        const peer = ownership.topology.peers[shard];
+        const row = peer ? await peers.row(peer, key, ownership.activeEpoch) : undefined;
+        if (row === undefined) continue;
+        await importer.put(row);
+        return 'here';
+      }
+      return 'absent';
+    } catch (error) {
+      logger.warn({ key, reason: (error as Error).message }, 'an earlier owner cannot be asked');
+      return 'away';
+    }
+  }
+
+  async #copyAll(copy: Copy, peer: string, start: string): Promise<void> {
+    const { peers, importer, shard } = this.#parts;
+    let from: string | null = start;
+    while (from !== null && !this.#isClosed) {
+      const page = await peers.page(peer, shard, from);
+      await Promise.all(page.rows.map((it) => importer.put(it)));
+      copy.copied += page.rows.length;
+      from = page.next;
+    }
+  }
+}

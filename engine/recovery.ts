@@ -1,0 +1,154 @@
+/**
+ * Builds the volume of a shard that is lost anew, from Kafka: what it accepted stands in
+ * `payments.accepted`, byte for byte as it was stored, and its statuses in its partition of
+ * `payments.status`. What was acknowledged and never reached Kafka cannot come back; how
+ * much that is, is said.
+ */
+import { locate } from './cdc/wal-position.js';
+import { acceptedAt, statusVersion } from './codec/in-place.js';
+import { checkoutAccepted, paymentStatus } from './codec/records.js';
+import type { EngineConfig } from './core/config.js';
+import { EngineError } from './core/errors.js';
+import type { Logger } from './core/log.js';
+import { ORIGIN_HEADER, parseOrigin, TOPICS } from './core/topics.js';
+import { readTopic } from './kafka/read-topic.js';
+import { Marks } from './marks.js';
+import { ageKey, encodeOffset, META_STATUS_OFFSET } from './store/families.js';
+import { Store, type WriteBatch } from './store/store.js';
+import { claimVolume, isEmpty } from './volume.js';
+
+const BATCH_ROWS = 1_000;
+const LOST_MAX = 100_000;
+const EMPTY = Buffer.alloc(0);
+
+export interface Recovered {
+  readonly checkouts: number;
+  readonly statuses: number;
+  /** Per lost volume of this shard: the highest sequence that Kafka has of it. */
+  readonly published: ReadonlyMap<string, number>;
+  /** Of `acknowledged`, what is not in Kafka: merchant/id, at most LOST_MAX of them. */
+  readonly lost: readonly string[];
+}
+
+export interface RecoveryOptions {
+  /** Called with the rows read so far. */
+  readonly onProgress: (rows: number) => void;
+  /** What was answered 202 by this shard: merchant/id each. */
+  readonly acknowledged: AsyncIterable<string>;
+}
+
+/** The shard must not run, and its volume must be empty. */
+export async function recoverFromKafka(
+  config: EngineConfig,
+  logger: Logger,
+  options: RecoveryOptions,
+): Promise<Recovered> {
+  const store = await Store.open(config.dataDir, config);
+  try {
+    if (!isEmpty(store))
+      throw new EngineError(
+        'volume_not_empty',
+        `${config.dataDir} holds payments: start the engine with it, or move it away first.`,
+      );
+    const writer = new Rows(store, options.onProgress);
+    const published = await readAccepted(config, writer);
+    const checkouts = writer.rows;
+    await readStatuses(config, writer);
+    writer.flush();
+    const volume = claimVolume(store, config.shard);
+    publishNothingAgain(config, store, volume.id, logger);
+    const lost: string[] = [];
+    for await (const key of options.acknowledged)
+      if (lost.length < LOST_MAX && !store.get('checkouts', Buffer.from(key))) lost.push(key);
+    return { checkouts, statuses: writer.rows - checkouts, published, lost };
+  } finally {
+    await store.close();
+  }
+}
+
+async function readAccepted(config: EngineConfig, writer: Rows): Promise<Map<string, number>> {
+  const published = new Map<string, number>();
+  const { kafkaBrokers, partitions, shard } = config;
+  await readTopic(kafkaBrokers, TOPICS.accepted, { partitions }, ({ key, value, headers }) => {
+    if (!value || !checkoutAccepted.recognises(value)) return;
+    const record = checkoutAccepted.decode(value);
+    if (record.shard !== shard) return;
+    const origin = parseOrigin(String(headers?.[0]?.[ORIGIN_HEADER]));
+    if (origin && origin.sequence > (published.get(origin.volume) ?? 0))
+      published.set(origin.volume, origin.sequence);
+    writer.checkout(Buffer.from(key as Buffer), value);
+  });
+  return published;
+}
+
+async function readStatuses(config: EngineConfig, writer: Rows): Promise<void> {
+  const { kafkaBrokers, shard } = config;
+  const only = { partitions: shard + 1, first: shard };
+  await readTopic(kafkaBrokers, TOPICS.status, only, ({ key, value, offset }) => {
+    if (value && paymentStatus.recognises(value)) writer.status(Buffer.from(key as Buffer), value);
+    writer.offset(offset + 1);
+  });
+}
+
+/** What came from Kafka is there: the log begins to be published behind it. */
+function publishNothingAgain(
+  config: EngineConfig,
+  store: Store,
+  volume: string,
+  logger: Logger,
+): void {
+  const marks = new Marks(config, logger);
+  const end = locate(Store.directory(config.dataDir), store.sequence + 1);
+  if (end) marks.checkpoint.saveSync({ ...end, volume });
+  marks.saveSync(volume, store.sequence);
+}
+
+/** Rows on their way into the store: a checkout once, of statuses the newest. */
+class Rows {
+  readonly #store: Store;
+  readonly #batch: WriteBatch;
+  readonly #onProgress: (rows: number) => void;
+  #inBatch = new Map<string, number>();
+  rows = 0;
+
+  constructor(store: Store, onProgress: (rows: number) => void) {
+    this.#store = store;
+    this.#batch = store.batch();
+    this.#onProgress = onProgress;
+  }
+
+  checkout(key: Buffer, value: Buffer): void {
+    const name = key.toString('latin1');
+    if (this.#inBatch.has(name) || this.#store.get('checkouts', key)) return;
+    this.#inBatch.set(name, 0);
+    this.#batch.put('checkouts', key, value);
+    this.#batch.put('age', ageKey(acceptedAt(value), key), EMPTY);
+    this.#counted();
+  }
+
+  status(key: Buffer, value: Buffer): void {
+    const name = key.toString('latin1');
+    const stored = this.#store.get('status', key);
+    const known = this.#inBatch.get(name) ?? (stored ? statusVersion(stored) : 0);
+    const version = statusVersion(value);
+    if (version <= known) return;
+    this.#inBatch.set(name, version);
+    this.#batch.put('status', key, value);
+    this.#counted();
+  }
+
+  offset(next: number): void {
+    this.#batch.put('meta', META_STATUS_OFFSET, encodeOffset(next));
+  }
+
+  flush(): void {
+    if (this.#batch.size > 0) this.#batch.write();
+    this.#inBatch = new Map();
+    this.#onProgress(this.rows);
+  }
+
+  #counted(): void {
+    this.rows++;
+    if (this.#inBatch.size >= BATCH_ROWS) this.flush();
+  }
+}

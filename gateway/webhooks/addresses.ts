@@ -1,0 +1,41 @@
+/**
+ * Where a call comes from: the socket's address, or what a trusted proxy says in X-Real-IP.
+ * Compared as addresses, never as text; an IPv4 address that is mapped into IPv6 is IPv4.
+ */
+import ipaddr from 'ipaddr.js';
+
+type Address = ipaddr.IPv4 | ipaddr.IPv6;
+
+/** A list of ranges (CIDR). */
+export class AddressList {
+  readonly #ranges: readonly [Address, number][];
+
+  constructor(ranges: readonly string[]) {
+    this.#ranges = ranges.map((it) => ipaddr.parseCIDR(it));
+  }
+
+  get isEmpty(): boolean {
+    return this.#ranges.length === 0;
+  }
+
+  has(text: string): boolean {
+    if (!ipaddr.isValid(text)) return false;
+    const address = ipaddr.process(text);
+    return this.#ranges.some(
+      ([range, bits]) => range.kind() === address.kind() && address.match([range, bits]),
+    );
+  }
+}
+
+/**
+ * @param socketAddress of the connection; '' for a unix socket, whose other end is ours
+ * @param realIp the header X-Real-IP, '' when absent
+ */
+export function callerAddress(
+  socketAddress: string,
+  realIp: string,
+  trustedProxies: AddressList,
+): string {
+  const isProxy = socketAddress === '' || trustedProxies.has(socketAddress);
+  return isProxy && realIp !== '' ? realIp : socketAddress;
+}

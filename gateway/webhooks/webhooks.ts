@@ -1,0 +1,147 @@
+/**
+ * Providers calling us back: who calls, whether the signature is right, which event it is.
+ * What passes is stored as evidence, whatever it says; a processor judges it. The path's
+ * merchant and checkout id only route: the event's own count.
+ */
+import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
+import type { WebhookReceived } from '../../engine/codec/records.js';
+import type { GatewayData } from '../../engine/gateway-contract.js';
+import type { SharedFlag } from '../../engine/ring/shared-flags.js';
+import type { Admission } from '../admission.js';
+import { readBody } from '../body.js';
+import { maskCardData } from '../card-data.js';
+import { bodyTooLarge, PROBLEMS, type Problem } from '../problem.js';
+import { type Reply, replyOf, sendProblem } from '../reply.js';
+import { WEBHOOK_BYTES_MAX } from '../schemas.js';
+import { AddressList, callerAddress } from './addresses.js';
+import type { Scheme } from './scheme.js';
+import { WEBHOOK_OVERHEAD_BYTES, type WebhookCounts, WebhookMessage } from './webhook-message.js';
+
+interface Provider {
+  readonly name: string;
+  readonly scheme: Scheme;
+  readonly secrets: readonly string[];
+  readonly addresses: AddressList;
+}
+
+export interface WebhooksParts {
+  readonly admission: Admission;
+  readonly accepting: SharedFlag;
+  readonly counts: WebhookCounts;
+}
+
+export class Webhooks {
+  readonly #parts: WebhooksParts;
+  readonly #shard: number;
+  readonly #providers: ReadonlyMap<string, Provider>;
+  readonly #trustedProxies: AddressList;
+  /** 256 KiB, or what a lane takes where lanes are small. */
+  readonly bodyBytesMax: number;
+
+  static async open(data: GatewayData, parts: WebhooksParts): Promise<Webhooks> {
+    const providers = await Promise.all(
+      data.webhookProviders.map(async ({ name, secrets, addresses }) => ({
+        name,
+        secrets,
+        scheme: await schemeOf(name),
+        addresses: new AddressList(addresses),
+      })),
+    );
+    return new Webhooks(data, parts, providers);
+  }
+
+  private constructor(data: GatewayData, parts: WebhooksParts, providers: readonly Provider[]) {
+    this.#parts = parts;
+    this.#shard = data.shard;
+    this.#providers = new Map(providers.map((it) => [it.name, it]));
+    this.#trustedProxies = new AddressList(data.trustedProxies);
+    const laneBytes = parts.admission.messageBytesMax - WEBHOOK_OVERHEAD_BYTES;
+    this.bodyBytesMax = Math.min(WEBHOOK_BYTES_MAX, laneBytes);
+  }
+
+  /** POST to the provider named by the path's first parameter. */
+  handle(res: HttpResponse, req: HttpRequest): void {
+    const { admission, counts } = this.#parts;
+    const reply = replyOf(res, req.getUrl());
+    const provider = this.#providers.get(req.getParameter(0) ?? '');
+    const signature = provider ? req.getHeader(provider.scheme.header) : '';
+    const problem = this.#checkHead(res, req, provider, signature);
+    readBody(reply, this.bodyBytesMax, (body) => {
+      const checked = problem ?? this.#check(provider!, body, signature);
+      if ('code' in checked) this.#refuse(reply, checked);
+      else admission.submit(new WebhookMessage(reply, checked, counts));
+    });
+  }
+
+  /** @returns undefined when the provider is known and may call from there */
+  #checkHead(
+    res: HttpResponse,
+    req: HttpRequest,
+    provider: Provider | undefined,
+    signature: string,
+  ): Problem | undefined {
+    if (provider === undefined) return PROBLEMS.notFound;
+    if (!provider.addresses.isEmpty) {
+      const socketAddress = Buffer.from(res.getRemoteAddressAsText()).toString('latin1');
+      const realIp = req.getHeader('x-real-ip');
+      const caller = callerAddress(socketAddress, realIp, this.#trustedProxies);
+      if (!provider.addresses.has(caller)) return PROBLEMS.addressNotAllowed;
+    }
+    if (signature === '') return PROBLEMS.signatureMissing;
+    if (Number(req.getHeader('content-length')) > this.bodyBytesMax)
+      return bodyTooLarge(this.bodyBytesMax);
+    return this.#parts.accepting.isSet ? undefined : PROBLEMS.unavailable;
+  }
+
+  #check(
+    provider: Provider,
+    body: Buffer | undefined,
+    signature: string,
+  ): WebhookReceived | Problem {
+    if (body === undefined) return bodyTooLarge(this.bodyBytesMax);
+    const now = Date.now();
+    const verdict = provider.scheme.verify(body, signature, provider.secrets, now);
+    if (verdict === 'forged') return PROBLEMS.signatureInvalid;
+    if (verdict === 'stale') return PROBLEMS.signatureTooOld;
+    const event = parsed(body);
+    if (event === undefined) return PROBLEMS.invalidJson;
+    const identity = provider.scheme.identify(event);
+    if (identity === undefined) return PROBLEMS.eventIdInvalid;
+    return {
+      provider: provider.name,
+      event_id: identity.eventId,
+      shard: this.#shard,
+      received_at: now,
+      merchant: identity.merchant,
+      checkout_id: identity.checkoutId,
+      // What a provider sends cannot be sent again: card data is masked, not refused.
+      body: masked(body),
+    };
+  }
+
+  #refuse(reply: Reply, problem: Problem): void {
+    this.#parts.counts.add('webhook_refusals', 1);
+    sendProblem(reply, problem);
+  }
+}
+
+function masked(body: Buffer): Buffer {
+  const { buffer, byteOffset, byteLength } = maskCardData(body);
+  return Buffer.from(buffer, byteOffset, byteLength);
+}
+
+/** Stripe's package is large: only an engine that takes its webhooks loads it. */
+async function schemeOf(name: string): Promise<Scheme> {
+  if (name === 'stripe') return (await import('./stripe.js')).stripeScheme;
+  return (await import('./simulator.js')).simulatorScheme;
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+function parsed(body: Buffer): unknown {
+  try {
+    return JSON.parse(utf8.decode(body));
+  } catch {
+    return undefined;
+  }
+}

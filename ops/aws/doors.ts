@@ -1,0 +1,50 @@
+/**
+ * Who may talk to whom, on which port, and how each end knows the other: the one map from
+ * which the security groups are made. What is not here is closed.
+ */
+export type Host = 'nlb' | 'edge' | 'shard' | 'processor' | 'reconcile' | 'kafka' | 'postgres';
+
+export interface Door {
+  readonly from: Host;
+  readonly to: Host;
+  readonly port: number;
+  readonly trust: string;
+}
+
+export const HTTPS_PORT = 443;
+export const SHARD_PORT = 9443;
+const KAFKA_TLS_PORT = 9094;
+const POSTGRES_PORT = 5432;
+
+export const DOORS: readonly Door[] = [
+  {
+    from: 'nlb',
+    to: 'edge',
+    port: HTTPS_PORT,
+    trust: "Cloudflare's client certificate, checked by nginx behind the PROXY protocol",
+  },
+  {
+    from: 'edge',
+    to: 'shard',
+    port: SHARD_PORT,
+    trust: 'mTLS, role edge; ends at the nginx beside the engine',
+  },
+  {
+    from: 'shard',
+    to: 'shard',
+    port: SHARD_PORT,
+    trust: 'mTLS, role shard: an earlier owner is asked for an id',
+  },
+  { from: 'shard', to: 'kafka', port: KAFKA_TLS_PORT, trust: 'mTLS, role shard, ACLs' },
+  { from: 'processor', to: 'kafka', port: KAFKA_TLS_PORT, trust: 'mTLS, role processor, ACLs' },
+  {
+    from: 'processor',
+    to: 'postgres',
+    port: POSTGRES_PORT,
+    trust: 'TLS verify-full; RDS knows no client certificates, so a password',
+  },
+  { from: 'reconcile', to: 'postgres', port: POSTGRES_PORT, trust: 'the same' },
+];
+
+/** These call out by HTTPS through the NAT: providers, and AWS itself. */
+export const CALLS_OUT: readonly Host[] = ['edge', 'shard', 'processor', 'reconcile'];

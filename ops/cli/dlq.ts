@@ -1,0 +1,97 @@
+/** `tollgate dlq`: what waits in the dead-letter queue, and redriving it. Asks a processor. */
+import { type Command, InvalidArgumentError } from 'commander';
+import { stackConfig } from '../../engine/core/config.js';
+import type { Letter, Redriven, Selection } from '../../workers/processor/dlq.js';
+
+const ANSWER_MS_MAX = 60_000;
+const UNIT_MS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+interface Filter {
+  readonly reason?: string;
+  readonly olderThan?: number;
+  readonly all?: boolean;
+  readonly json?: boolean;
+  readonly url: string;
+}
+
+export function registerDlq(program: Command): void {
+  const dlq = program.command('dlq').description('the dead-letter queue: list, show, redrive');
+  const url = `http://127.0.0.1:${stackConfig().processorAdminPort}`;
+  dlq
+    .command('list')
+    .description('what waits for a person; --all: also what was redriven')
+    .option('--reason <code>', 'only with this reason')
+    .option('--older-than <age>', 'only older than this, e.g. 10m', age)
+    .option('--all', 'also what is no longer open')
+    .option('--json', 'as JSON')
+    .option('--url <url>', 'processor admin', url)
+    .action((filter: Filter) => list(filter));
+  dlq
+    .command('show')
+    .description('one letter: its reason, its last answer and what it holds')
+    .argument('<id>', 'a letter, merchant/checkout id, or a checkout id')
+    .option('--url <url>', 'processor admin', url)
+    .action(async (id: string, { url }: { url: string }) => {
+      console.log(JSON.stringify(await ask(`${url}/dlq/${encodeURIComponent(id)}`), null, 2));
+    });
+  dlq
+    .command('redrive')
+    .description('try again: by id, reason or age; safe to repeat')
+    .argument('[ids...]', 'letters, merchant/checkout ids, or checkout ids')
+    .option('--reason <code>', 'all with this reason')
+    .option('--older-than <age>', 'all older than this, e.g. 10m', age)
+    .option('--all', 'all that are open')
+    .option('--url <url>', 'processor admin', url)
+    .action((ids: string[], filter: Filter, command: Command) => {
+      const isNamed = ids.length > 0 || filter.reason || filter.olderThan !== undefined;
+      if (!isNamed && !filter.all)
+        command.error('name ids, --reason, --older-than or --all', { exitCode: 2 });
+      return redrive(ids, filter);
+    });
+}
+
+async function list({ url, all, json, reason, olderThan }: Filter): Promise<void> {
+  const { dead_letters } = (await ask(`${url}/dlq`)) as { dead_letters: Letter[] };
+  const shown = dead_letters.filter(
+    (it) =>
+      (all || it.state === 'open') &&
+      (reason === undefined || it.reason === reason) &&
+      (olderThan === undefined || Date.now() - it.at >= olderThan),
+  );
+  if (json) return console.log(JSON.stringify(shown, null, 2));
+  for (const it of shown) {
+    const at = new Date(it.at).toISOString();
+    console.log(`${it.id}  ${at}  ${it.state}  ${it.reason}  attempts ${it.attempts}  ${it.key}`);
+    console.log(`    ${it.detail}`);
+  }
+  console.log(`${shown.length} dead letters`);
+}
+
+async function redrive(ids: readonly string[], filter: Filter): Promise<void> {
+  const selection: Selection = {
+    ...(ids.length > 0 ? { ids } : {}),
+    ...(filter.reason ? { reason: filter.reason } : {}),
+    older_than_ms: filter.olderThan ?? 0,
+  };
+  const { matched, redriven } = (await ask(`${filter.url}/dlq/redrive`, selection)) as Redriven;
+  for (const id of redriven) console.log(`redriven ${id}`);
+  console.log(`${redriven.length} redriven, ${matched - redriven.length} were no longer open`);
+  if (matched === 0 && ids.length > 0) throw new Error('no such dead letter');
+}
+
+async function ask(url: string, body?: object): Promise<unknown> {
+  const response = await fetch(url, {
+    ...(body ? { method: 'POST', body: JSON.stringify(body) } : {}),
+    headers: body ? { 'Content-Type': 'application/json' } : {},
+    signal: AbortSignal.timeout(ANSWER_MS_MAX),
+  });
+  if (response.status === 404) throw new Error('no such dead letter');
+  if (!response.ok) throw new Error(`the processor answers ${response.status}`);
+  return response.json();
+}
+
+function age(text: string): number {
+  const [, digits, unit] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
+  if (unit === undefined) throw new InvalidArgumentError('an age such as 30s, 10m, 2h, 7d');
+  return Number(digits) * UNIT_MS[unit]!;
+}

@@ -1,0 +1,66 @@
+/** `tollgate shard`: add one while load runs, build a lost one anew from Kafka. */
+import { createReadStream } from 'node:fs';
+import { createInterface } from 'node:readline';
+import type { Command } from 'commander';
+import { type Mark, markFile } from '../../engine/cdc/mark.js';
+import { clusterConfig, engineConfig } from '../../engine/core/config.js';
+import { createLogger } from '../../engine/core/log.js';
+import { type Recovered, recoverFromKafka } from '../../engine/recovery.js';
+import { growCluster } from '../up/cluster-growth.js';
+
+interface RecoverOptions {
+  readonly fromKafka: true;
+  readonly mark?: string;
+  readonly acknowledged?: string;
+}
+
+export function registerShard(program: Command): void {
+  const shard = program.command('shard').description('grow, and recover what is lost');
+  shard
+    .command('add')
+    .description('grow the local cluster by one shard while it serves')
+    .action(async () => {
+      const say = (line: string): void => console.log(`tollgate: ${line}`);
+      console.log(`${await growCluster(clusterConfig(), say)} payments were copied`);
+    });
+  shard
+    .command('recover')
+    .description("build this shard's lost volume (TOLLGATE_SHARD, TOLLGATE_DATA_DIR) anew")
+    .requiredOption('--from-kafka', 'from payments.accepted and payments.status')
+    .option('--mark <file>', 'acknowledged.json of the lost volume: says how much is missing')
+    .option('--acknowledged <file>', 'merchant/id a line (of the access log): lists what is lost')
+    .action(recover);
+}
+
+async function recover(options: RecoverOptions): Promise<void> {
+  const config = engineConfig();
+  const mark = options.mark ? markFile(options.mark).load() : undefined;
+  const logger = createLogger('recover', config.logLevel);
+  const found = await recoverFromKafka(config, logger, {
+    onProgress: (rows) => process.stderr.write(process.stderr.isTTY ? `\r${rows} rows` : ''),
+    acknowledged: options.acknowledged ? linesOf(options.acknowledged) : none(),
+  });
+  console.log(`shard ${config.shard}: ${found.checkouts} payments, ${found.statuses} statuses`);
+  if (mark) sayMissing(mark, found);
+  for (const key of found.lost) console.log(`lost: ${key}`);
+  if (options.acknowledged) console.log(`${found.lost.length} acknowledged payments are lost`);
+  if (found.lost.length > 0) process.exitCode = 3;
+}
+
+/** The mark says up to which sequence was acknowledged; Kafka, up to which it was published. */
+function sayMissing(mark: Mark, found: Recovered): void {
+  const published = found.published.get(mark.volume) ?? 0;
+  const missing = Math.max(0, mark.sequence - published);
+  console.log(
+    missing === 0
+      ? 'all that the mark knows as acknowledged had reached Kafka'
+      : `sequences ${published + 1} to ${mark.sequence} were acknowledged and never reached Kafka (two or more a payment)`,
+  );
+}
+
+async function* linesOf(path: string): AsyncIterable<string> {
+  const lines = createInterface({ input: createReadStream(path) });
+  for await (const line of lines) if (line !== '') yield line;
+}
+
+async function* none(): AsyncIterable<string> {}

@@ -1,0 +1,81 @@
+/** `tollgate wallet`: puts money into wallets, and shows what is in them. */
+import { randomBytes } from 'node:crypto';
+import { type Command, InvalidArgumentError } from 'commander';
+import type { ClientBase } from 'pg';
+import { processorConfig } from '../../engine/core/config.js';
+import { migrate } from '../../workers/postgres/migrate.js';
+import { openPool } from '../../workers/postgres/pool.js';
+import { creditWallet, readWallets } from '../../workers/psp/wallet/operations.js';
+
+interface CreditOptions {
+  readonly amount: number;
+  readonly currency: string;
+  readonly merchant: string;
+  readonly key: string;
+}
+
+export function registerWallet(program: Command): void {
+  const wallet = program.command('wallet').description('money that holders keep with us');
+  wallet
+    .command('credit')
+    .description('put money in; a payment takes it with payment_method wallet_<name>')
+    .argument('<name>', 'wallet; the first credit makes it', nameOf)
+    .requiredOption('--amount <minor units>', 'amount', amountOf)
+    .option('--currency <code>', 'ISO 4217', currencyOf, 'USD')
+    .option('--merchant <merchant>', 'whose wallet', nameOf, 'default')
+    .option('--key <text>', 'the same key credits once', nameOf, randomBytes(8).toString('hex'))
+    .action((name: string, options: CreditOptions) =>
+      withDatabase((db) => credit(db, name, options)),
+    );
+  wallet
+    .command('show')
+    .description('balances by currency')
+    .argument('<name>', 'wallet', nameOf)
+    .option('--merchant <merchant>', 'whose wallet', nameOf, 'default')
+    .action((name: string, options: { merchant: string }) =>
+      withDatabase((db) => show(db, name, options.merchant)),
+    );
+}
+
+async function credit(db: ClientBase, name: string, options: CreditOptions): Promise<void> {
+  const { merchant, currency, amount, key } = options;
+  const funds = { merchant, checkoutId: null, currency, amountMinor: amount };
+  const done = await creditWallet(db, { ...funds, key: `${merchant}/credit/${key}` }, name);
+  if (done.isReused) throw new Error(`the key ${key} was used for another credit`);
+  console.log(`credited ${amount} ${currency} to ${name}: ${done.operation.reference}, key ${key}`);
+  await show(db, name, merchant);
+}
+
+async function show(db: ClientBase, name: string, merchant: string): Promise<void> {
+  const wallets = await readWallets(db, merchant, name);
+  if (wallets.length === 0) throw new Error(`${merchant} has no wallet ${name}`);
+  for (const it of wallets) console.log(`${name} ${it.balance_minor} ${it.currency}`);
+}
+
+async function withDatabase(work: (db: ClientBase) => Promise<void>): Promise<void> {
+  const { databaseUrl } = processorConfig();
+  await migrate(databaseUrl);
+  const pool = openPool(databaseUrl, 1);
+  try {
+    const db = await pool.connect();
+    await work(db).finally(() => db.release());
+  } finally {
+    await pool.end();
+  }
+}
+
+function nameOf(text: string): string {
+  if (!/^[A-Za-z0-9_-]{1,64}$/.test(text))
+    throw new InvalidArgumentError('1 to 64 of A-Z, a-z, 0-9, _ and -');
+  return text;
+}
+
+function currencyOf(text: string): string {
+  if (!/^[A-Z]{3}$/.test(text)) throw new InvalidArgumentError('three capital letters');
+  return text;
+}
+
+function amountOf(text: string): number {
+  if (!/^[1-9]\d{0,11}$/.test(text)) throw new InvalidArgumentError('a whole number from 1');
+  return Number(text);
+}

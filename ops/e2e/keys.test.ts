@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { readKeysFile, writeKeysFile } from '../../engine/keys/keys-file.js';
+import { ApiClient, type ApiOptions } from '../api-client.js';
+import { addKey } from '../cli/keys.js';
+import { get, post, VISA } from './checkout-client.js';
+import { type EngineProcess, eventually, startEngineProcess } from './engine-process.js';
+
+describe('an engine with API keys', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'tollgate-keys-'));
+  const file = join(dir, 'keys.json');
+  const acme = addKey(file, 'acme', false);
+  const other = addKey(file, 'other', false);
+  const signed = addKey(file, 'signed', true);
+  let engine: EngineProcess;
+  const as = (options: Partial<ApiOptions>): ApiClient =>
+    new ApiClient({ url: engine.api, ...options });
+
+  before(async () => {
+    engine = await startEngineProcess({
+      TOLLGATE_DATA_DIR: join(dir, 'data'),
+      TOLLGATE_CDC: 'off',
+      TOLLGATE_KEYS_FILE: file,
+      TOLLGATE_GATEWAY_THREADS: '2',
+      TOLLGATE_HOST: '0.0.0.0',
+    });
+  });
+  after(async () => {
+    assert.equal(await engine.stop(), 0);
+    rmSync(dir, { recursive: true });
+  });
+
+  it('should refuse who has no key or a wrong one, and say which scheme it takes', async () => {
+    for (const answer of [await post(engine.api, 'k-1'), await get(engine.api, 'k-1')]) {
+      assert.equal(answer.status, 401);
+      assert.equal(JSON.parse(answer.body).code, 'key_missing');
+      assert.equal(answer.headers.get('www-authenticate'), 'Bearer realm="tollgate"');
+    }
+    const answer = await get(engine.api, 'k-1', { Authorization: 'Bearer tg_wrong' });
+    assert.equal(JSON.parse(answer.body).code, 'key_invalid');
+    assert.match(answer.headers.get('www-authenticate') ?? '', /error="invalid_token"/);
+  });
+
+  it('should keep the same ids of two merchants apart', async () => {
+    const mine = await as(acme).post('same', VISA);
+    const theirs = await as(other).post('same', { ...VISA, amount: 5 });
+    assert.deepEqual([mine.status, theirs.status], [202, 202]);
+    assert.equal(JSON.parse((await as(acme).get('same')).body).amount, VISA.amount);
+    assert.equal(JSON.parse((await as(other).get('same')).body).amount, 5);
+    assert.equal((await as(acme).post('same', { ...VISA, amount: 5 })).status, 422);
+    assert.equal((await as(acme).post('only-acme', VISA)).status, 202);
+    assert.equal((await as(other).get('only-acme')).status, 404);
+  });
+
+  it('should ask a merchant with a secret for a checksum, on GET too', async () => {
+    const { key, checksumSecret = '' } = signed;
+    assert.equal((await as(signed).post('s-1', VISA)).status, 202);
+    assert.equal((await as(signed).get('s-1')).status, 200);
+    for (const answer of [await as({ key }).post('s-1', VISA), await as({ key }).get('s-1')])
+      assert.equal(JSON.parse(answer.body).code, 'checksum_required');
+    const wrong = { key, checksumSecret: `${checksumSecret}x` };
+    for (const answer of [await as(wrong).post('s-1', VISA), await as(wrong).get('s-1')])
+      assert.equal(JSON.parse(answer.body).code, 'checksum_invalid');
+  });
+
+  it('should take new keys and drop old ones while it runs, on every thread', async () => {
+    const next = addKey(file, 'acme', false);
+    const statusOf = async (key: string): Promise<number[]> => {
+      // Connections spread over the threads: many of them meet both.
+      const answers = Array.from({ length: 24 }, () => as({ key }).get('same'));
+      return (await Promise.all(answers)).map((it) => it.status);
+    };
+    const all = async (key: string, status: number): Promise<boolean> =>
+      (await statusOf(key)).every((it) => it === status);
+    await eventually('the new key holds', 5_000, () => all(next.key, 200));
+    assert.ok(await all(acme.key, 200), 'both keys hold');
+    const left = readKeysFile(file).map((it) =>
+      it.merchant === 'acme' ? { ...it, keys: it.keys.slice(1) } : it,
+    );
+    writeKeysFile(file, left);
+    await eventually('the old key has ended', 5_000, () => all(acme.key, 401));
+    assert.ok(await all(next.key, 200), 'the new key holds');
+  });
+
+  it('should keep its keys when the file is broken, and count that', async () => {
+    const good = readFileSync(file, 'utf8');
+    writeFileSync(file, '{"merchants":[{"merchant":"a/b","keys":[]}]}');
+    await eventually(
+      'it is refused',
+      5_000,
+      async () => (await engine.metric('keys_refused_total')) > 0,
+    );
+    assert.equal((await as(other).get('same')).status, 200);
+    writeFileSync(file, good);
+  });
+
+  it('should write the file for its owner alone, with hashes and not keys', () => {
+    const text = readFileSync(file, 'utf8');
+    assert.equal(statSync(file).mode & 0o777, 0o600);
+    for (const { key } of [acme, other, signed]) assert.ok(!text.includes(key));
+    assert.ok(!engine.output().includes(signed.checksumSecret!));
+  });
+
+  it('should not start with a keys file that others can read', async () => {
+    const open = join(dir, 'open.json');
+    writeKeysFile(open, readKeysFile(file));
+    chmodSync(open, 0o604);
+    await assert.rejects(
+      startEngineProcess({
+        TOLLGATE_DATA_DIR: join(dir, 'data-2'),
+        TOLLGATE_CDC: 'off',
+        TOLLGATE_KEYS_FILE: open,
+      }),
+      /can be read by others/,
+    );
+  });
+
+  it('should not listen beyond loopback without keys', async () => {
+    const settings = { TOLLGATE_DATA_DIR: join(dir, 'data-3'), TOLLGATE_HOST: '0.0.0.0' };
+    await assert.rejects(startEngineProcess(settings), /without API keys/);
+  });
+});

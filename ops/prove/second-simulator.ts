@@ -1,0 +1,69 @@
+/** A second provider for proofs: another simulator, with a ledger and faults of its own. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { childEnvironment } from '../../engine/core/config.js';
+import { packageFile } from '../../engine/core/paths.js';
+import { freePorts } from '../e2e/engine-process.js';
+import { until } from './system.js';
+
+const READY_MS_MAX = 20_000;
+
+export class SecondSimulator {
+  readonly url: string;
+  readonly #dir: string;
+  readonly #child: ChildProcess;
+
+  private constructor(url: string, dir: string, child: ChildProcess) {
+    this.url = url;
+    this.#dir = dir;
+    this.#child = child;
+  }
+
+  static async start(): Promise<SecondSimulator> {
+    const [port] = await freePorts(1);
+    const dir = mkdtempSync(join(tmpdir(), 'tollgate-second-'));
+    const child = spawn(process.execPath, [packageFile('ops/cli/tollgate.mjs'), 'simulator'], {
+      env: childEnvironment({
+        TOLLGATE_HOME: dir,
+        TOLLGATE_SIMULATOR_DIR: join(dir, 'ledger'),
+        TOLLGATE_SIMULATOR_PORT: `${port}`,
+        // It has no webhooks: what it finishes later is found by asking.
+        TOLLGATE_WEBHOOK_URL: `http://127.0.0.1:${port}/none`,
+      }),
+      stdio: 'ignore',
+    });
+    const url = `http://127.0.0.1:${port}`;
+    await until('the second simulator is ready', READY_MS_MAX, async () =>
+      fetch(`${url}/healthz`).then(
+        (it) => it.ok,
+        () => false,
+      ),
+    );
+    return new SecondSimulator(url, dir, child);
+  }
+
+  /** Settings of a processor that sends EUR to `simulator_b`, and USD to the first. */
+  settings(fallback: boolean): Record<string, string> {
+    const route = (currency: string, provider: string, other: string): object => ({
+      currency,
+      provider,
+      ...(fallback ? { fallback: [other] } : {}),
+    });
+    return {
+      TOLLGATE_SIMULATORS: JSON.stringify({ simulator_b: this.url }),
+      TOLLGATE_ROUTES: JSON.stringify([
+        route('EUR', 'simulator_b', 'simulator'),
+        route('USD', 'simulator', 'simulator_b'),
+      ]),
+    };
+  }
+
+  async stop(): Promise<void> {
+    this.#child.kill('SIGTERM');
+    await once(this.#child, 'exit');
+    rmSync(this.#dir, { recursive: true, force: true });
+  }
+}

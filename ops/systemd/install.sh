@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# install.sh ROLE [NUMBER]: makes this host an edge, a shard, a processor or the one that reconciles.
+# Expects the release below /opt/tollgate and the role's secrets below /etc/tollgate.
+set -euo pipefail
+role="${1:?edge, shard, processor or reconcile}"
+number="${2:-1}"
+here=$(cd "$(dirname "$0")" && pwd)
+
+id tollgate >/dev/null 2>&1 || useradd --system --home-dir /nonexistent --shell /usr/sbin/nologin tollgate
+chmod 0700 /etc/tollgate
+find /etc/tollgate -type f -exec chmod 0600 {} +
+install -m 0644 "$here"/*.service "$here"/*.timer /etc/systemd/system/
+
+# edge.conf or shard-N.conf, by `tollgate nginx` from the topology. Debian's own nginx is not used.
+configure_nginx() {
+  PATH="/opt/tollgate/.cache/node/bin:$PATH" /opt/tollgate/ops/cli/tollgate.mjs nginx \
+    --topology /etc/tollgate/topology.json --out /etc/tollgate/nginx
+  systemctl disable --now nginx.service
+}
+
+case "$role" in
+  edge)
+    configure_nginx
+    units=(tollgate-nginx@edge.service tollgate-edge-names.timer)
+    ;;
+  shard)
+    install -d -m 0700 -o tollgate -g tollgate "/var/lib/tollgate/shard-$number" /var/lib/tollgate/marks
+    address=$(hostname -I | awk '{print $1}')
+    here_now=$(jq --argjson n "$number" --arg a "$address" \
+      '(.shards[] | select(.number == $n)).address = $a' /etc/tollgate/topology.json)
+    printf '%s\n' "$here_now" >/etc/tollgate/topology.json
+    configure_nginx
+    units=("tollgate-engine@$number.service" "tollgate-nginx@shard-$number.service")
+    ;;
+  processor) units=("tollgate-processor@$number.service") ;;
+  reconcile) units=(tollgate-reconcile-daily.timer tollgate-reconcile-monthly.timer) ;;
+  *)
+    echo "install.sh: there is no role $role" >&2
+    exit 2
+    ;;
+esac
+systemctl daemon-reload
+systemctl enable --now "${units[@]}"

@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { packageFile } from '../../engine/core/paths.js';
+import { startEngineProcess } from '../e2e/engine-process.js';
+import { until } from '../prove/system.js';
+
+const HARDENED = ['tollgate-engine@0', 'tollgate-processor@1', 'tollgate-reconcile@daily'];
+const EXPOSURE_MAX = 20; // of 100, as systemd-analyze scores it
+const folder = packageFile('ops/systemd');
+
+describe('the systemd units', () => {
+  const root = mkdtempSync(join(tmpdir(), 'tollgate-units-'));
+  const units = readdirSync(folder).filter((it) => /\.(service|timer)$/.test(it));
+  before(() => {
+    // A host after install.sh, as far as systemd-analyze looks.
+    const installed = join(root, 'etc/systemd/system');
+    for (const it of ['ops/cli', 'ops/systemd'])
+      cpSync(packageFile(it), join(root, 'opt/tollgate', it), { recursive: true });
+    mkdirSync(installed, { recursive: true });
+    mkdirSync(join(root, 'usr/sbin'), { recursive: true });
+    for (const it of ['usr/sbin/nginx', 'bin/kill']) cpSync(`/${it}`, join(root, it));
+    for (const it of units) cpSync(join(folder, it), join(installed, it));
+    cpSync('/lib/systemd/system', join(root, 'usr/lib/systemd/system'), { recursive: true });
+  });
+  after(() => rmSync(root, { recursive: true }));
+
+  it('should be right by systemd itself', () => {
+    for (const unit of units) {
+      const file = join(root, 'etc/systemd/system', unit);
+      const options = ['verify', `--root=${root}`, '--man=no', '--recursive-errors=one', file];
+      const { status, stderr } = spawnSync('systemd-analyze', options, { encoding: 'utf8' });
+      // A key that systemd does not know is a warning only.
+      assert.deepEqual([status, stderr], [0, ''], unit);
+    }
+  });
+
+  it('should leave the processes hardly anything to do harm with', () => {
+    for (const unit of HARDENED) {
+      const options = [
+        'security',
+        '--offline=true',
+        `--root=${root}`,
+        `--threshold=${EXPOSURE_MAX}`,
+      ];
+      const { status, stdout } = spawnSync('systemd-analyze', [...options, `${unit}.service`], {
+        encoding: 'utf8',
+      });
+      assert.equal(status, 0, `${unit}: ${stdout.split('\n').at(-2)}`);
+    }
+  });
+
+  it('should hand secrets over as files of root only, never as arguments or in the unit', () => {
+    for (const unit of units) {
+      const text = readFileSync(join(folder, unit), 'utf8');
+      assert.doesNotMatch(text, /(SECRET|TOKEN|PASSWORD|DATABASE_URL)=/i, unit);
+      if (unit.includes('engine') || unit.includes('processor')) {
+        assert.match(text, /^LoadCredential=kafka\.pem:/m, unit);
+        assert.match(text, /^EnvironmentFile=\/etc\/tollgate\//m, unit);
+        assert.match(text, /^UMask=0077$/m, unit);
+        assert.match(text, /^WatchdogSec=/m, unit);
+      }
+    }
+  });
+
+  it('should have scripts that bash can parse', () => {
+    for (const it of readdirSync(folder).filter((name) => name.endsWith('.sh')))
+      execFileSync('bash', ['-n', join(folder, it)]);
+  });
+});
+
+/** Prints each datagram that arrives at the socket. */
+const LISTENER = `
+import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[1])
+print('bound', flush=True)
+while True: print(s.recv(4096).decode(), flush=True)
+`;
+
+describe('an engine under systemd', () => {
+  it('should say that it is ready, that it lives, and that it stops', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'tollgate-notify-'));
+    const socket = join(dir, 'notify');
+    const listener = spawn('python3', ['-c', LISTENER, socket]);
+    let heard = '';
+    listener.stdout.on('data', (chunk) => (heard += chunk));
+    try {
+      await until('the listener is bound', 5_000, async () => heard.includes('bound'));
+      const engine = await startEngineProcess({
+        TOLLGATE_DATA_DIR: join(dir, 'data'),
+        TOLLGATE_CDC: 'off',
+        NOTIFY_SOCKET: socket,
+        WATCHDOG_USEC: '600000',
+      });
+      try {
+        await until('READY', 5_000, async () => heard.includes('READY=1'));
+        await until('three beats', 5_000, async () => heard.split('WATCHDOG=1').length > 3);
+      } finally {
+        await engine.stop();
+      }
+      await until('STOPPING', 5_000, async () => heard.includes('STOPPING=1'));
+    } finally {
+      listener.kill();
+      rmSync(dir, { recursive: true });
+    }
+  });
+});
+
+describe('edge-names.sh', () => {
+  it('should reload nginx when a name has another address, and only then', () => {
+    const dir = mkdtempSync(join(tmpdir(), 'tollgate-names-'));
+    try {
+      const fake = (name: string, script: string): void => {
+        spawnSync('bash', [
+          '-c',
+          `printf '#!/bin/bash\\n%s\\n' "$1" >"$2"; chmod +x "$2"`,
+          '-',
+          script,
+          join(dir, name),
+        ]);
+      };
+      fake('systemctl', `echo "$@" >>${dir}/calls`);
+      spawnSync('bash', ['-c', `echo server shard-0.tollgate.internal:9443 >${dir}/edge.conf`]);
+      const run = (address: string): string => {
+        fake('getent', `echo "${address} STREAM x"`);
+        spawnSync('bash', ['-c', `: >${dir}/calls`]);
+        execFileSync(join(folder, 'edge-names.sh'), [join(dir, 'edge.conf'), join(dir, 'known')], {
+          env: { PATH: `${dir}:/usr/bin:/bin` },
+        });
+        return readFileSync(join(dir, 'calls'), 'utf8');
+      };
+      assert.equal(run('10.64.4.1'), 'reload tollgate-nginx@edge.service\n');
+      assert.equal(run('10.64.4.1'), '');
+      assert.equal(run('10.64.4.2'), 'reload tollgate-nginx@edge.service\n');
+    } finally {
+      rmSync(dir, { recursive: true });
+    }
+  });
+});

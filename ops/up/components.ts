@@ -1,0 +1,114 @@
+/** The processes that every plan is made of: Kafka, Postgres, and the command line's own. */
+import { join } from 'node:path';
+import { childEnvironment, STOP_WITH_PARENT, type StackConfig } from '../../engine/core/config.js';
+import { EngineError } from '../../engine/core/errors.js';
+import { packageFile } from '../../engine/core/paths.js';
+import { becomes, startChild } from './child.js';
+import { startKafka } from './kafka.js';
+import { startPostgres } from './postgres.js';
+import type { PortClaim } from './stack.js';
+import type { ComponentSpec } from './supervisor.js';
+
+const READY_MS_MAX = 60_000;
+const CLIENT_STOP_MS_MAX = 6_000;
+const SERVER_STOP_MS_MAX = 4_000;
+
+export type ServerConfig = Pick<
+  StackConfig,
+  | 'home'
+  | 'cacheDir'
+  | 'kafkaPort'
+  | 'kafkaControllerPort'
+  | 'postgresPort'
+  | 'externalKafka'
+  | 'externalDatabase'
+>;
+
+export function logFile(config: { readonly home: string }, name: string): string {
+  return join(config.home, 'logs', `${name}.log`);
+}
+
+/**
+ * Kafka and Postgres, unless others are named.
+ * @param pki folder of certificates; then both speak mTLS only
+ */
+export function serverSpecs(config: ServerConfig, dataDir: string, pki?: string): ComponentSpec[] {
+  const tls = pki === undefined ? {} : { pki };
+  const kafka: ComponentSpec = {
+    name: 'kafka',
+    stopSignal: 'SIGTERM',
+    stopMsMax: SERVER_STOP_MS_MAX,
+    start: () =>
+      startKafka({
+        jars: join(config.cacheDir, 'kafka'),
+        dir: join(dataDir, 'kafka'),
+        port: config.kafkaPort,
+        controllerPort: config.kafkaControllerPort,
+        log: logFile(config, 'kafka'),
+        ...tls,
+      }),
+  };
+  const postgres: ComponentSpec = {
+    name: 'postgres',
+    stopSignal: 'SIGINT',
+    stopMsMax: SERVER_STOP_MS_MAX,
+    start: () =>
+      startPostgres({
+        dir: join(dataDir, 'postgres'),
+        port: config.postgresPort,
+        log: logFile(config, 'postgres'),
+        ...tls,
+      }),
+  };
+  return [...(config.externalKafka ? [] : [kafka]), ...(config.externalDatabase ? [] : [postgres])];
+}
+
+export function serverPorts(config: ServerConfig): PortClaim[] {
+  return [
+    ...(config.externalKafka
+      ? []
+      : [
+          { port: config.kafkaPort, variable: 'TOLLGATE_KAFKA_PORT' },
+          { port: config.kafkaControllerPort, variable: 'TOLLGATE_KAFKA_CONTROLLER_PORT' },
+        ]),
+    ...(config.externalDatabase
+      ? []
+      : [{ port: config.postgresPort, variable: 'TOLLGATE_POSTGRES_PORT' }]),
+  ];
+}
+
+export interface ProductOptions {
+  readonly name: string;
+  readonly home: string;
+  /** Of the command line. */
+  readonly command: 'engine' | 'processor' | 'simulator';
+  readonly settings: Readonly<Record<string, string>>;
+  readonly readyUrl: string;
+}
+
+/** One process of ours, ready when `readyUrl` says so. */
+export function productSpec(options: ProductOptions): ComponentSpec {
+  const { name, home, command, settings, readyUrl } = options;
+  const env = childEnvironment({ [STOP_WITH_PARENT]: 'on', TOLLGATE_HOME: home, ...settings });
+  return {
+    name,
+    stopSignal: 'SIGTERM',
+    stopMsMax: CLIENT_STOP_MS_MAX,
+    async start() {
+      const log = logFile(options, name);
+      const args = [packageFile('ops/cli/tollgate.mjs'), command];
+      const child = startChild(process.execPath, args, log, { env, stdio: 'pipe' });
+      if (await becomes(() => answersOk(readyUrl), child, READY_MS_MAX)) return child;
+      await child.stop('SIGKILL', 1_000);
+      throw new EngineError('start_failed', `${name} did not start: see ${log}.`);
+    },
+  };
+}
+
+async function answersOk(url: string): Promise<boolean> {
+  try {
+    return (await fetch(url, { signal: AbortSignal.timeout(2_000) })).ok;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,67 @@
+/** The plan of `make run`: Kafka, Postgres, the simulator, one engine and one processor. */
+import { join } from 'node:path';
+import {
+  childEnvironment,
+  engineConfig,
+  type StackConfig,
+  simulatorConfig,
+} from '../../engine/core/config.js';
+import { productSpec, serverPorts, serverSpecs } from './components.js';
+import type { Endpoints } from './endpoints.js';
+import { postgresUrl } from './postgres.js';
+import type { Pids, PortClaim, StackPlan } from './stack.js';
+import type { ComponentSpec } from './supervisor.js';
+
+export function singlePlan(config: StackConfig): StackPlan<Endpoints> {
+  return {
+    home: config.home,
+    ports: portsOf(config),
+    groups: [serverSpecs(config, join(config.home, 'data')), productSpecs(config)],
+    endpointsOf: (pids) => endpointsOf(config, pids),
+  };
+}
+
+function endpointsOf(config: StackConfig, pids: Pids): Endpoints {
+  const url = (port: number): string => `http://127.0.0.1:${port}`;
+  return {
+    api: url(config.apiPort),
+    admin: url(config.adminPort),
+    processorAdmin: url(config.processorAdminPort),
+    simulator: url(config.simulatorPort),
+    postgres: config.externalDatabase || postgresUrl(config.postgresPort),
+    kafka: config.externalKafka || `127.0.0.1:${config.kafkaPort}`,
+    dataDir: engineConfig(childEnvironment({ TOLLGATE_HOME: config.home })).dataDir,
+    pids,
+    webhookSecret: simulatorConfig().webhookSecret,
+  };
+}
+
+function productSpecs(config: StackConfig): ComponentSpec[] {
+  const endpoints = endpointsOf(config, {});
+  const { home } = config;
+  const settings = {
+    TOLLGATE_KAFKA_BROKERS: endpoints.kafka,
+    TOLLGATE_DATABASE_URL: endpoints.postgres,
+    TOLLGATE_SIMULATOR_URL: endpoints.simulator,
+    TOLLGATE_WEBHOOK_URL: config.webhookUrl || `${endpoints.api}/webhooks/psp/simulator`,
+    TOLLGATE_WEBHOOK_SECRET: endpoints.webhookSecret,
+    TOLLGATE_SIMULATOR_WEBHOOK_SECRETS: config.webhookSecrets || endpoints.webhookSecret,
+  };
+  const product = (command: 'engine' | 'processor' | 'simulator', readyUrl: string) =>
+    productSpec({ name: command, home, command, settings, readyUrl });
+  return [
+    product('simulator', `${endpoints.simulator}/healthz`),
+    product('engine', `${endpoints.admin}/readyz`),
+    product('processor', `${endpoints.processorAdmin}/readyz`),
+  ];
+}
+
+function portsOf(config: StackConfig): PortClaim[] {
+  return [
+    { port: config.apiPort, variable: 'TOLLGATE_API_PORT' },
+    { port: config.adminPort, variable: 'TOLLGATE_ADMIN_PORT' },
+    { port: config.processorAdminPort, variable: 'TOLLGATE_PROCESSOR_ADMIN_PORT' },
+    { port: config.simulatorPort, variable: 'TOLLGATE_SIMULATOR_PORT' },
+    ...serverPorts(config),
+  ];
+}

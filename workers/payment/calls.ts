@@ -1,0 +1,183 @@
+/**
+ * Calls to providers for one payment: each behind its provider's gate, and each answer
+ * committed before anything else happens. Every send but the first is committed here before
+ * its first byte.
+ */
+import { maskCardData, maskCardValues } from '../../engine/core/card-mask.js';
+import { paymentKey } from '../../engine/core/payment.js';
+import type { Ask } from '../postgres/asks.js';
+import type { Batcher } from '../postgres/batcher.js';
+import type { OutcomeRow } from '../postgres/outcomes.js';
+import type { SendRow } from '../postgres/sends.js';
+import { chargeKey, commandKey, type Psp, type PspAnswer, type PspRequest } from '../psp/port.js';
+import type { Gate, TurnedAway } from './gate.js';
+import { SEND_WITHIN_MS } from './plan.js';
+import { SWEEP_GRACE_MS } from './retry-policy.js';
+import type { Call, Settlement, Settlements } from './settlement.js';
+import type { TaskResult } from './tasks.js';
+
+/** When an empty find is too early to prove something: asked again a little after it does. */
+const PROOF_MARGIN_MS = 100;
+
+export interface CallParts {
+  readonly psps: ReadonlyMap<string, Psp>;
+  readonly gates: ReadonlyMap<string, Gate>;
+  readonly outcomes: Batcher<OutcomeRow, boolean>;
+  readonly sends: Batcher<SendRow, boolean>;
+  readonly settlements: Settlements;
+}
+
+export class Calls {
+  readonly #parts: CallParts;
+
+  constructor(parts: CallParts) {
+    this.#parts = parts;
+  }
+
+  takesCalls(provider: string): boolean {
+    return this.#parts.gates.get(provider)?.takesCalls ?? false;
+  }
+
+  /** Sends what has just been committed: provider, key and attempt stand in the row. */
+  async charge(
+    ask: Ask,
+    wasNeverSent: boolean,
+    windowEnd = Number.POSITIVE_INFINITY,
+  ): Promise<TaskResult> {
+    const { settlements } = this.#parts;
+    const until = Math.min(windowEnd, Date.now() + SEND_WITHIN_MS);
+    const request = { ...requestOf(ask), paymentMethod: ask.paymentMethod };
+    const answer = await this.#run(ask, (psp) => psp.charge(request), until);
+    if (typeof answer === 'string')
+      return this.#commit(settlements.turnedAway(ask, answer, wasNeverSent));
+    const call = { operation: 'charge' as const, request, answer, wasNeverSent };
+    return this.#settle(ask, call);
+  }
+
+  /** The same key again, inside its provider's window. */
+  async sendAgain(ask: Ask, windowEnd: number): Promise<TaskResult> {
+    if (!this.takesCalls(ask.provider)) return this.defer(ask, false);
+    if (!(await this.#commitSend(ask, false))) return SUPERSEDED;
+    return this.charge(ask, false, windowEnd);
+  }
+
+  /** Surely nobody has it: a send whose key begins its window now, perhaps at another provider. */
+  async sendFresh(ask: Ask, provider: string, isNewAttempt: boolean): Promise<TaskResult> {
+    if (!this.takesCalls(provider)) return this.defer(ask, !isNewAttempt);
+    const attempt = ask.attempt + (isNewAttempt || provider !== ask.provider ? 1 : 0);
+    const idempotencyKey = chargeKey(ask.merchant, ask.checkoutId, attempt);
+    const fresh = { ...ask, provider, attempt, idempotencyKey, findOnly: false };
+    if (!(await this.#commitSend(fresh, true))) return SUPERSEDED;
+    return this.charge(fresh, true);
+  }
+
+  /** Asks for our key; an empty answer at or after `provesFrom` begins a new attempt. */
+  async find(ask: Ask, provesFrom: number): Promise<TaskResult> {
+    const askedAt = Date.now();
+    const call = await this.#find(ask, null);
+    if (call === undefined) return this.defer(ask, false);
+    if (call.answer.failureCode !== 'not_found') return this.#settle(ask, call);
+    const earlyMs = provesFrom - askedAt;
+    const recorded = await this.#settle(ask, call, earlyMs > 0 ? earlyMs : SWEEP_GRACE_MS);
+    if (earlyMs > 0 || recorded === SUPERSEDED) return recorded;
+    return this.sendFresh(ask, ask.provider, true);
+  }
+
+  /** Asks for the charge that the provider has named. */
+  async retrieve(ask: Ask, visibleFrom: number): Promise<TaskResult> {
+    const call = await this.#find(ask, ask.providerReference);
+    if (call === undefined) return this.defer(ask, false);
+    const waitMs = visibleFrom - Date.now();
+    const isTooEarly = call.answer.failureCode === 'not_found' && waitMs > 0;
+    return this.#settle(ask, call, isTooEarly ? waitMs : null);
+  }
+
+  /** The payer's time is over. A provider that says it is too late is asked how it ended. */
+  async cancel(ask: Ask, reference: string): Promise<TaskResult> {
+    const key = commandKey(ask.merchant, ask.checkoutId, 'cancel', 'action_expired');
+    const request = { ...requestOf(ask), idempotencyKey: key };
+    const answer = await this.#run(ask, (psp) => psp.cancel({ ...request, reference }));
+    if (typeof answer === 'string') return this.defer(ask, false);
+    const call = { operation: 'cancel' as const, request, answer, wasNeverSent: false };
+    const recorded = await this.#settle(ask, call);
+    const isTooLate = answer.outcome === 'declined' && recorded.kind === 'done';
+    return isTooLate && recorded.outcome === 'pending' ? this.retrieve(ask, 0) : recorded;
+  }
+
+  /** Its provider takes no calls now. */
+  defer(ask: Ask, wasNeverSent: boolean): Promise<TaskResult> {
+    const { settlements } = this.#parts;
+    return this.#commit(settlements.turnedAway(ask, 'breaker_open', wasNeverSent));
+  }
+
+  expire(ask: Ask): Promise<TaskResult> {
+    return this.#commit(this.#parts.settlements.expired(ask));
+  }
+
+  async #find(ask: Ask, reference: string | null): Promise<Call | undefined> {
+    const request = requestOf(ask);
+    const answer = await this.#run(ask, (psp) =>
+      psp.find({ ...request, operation: 'charge', reference }),
+    );
+    if (typeof answer === 'string') return undefined;
+    return { operation: 'find', request, answer, wasNeverSent: false };
+  }
+
+  /** @param notYetMs the answer is too early to mean something: when to ask again */
+  #settle(ask: Ask, call: Call, notYetMs: number | null = null): Promise<TaskResult> {
+    const waitMs = notYetMs === null ? null : notYetMs + PROOF_MARGIN_MS;
+    return this.#commit(this.#parts.settlements.afterCall(ask, call, waitMs));
+  }
+
+  /** Through the provider's gate. What it says goes on without card data. */
+  async #run(
+    ask: Ask,
+    call: (psp: Psp) => Promise<PspAnswer>,
+    until = Number.POSITIVE_INFINITY,
+  ): Promise<PspAnswer | TurnedAway> {
+    const psp = this.#parts.psps.get(ask.provider)!;
+    const answer = await this.#parts.gates.get(ask.provider)!.run(() => call(psp), until);
+    return typeof answer === 'string' ? answer : withoutCardData(answer);
+  }
+
+  #commitSend(ask: Ask, isFresh: boolean): Promise<boolean> {
+    return this.#parts.sends.add({
+      key: paymentKey(ask.merchant, ask.checkoutId),
+      merchant: ask.merchant,
+      checkout_id: ask.checkoutId,
+      version: ask.version,
+      asks: ask.asks,
+      provider: ask.provider,
+      attempt: ask.attempt,
+      idempotency_key: ask.idempotencyKey,
+      is_fresh: isFresh,
+    });
+  }
+
+  async #commit({ row, result }: Settlement): Promise<TaskResult> {
+    return (await this.#parts.outcomes.add(row)) ? result : SUPERSEDED;
+  }
+}
+
+const SUPERSEDED: TaskResult = { kind: 'done', outcome: 'superseded' };
+
+function requestOf(ask: Ask): PspRequest {
+  return {
+    merchant: ask.merchant,
+    checkoutId: ask.checkoutId,
+    idempotencyKey: ask.idempotencyKey,
+    amountMinor: ask.amount,
+    currency: ask.currency,
+  };
+}
+
+/** A provider may say anything; the reference alone is kept as it is, for it names the charge. */
+function withoutCardData(answer: PspAnswer): PspAnswer {
+  const failureCode = answer.failureCode === null ? null : maskCardData(answer.failureCode);
+  return {
+    ...answer,
+    failureCode,
+    nextAction: maskCardValues(answer.nextAction),
+    response: maskCardValues(answer.response),
+  };
+}

@@ -1,0 +1,91 @@
+/**
+ * Payments in the dead-letter queue: nobody looks at them until they are redriven. The letter
+ * is delivered first, then the row is marked; a crash in between tries once more and writes a
+ * second letter.
+ */
+import type pg from 'pg';
+
+export interface DeadRow {
+  readonly merchant: string;
+  readonly checkout_id: string;
+  readonly version: number;
+  readonly reason: string;
+  /** For its history. */
+  readonly event: string;
+}
+
+const BURY = `
+with dead as (
+  update payments set dead_reason = $4, next_ask_at = null, version = version + 1,
+    updated_at = now()
+  where merchant = $1 and checkout_id = $2 and version = $3 and dead_reason is null
+    and status in ('processing', 'requires_action')
+  returning merchant, checkout_id, version, status)
+insert into payment_events (merchant, checkout_id, version, status, reason, source)
+select merchant, checkout_id, version, status, $5, 'processor' from dead`;
+
+/** @returns false when somebody was faster */
+export async function bury(pool: pg.Pool, row: DeadRow): Promise<boolean> {
+  const { merchant, checkout_id, version, reason, event } = row;
+  const { rowCount } = await pool.query(BURY, [merchant, checkout_id, version, reason, event]);
+  return rowCount === 1;
+}
+
+export interface PaymentName {
+  readonly merchant: string;
+  readonly checkout_id: string;
+}
+
+const REDRIVE = `
+with input as (select * from json_to_recordset($1) as input(merchant text, checkout_id text)),
+locked as (
+  select p.merchant, p.checkout_id from payments p join input i using (merchant, checkout_id)
+  where p.dead_reason is not null and p.status in ('processing', 'requires_action')
+  order by p.merchant, p.checkout_id for update of p),
+freed as (
+  update payments p set dead_reason = null, tries = 0, waiting_since = null, next_ask_at = now(),
+    asks = p.asks + 1, version = p.version + 1, updated_at = now()
+  from locked l where p.merchant = l.merchant and p.checkout_id = l.checkout_id
+  returning p.merchant, p.checkout_id, p.version, p.status),
+events as (
+  insert into payment_events (merchant, checkout_id, version, status, reason, source)
+  select merchant, checkout_id, version, status, 'redriven', 'operator' from freed)
+select merchant || '/' || checkout_id as key from freed`;
+
+/** The sweeper takes them up at once. @returns the keys of those that were dead until now */
+export async function redrivePayments(
+  pool: pg.Pool,
+  payments: readonly PaymentName[],
+): Promise<Set<string>> {
+  const { rows } = await pool.query<{ key: string }>(REDRIVE, [JSON.stringify(payments)]);
+  return new Set(rows.map((it) => it.key));
+}
+
+/** @returns `merchant/checkoutId` of those that are dead now */
+export async function deadAmong(
+  pool: pg.Pool,
+  payments: readonly PaymentName[],
+): Promise<Set<string>> {
+  const { rows } = await pool.query<{ key: string }>(
+    `select p.merchant || '/' || p.checkout_id as key from payments p
+     join json_to_recordset($1) as i(merchant text, checkout_id text) using (merchant, checkout_id)
+     where p.dead_reason is not null`,
+    [JSON.stringify(payments)],
+  );
+  return new Set(rows.map((it) => it.key));
+}
+
+/** Of letters that are no payment: which were sent to their topic again. */
+export async function redrivenAmong(pool: pg.Pool, ids: readonly string[]): Promise<Set<string>> {
+  const { rows } = await pool.query<{ letter_id: string }>(
+    'select letter_id from dead_letters_redriven where letter_id = any($1)',
+    [ids],
+  );
+  return new Set(rows.map((it) => it.letter_id));
+}
+
+/** Inside a transaction that ends after the delivery. @returns false when it was done before */
+export async function markRedriven(client: pg.PoolClient, id: string): Promise<boolean> {
+  const sql = 'insert into dead_letters_redriven (letter_id) values ($1) on conflict do nothing';
+  return (await client.query(sql, [id])).rowCount === 1;
+}

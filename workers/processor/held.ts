@@ -1,0 +1,64 @@
+/**
+ * Records whose time has not come: each waits by a timer of its own, so that none holds up
+ * another. Bounded a partition: `isFull` says when it must be fed no more. What is held
+ * already is not held twice: after a restart records come again that were passed on before.
+ */
+const HELD_MAX = 256;
+
+export interface Hold {
+  /** Unix milliseconds. */
+  readonly until: number;
+  /** Records with the same one mean the same. */
+  readonly id: string;
+}
+
+interface Partition {
+  readonly timers: Map<string, NodeJS.Timeout>;
+  isFull: boolean;
+}
+
+export class Held {
+  readonly #partitions = new Map<string, Partition>();
+  /** A partition that was full has room again. */
+  readonly #onRoom: (partition: string) => void;
+
+  constructor(onRoom: (partition: string) => void) {
+    this.#onRoom = onRoom;
+  }
+
+  get count(): number {
+    let count = 0;
+    for (const { timers } of this.#partitions.values()) count += timers.size;
+    return count;
+  }
+
+  isFull(partition: string): boolean {
+    return this.#partitions.get(partition)?.isFull ?? false;
+  }
+
+  /** @returns `filled` when this one has filled its partition, `known` when it is held already */
+  add(name: string, { until, id }: Hold, onDue: () => void): 'held' | 'filled' | 'known' {
+    const partition = this.#partitions.get(name) ?? { timers: new Map(), isFull: false };
+    this.#partitions.set(name, partition);
+    const { timers } = partition;
+    if (timers.has(id)) return 'known';
+    const due = (): void => {
+      timers.delete(id);
+      onDue();
+      if (!partition.isFull || timers.size > HELD_MAX / 2) return;
+      partition.isFull = false;
+      this.#onRoom(name);
+    };
+    timers.set(id, setTimeout(due, Math.max(0, until - Date.now())));
+    if (partition.isFull || timers.size < HELD_MAX) return 'held';
+    partition.isFull = true;
+    return 'filled';
+  }
+
+  /** The partitions have gone, or the process ends: what is held comes again. */
+  clear(): void {
+    for (const { timers } of this.#partitions.values())
+      for (const timer of timers.values()) clearTimeout(timer);
+    this.#partitions.clear();
+  }
+}

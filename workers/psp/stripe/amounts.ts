@@ -1,0 +1,38 @@
+/**
+ * Amounts as Stripe wants them. Our minor units are those of ISO 4217; Stripe counts some
+ * currencies otherwise (https://docs.stripe.com/currencies, "zero-decimal" and "special
+ * cases"), and there the same number would be another sum of money.
+ */
+import currencyCodes from 'currency-codes';
+
+/** Decimals at Stripe where they are not two. */
+const STRIPE_DECIMALS = new Map<string, number>([
+  ...['BIF', 'CLP', 'DJF', 'GNF', 'JPY', 'KMF', 'KRW', 'MGA', 'PYG', 'RWF', 'VND', 'VUV'].map(
+    (it) => [it, 0] as const,
+  ),
+  ...['XAF', 'XOF', 'XPF'].map((it) => [it, 0] as const),
+  ...['BHD', 'JOD', 'KWD', 'OMR', 'TND'].map((it) => [it, 3] as const),
+]);
+
+/** @returns undefined where Stripe has no such amount */
+export function stripeAmount(amountMinor: number, currency: string): number | undefined {
+  return shifted(amountMinor, shiftOf(currency));
+}
+
+/** The way back: what Stripe calls `amount`, in minor units of ISO 4217. */
+export function minorAmount(amount: number, currency: string): number | undefined {
+  const shift = shiftOf(currency);
+  return shifted(amount, shift === undefined ? undefined : -shift);
+}
+
+/** Decimals that Stripe has more than ISO 4217. */
+function shiftOf(currency: string): number | undefined {
+  const iso = currencyCodes.code(currency)?.digits;
+  return iso === undefined ? undefined : (STRIPE_DECIMALS.get(currency) ?? 2) - iso;
+}
+
+function shifted(amount: number, shift: number | undefined): number | undefined {
+  if (shift === undefined) return undefined;
+  const moved = shift >= 0 ? amount * 10 ** shift : amount / 10 ** -shift;
+  return Number.isSafeInteger(moved) ? moved : undefined;
+}

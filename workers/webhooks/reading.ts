@@ -1,0 +1,63 @@
+/** What a stored webhook says, in the state machine's words, whoever sent it. */
+import type { WebhookReceived } from '../../engine/codec/records.js';
+import type { WebhookClaim } from '../payment/state-machine.js';
+import { readSimulatorEvent } from './simulator-event.js';
+import { readStripeEvent } from './stripe-event.js';
+
+/** `other`: an event of no kind that changes a payment. */
+export type Reading =
+  | { readonly kind: 'claim'; readonly claim: WebhookClaim }
+  | { readonly kind: 'other'; readonly type: string }
+  | { readonly kind: 'malformed'; readonly detail: string };
+
+export function readWebhook({ provider, body }: WebhookReceived): Reading {
+  let event: unknown;
+  try {
+    event = JSON.parse(body.toString('utf8'));
+  } catch {
+    return { kind: 'malformed', detail: 'the body is not JSON' };
+  }
+  switch (provider) {
+    case 'simulator':
+      return readSimulatorEvent(event as Json);
+    case 'stripe':
+      return readStripeEvent(event as Json);
+    default:
+      return { kind: 'malformed', detail: `no reader for provider ${provider}` };
+  }
+}
+
+/** A JSON value of which nothing is known yet. */
+export type Json = { readonly [name: string]: unknown } | null | undefined;
+
+/** A claim if its fields are what they must be. */
+export function claim(
+  type: string,
+  status: WebhookClaim['status'],
+  fields: { reference: unknown; amount: unknown; currency: unknown; failureCode?: unknown },
+): Reading {
+  const { reference, amount, currency, failureCode } = fields;
+  if (typeof reference !== 'string' || reference === '' || reference.length > 255)
+    return { kind: 'malformed', detail: `${type} names no charge` };
+  if (!Number.isSafeInteger(amount) || (amount as number) < 0)
+    return { kind: 'malformed', detail: `${type} has no amount in minor units` };
+  if (typeof currency !== 'string' || !/^[A-Za-z]{3}$/.test(currency))
+    return { kind: 'malformed', detail: `${type} has no currency` };
+  const code = typeof failureCode === 'string' && failureCode !== '' ? failureCode : null;
+  return {
+    kind: 'claim',
+    claim: {
+      type: type.slice(0, 100),
+      status,
+      reference,
+      amountMinor: amount as number,
+      currency: currency.toUpperCase(),
+      failureCode: code?.slice(0, 100) ?? null,
+    },
+  };
+}
+
+export function typeOf(event: Json): string {
+  const type = event?.['type'];
+  return typeof type === 'string' && /^[\w.-]{1,100}$/.test(type) ? type : 'unnamed';
+}

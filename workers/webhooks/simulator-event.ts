@@ -1,0 +1,16 @@
+/** The simulator's events: the data's status is the claim, of a dispute `disputed`. */
+import { CLAIM_STATUSES, type ClaimStatus } from '../payment/state-machine.js';
+import { claim, type Json, type Reading, typeOf } from './reading.js';
+
+export function readSimulatorEvent(event: Json): Reading {
+  const type = typeOf(event);
+  const data = event?.['data'] as Json;
+  const status = data?.['status'] as ClaimStatus;
+  if (!CLAIM_STATUSES.includes(status)) return { kind: 'other', type };
+  return claim(type, status, {
+    reference: data?.['reference'],
+    amount: data?.['amount'],
+    currency: data?.['currency'],
+    failureCode: data?.['failure_code'],
+  });
+}

@@ -1,0 +1,209 @@
+/**
+ * One webhook at a time: read it, find its payment, let the state machine judge, record.
+ * It may come before our own call has returned, twice, late, or about nothing we know.
+ */
+import { type WebhookReceived, webhookReceived } from '../../engine/codec/records.js';
+import { invariant } from '../../engine/core/errors.js';
+import { isTerminal, paymentKey } from '../../engine/core/payment.js';
+import {
+  type Dropped,
+  type Judgement,
+  judge,
+  type WebhookClaim,
+} from '../payment/state-machine.js';
+import type { TaskResult } from '../payment/tasks.js';
+import type { Batcher } from '../postgres/batcher.js';
+import type { FoundPayment, WebhookQuestion } from '../postgres/webhook-payments.js';
+import type { PaymentChange, VerdictRow } from '../postgres/webhook-verdicts.js';
+import { readWebhook } from './reading.js';
+
+const RETRY_MS_MAX = 300_000;
+/** A claim that contradicts what we sent: nobody believes it, somebody must look at it. */
+const CONTRADICTIONS: readonly (Dropped | 'other_provider')[] = [
+  'other_provider',
+  'other_reference',
+  'other_amount',
+];
+
+export interface WebhookSettings {
+  /** First wait of a webhook whose payment is not known yet; doubles. */
+  readonly webhookRetryMs: number;
+  readonly webhookGiveUpMs: number;
+}
+
+/** Where a record stands in Kafka, and how often it was judged before. */
+export interface WebhookSource {
+  readonly partition: number;
+  readonly offset: number;
+  readonly tries: number;
+}
+
+export interface WebhookJudgeParts {
+  readonly settings: WebhookSettings;
+  readonly payments: Batcher<WebhookQuestion, FoundPayment | undefined>;
+  readonly verdicts: Batcher<VerdictRow, boolean>;
+}
+
+export class WebhookJudge {
+  readonly #parts: WebhookJudgeParts;
+
+  constructor(parts: WebhookJudgeParts) {
+    this.#parts = parts;
+  }
+
+  /** A record of `payments.webhooks`. Throws EngineError `undecodable`. */
+  async received(value: Uint8Array, source: WebhookSource): Promise<TaskResult> {
+    const record = webhookReceived.decode(Buffer.from(value));
+    const reading = readWebhook(record);
+    if (reading.kind === 'malformed') return dead('malformed_webhook', reading.detail, source);
+    if (reading.kind === 'other') {
+      await this.#parts.verdicts.add({ ...rowOf(record, reading.type), state: 'other' });
+      return done('other');
+    }
+    for (;;) {
+      const result = await this.#judge(record, value, reading.claim, source);
+      if (result !== 'overtaken') return result;
+    }
+  }
+
+  /** @returns `overtaken` when somebody changed the payment meanwhile: judge again */
+  async #judge(
+    record: WebhookReceived,
+    value: Uint8Array,
+    claim: WebhookClaim,
+    source: WebhookSource,
+  ): Promise<TaskResult | 'overtaken'> {
+    const { payments, verdicts } = this.#parts;
+    const payment = await payments.add({
+      key: `${record.provider}/${record.event_id}`,
+      provider: record.provider,
+      merchant: record.merchant,
+      checkout_id: record.checkout_id,
+      reference: claim.reference,
+    });
+    if (payment === undefined) return this.#keep(record, value, claim, source, 'unknown_payment');
+    const row = rowOf(record, claim.type, payment);
+    const judgement = judgementOf(payment, record.provider, claim);
+    switch (judgement.kind) {
+      case 'early':
+        return this.#keep(record, value, claim, source, 'early', payment);
+      case 'dropped': {
+        const { why } = judgement;
+        await verdicts.add({ ...row, state: 'dropped', reason: why });
+        if (!CONTRADICTIONS.includes(why)) return done(why);
+        return dead(`webhook_${why}`, detailOf(payment, claim), source);
+      }
+      case 'moves':
+      case 'noted': {
+        const change = changeOf(payment, claim, judgement);
+        if (!(await verdicts.add({ ...row, state: 'applied', change }))) return 'overtaken';
+        return done(judgement.kind === 'moves' ? judgement.status : judgement.reason);
+      }
+    }
+  }
+
+  /** Kept in Postgres and judged again, until it is given up. */
+  async #keep(
+    record: WebhookReceived,
+    value: Uint8Array,
+    claim: WebhookClaim,
+    source: WebhookSource,
+    reason: string,
+    payment?: FoundPayment,
+  ): Promise<TaskResult> {
+    const { webhookRetryMs, webhookGiveUpMs } = this.#parts.settings;
+    if (source.tries > 0 && Date.now() - record.received_at > webhookGiveUpMs)
+      return dead(reason, `${claim.type} of ${claim.reference}`, source);
+    const wait = {
+      record: Buffer.from(value).toString('hex'),
+      source_partition: source.partition,
+      source_offset: source.offset,
+      tries: source.tries,
+      try_after_ms: Math.min(webhookRetryMs * 2 ** Math.min(source.tries, 20), RETRY_MS_MAX),
+    };
+    const row = rowOf(record, claim.type, payment);
+    await this.#parts.verdicts.add({ ...row, state: 'waiting', reason, wait });
+    return done('waiting');
+  }
+}
+
+function judgementOf(
+  payment: FoundPayment,
+  provider: string,
+  claim: WebhookClaim,
+): Judgement | { kind: 'dropped'; why: 'other_provider' } {
+  if (payment.provider !== provider) return { kind: 'dropped', why: 'other_provider' };
+  // A yes counts from any attempt; a no may be about the attempt before this one.
+  const isNo = claim.status === 'declined' || claim.status === 'canceled';
+  if (isNo && payment.attempt > 1 && payment.provider_reference === null)
+    return { kind: 'dropped', why: 'proves_nothing' };
+  const facts = {
+    status: payment.status,
+    amountMinor: payment.amount,
+    currency: payment.currency,
+    refundedMinor: payment.refunded_amount,
+    disputedMinor: payment.disputed_amount,
+    reference: payment.provider_reference,
+    wasNeverSent: payment.was_never_sent,
+    deadReason: null,
+  };
+  return judge(facts, { kind: 'webhook', claim });
+}
+
+function changeOf(
+  payment: FoundPayment,
+  claim: WebhookClaim,
+  judgement: Extract<Judgement, { kind: 'moves' | 'noted' }>,
+): PaymentChange {
+  const common = {
+    version: payment.version,
+    event_reason: judgement.reason,
+    reference: claim.reference,
+  };
+  if (judgement.kind === 'moves') {
+    // What the payer has to do stands in answers only, so no claim moves a payment there.
+    invariant(isTerminal(judgement.status), 'a webhook moves a payment to its end');
+    const { status, failureCode } = judgement;
+    return { ...common, status, failure_code: failureCode, refunded_more: 0, disputed_more: 0 };
+  }
+  return {
+    ...common,
+    status: null,
+    failure_code: null,
+    refunded_more: judgement.refundedMinor - payment.refunded_amount,
+    disputed_more: judgement.disputedMinor - payment.disputed_amount,
+  };
+}
+
+function rowOf(record: WebhookReceived, type: string, payment?: FoundPayment): VerdictRow {
+  const { merchant, checkout_id } = payment ?? record;
+  const { provider, event_id } = record;
+  return {
+    key: merchant && checkout_id ? paymentKey(merchant, checkout_id) : `${provider}/${event_id}`,
+    provider,
+    event_id,
+    merchant,
+    checkout_id,
+    type,
+    state: 'other',
+    reason: null,
+    received_ms: record.received_at,
+    change: null,
+    wait: null,
+  };
+}
+
+function detailOf(payment: FoundPayment, claim: WebhookClaim): string {
+  const ours = `${payment.provider} ${payment.provider_reference} ${payment.amount} ${payment.currency}`;
+  const theirs = `${claim.type} ${claim.reference} ${claim.amountMinor} ${claim.currency}`;
+  return `ours: ${ours}; claimed: ${theirs}`;
+}
+
+function done(outcome: string): TaskResult {
+  return { kind: 'done', outcome: `webhook_${outcome.replace(/\W/g, '_')}` };
+}
+
+/** The letter holds the record itself. */
+function dead(reason: string, detail: string, source: WebhookSource): TaskResult {
+  return { kind: 'dead', reason, detail, attempts: source.tries + 1, value: null, payment: null };
+}
