@@ -9,14 +9,27 @@
  */
 import { Command } from 'commander';
 import { packageFile } from '../engine/core/paths.js';
+import { stopLiving } from '../ops/up/child.js';
 import { compareFolders } from './harness/compare.js';
 import { appendHistory } from './harness/history.js';
 import { writeReport } from './harness/report.js';
 import type { SuiteResult } from './harness/result.js';
 import { runSuite } from './harness/run-suite.js';
+import { disposeAll } from './harness/suite.js';
 import { SUITES } from './suites/all.js';
 
+const STOP_MS_MAX = 5_000;
 const RESULTS = packageFile('bench/results');
+
+// Servers of a suite that is broken off end with it.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    void stopLiving(STOP_MS_MAX).then(() => {
+      disposeAll();
+      process.exit(130);
+    });
+  });
+}
 
 const program = new Command('bench').description('measures every stage beside its rival');
 program
