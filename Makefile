@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 # Where set-up puts Node 20 when the machine has none.
 export PATH := $(CURDIR)/.cache/node/bin:$(PATH)
-.PHONY: help setup build run cluster test check engine bench prove clean
+.PHONY: help setup build run cluster stand-ins test check engine bench prove clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,21 +21,28 @@ cluster: setup ## two shards and two processors behind nginx, with TLS and mTLS
 engine: setup ## run one shard in the foreground (Kafka at TOLLGATE_KAFKA_BROKERS)
 	@exec ./ops/cli/tollgate.mjs engine
 
-check: setup ## types, lint, format, house rules, image, alerts: no servers
+check: setup ## types, lint, format, house rules, packages, image, alerts: no servers
 	@npx biome ci .
-	@node --test dist/ops/house-rules.test.js dist/ops/docker/docker.test.js dist/ops/prometheus/rules.test.js
+	@node --test dist/ops/house-rules.test.js dist/ops/docker/docker.test.js dist/ops/prometheus/rules.test.js dist/ops/supply-chain.test.js
+	@node dist/ops/setup/signatures.js
+	@npm sbom --sbom-format cyclonedx --package-lock-only --omit dev > dist/sbom.cdx.json && echo "SBOM: dist/sbom.cdx.json"
 
-test: setup ## every test
+# Without them, the tests that need them fail and say what to install.
+stand-ins: setup ## stand-ins for Stripe that are not ours, for tests
+	-@ops/setup/stripe/stand-ins.sh
+
+test: setup stand-ins ## every test
 	@npx biome ci .
 	@node --test --test-concurrency=1 --test-reporter=spec $$(find dist -name '*.test.js' | sort)
 
-prove: setup ## every proof, whole (about half an hour)
+prove: setup stand-ins ## every proof, whole (about half an hour)
 	@node dist/ops/prove/main.js all
 	@$(MAKE) --no-print-directory prove-bench
 
 prove-bench: setup ## the benches next to their rivals, with their targets
 	@node dist/bench/main.js
 
+prove-providers: stand-ins
 prove-%: setup ## one proof, e.g. prove-rate: prints its figures and a verdict
 	@node dist/ops/prove/main.js $*
 

@@ -9,6 +9,7 @@ import { type CdcStart, cdcStart } from './cdc/start.js';
 import type { EngineConfig } from './core/config.js';
 import { EngineError } from './core/errors.js';
 import type { Logger } from './core/log.js';
+import { onRenewedIdentity } from './kafka/identity.js';
 import type { Marks } from './marks.js';
 import { Rescan } from './rescan.js';
 import { Store } from './store/store.js';
@@ -34,6 +35,7 @@ export class Publishing {
   readonly #isEmpty: boolean;
   #isTailChecked = false;
   #publisher: CdcPublisher | undefined;
+  #identity: { stop(): void } | undefined;
   #rescan: Rescan | undefined;
   #sweeper: Sweeper | undefined;
 
@@ -78,6 +80,7 @@ export class Publishing {
       onFatal: (error) => onFatal(error.message),
     });
     this.#publisher = publisher;
+    this.#identity = onRenewedIdentity(() => publisher.restart('the certificate was renewed'));
     const file = join(config.dataDir, 'rescan.json');
     this.#rescan = new Rescan({ file, store, publisher, logger });
     this.#rescan.start(this.#start.rescan);
@@ -107,6 +110,7 @@ export class Publishing {
   }
 
   async close(): Promise<void> {
+    this.#identity?.stop();
     this.#sweeper?.stop();
     this.#rescan?.stop();
     await this.#publisher?.close();

@@ -30,9 +30,10 @@ import { Dlq } from './processor/dlq.js';
 import { Intake } from './processor/intake.js';
 import { KeyOrder } from './processor/key-order.js';
 import { OutboxPublisher } from './processor/publisher.js';
-import { holdsUntil } from './processor/retry-hold.js';
+import { holdOf } from './processor/retry-hold.js';
 import { Sender } from './processor/sender.js';
 import { WEBHOOK_RETRIES_MAX, WebhookRetries } from './processor/webhook-retries.js';
+import { ReconcileScheduler } from './reconcile/scheduler.js';
 
 const GROUP = 'tollgate-processors';
 const DRAIN_MS_MAX = 5_000;
@@ -49,6 +50,7 @@ export class Processor {
   readonly #intake: Intake;
   readonly #asker: Asker;
   readonly #webhookRetries: WebhookRetries;
+  readonly #reconcile: ReconcileScheduler;
   readonly #order = new KeyOrder();
   readonly #counts = new Map<string, number>();
   readonly #breakers = new BreakerWatch();
@@ -92,12 +94,13 @@ export class Processor {
         TOPICS.webhooks,
         ...config.retryDelays.map((it) => retryTopic(it.name)),
       ],
-      holdsUntil: holdsUntil(config.retryDelays),
+      holdOf: holdOf(config.retryDelays),
       inFlightMax: config.inFlightMax,
       logger,
       handle: (message) => this.#work(orderOf(message), taskOf(message), message),
       onFatal,
     });
+    this.#reconcile = new ReconcileScheduler(config, this.#pool, logger);
     this.#asker = new Asker({
       pool: this.#pool,
       pspTimeoutMs: config.pspTimeoutMs,
@@ -117,6 +120,7 @@ export class Processor {
     await this.#starting;
     this.#asker.stop();
     this.#webhookRetries.stop();
+    await this.#reconcile.stop();
     await this.#intake.close(DRAIN_MS_MAX);
     await this.#outbox.stop(STEP_MS_MAX);
     await this.#sender.close();
@@ -142,6 +146,7 @@ export class Processor {
     this.#outbox.start();
     this.#asker.start();
     this.#webhookRetries.start();
+    this.#reconcile.start();
     this.#blockers.delete('kafka');
     this.#logger.info({ port: config.adminPort }, 'processor ready');
   }
@@ -211,6 +216,7 @@ export class Processor {
       processor_webhook_retries_total: this.#webhookRetries.retried,
       outbox_published_total: this.#outbox.published,
       outbox_leader: this.#outbox.isLeader ? 1 : 0,
+      ...this.#reconcile.figures(),
       ...Object.fromEntries(counted),
       ...this.#breakers.figures(),
     };

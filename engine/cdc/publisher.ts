@@ -199,7 +199,7 @@ export class CdcPublisher {
     }
     if (repeat || window !== this.#window) return;
     if (error) {
-      this.#restart(`a delivery failed: ${error.message}`);
+      this.restart(`a delivery failed: ${error.message}`);
       return;
     }
     window.confirm(ticket);
@@ -235,7 +235,7 @@ export class CdcPublisher {
     );
     producer.on('delivery-report', (error, report) => this.#onDelivery(error, report));
     producer.on('event.error', (error) => {
-      if (error.isFatal) this.#restart(`the producer failed: ${error.message}`);
+      if (error.isFatal) this.restart(`the producer failed: ${error.message}`);
       else logger.debug({ reason: error.message }, 'Kafka');
     });
     producer.once('ready', () => {
@@ -249,7 +249,8 @@ export class CdcPublisher {
     });
   }
 
-  #restart(reason: string): void {
+  /** A new producer, from the checkpoint: after a failure, or for a renewed certificate. */
+  restart(reason: string): void {
     const producer = this.#producer;
     if (!producer || this.#stopped) return;
     this.#producer = undefined;

@@ -3,8 +3,8 @@
  * tells all gateway threads at once. A file that cannot be used changes nothing: the keys that
  * were in force stay so, and the log says why.
  */
-import { statSync } from 'node:fs';
 import { BroadcastChannel } from 'node:worker_threads';
+import { FileWatch } from '../core/file-watch.js';
 import type { Logger } from '../core/log.js';
 import { type KeyTable, readKeysFile } from './keys-file.js';
 
@@ -16,8 +16,7 @@ export class KeysWatch {
   readonly #path: string;
   readonly #logger: Logger;
   readonly #channel = new BroadcastChannel(KEYS_CHANNEL);
-  readonly #timer: NodeJS.Timeout;
-  #stamp: string;
+  readonly #watch: FileWatch;
   /** What was in force at the start; undefined without a keys file. */
   readonly first: KeyTable | undefined;
   reloaded = 0;
@@ -30,11 +29,10 @@ export class KeysWatch {
   constructor(path: string, logger: Logger) {
     this.#path = path;
     this.#logger = logger;
-    this.#stamp = stampOf(path);
+    this.#watch = new FileWatch(path === '' ? [] : [path], LOOK_MS, () => this.#reload());
     this.first = path === '' ? undefined : readKeysFile(path);
     if (path === '')
       logger.warn('no API keys: everybody on this machine is the merchant `default`');
-    this.#timer = setInterval(() => this.#look(), LOOK_MS);
   }
 
   figures(): Record<string, number> {
@@ -42,15 +40,11 @@ export class KeysWatch {
   }
 
   stop(): void {
-    clearInterval(this.#timer);
+    this.#watch.stop();
     this.#channel.close();
   }
 
-  #look(): void {
-    if (this.first === undefined) return;
-    const stamp = stampOf(this.#path);
-    if (stamp === this.#stamp) return;
-    this.#stamp = stamp;
+  #reload(): void {
     try {
       const table = readKeysFile(this.#path);
       this.#channel.postMessage(table);
@@ -61,10 +55,4 @@ export class KeysWatch {
       this.#logger.error({ reason: (error as Error).message }, 'API keys not reloaded');
     }
   }
-}
-
-/** Another one for every change of the file, also when it is replaced within one millisecond. */
-function stampOf(path: string): string {
-  const it = statSync(path, { throwIfNoEntry: false, bigint: true });
-  return it ? `${it.ino}/${it.mtimeNs}/${it.ctimeNs}/${it.size}` : 'absent';
 }

@@ -3,10 +3,12 @@ import { readFileSync } from 'node:fs';
 import { Ajv } from 'ajv';
 import { Agent } from 'undici';
 import { EngineError } from '../core/errors.js';
+import { FileWatch } from '../core/file-watch.js';
 import { MovedRow, type Page } from './rows.js';
 
 const ASK_MS_MAX = 2_000;
 const PAGE_MS_MAX = 30_000;
+const LOOK_MS = 2_000;
 /** In the certificate of whatever ends TLS beside each engine. */
 const PEER_NAME = 'engine-host.tollgate.internal';
 const CONNECTIONS_MAX = 32;
@@ -21,15 +23,20 @@ export interface PeerTls {
 const isRow = new Ajv({ strict: true }).compile<MovedRow>(MovedRow);
 
 export class Peers {
-  readonly #agent: Agent;
+  #agent: Agent;
+  readonly #identity: FileWatch;
 
   constructor(tls: PeerTls) {
-    const files = tls.peerCa === '' ? {} : certificates(tls);
-    this.#agent = new Agent({
-      connections: CONNECTIONS_MAX,
-      pipelining: 1,
-      connect: { timeout: ASK_MS_MAX, servername: PEER_NAME, ...files },
-      maxResponseSize: ANSWER_BYTES_MAX,
+    this.#agent = agentOf(tls);
+    const files = tls.peerCa === '' ? [] : [tls.peerCa, tls.peerCert, tls.peerKey];
+    this.#identity = new FileWatch(files, LOOK_MS, () => {
+      const earlier = this.#agent;
+      try {
+        this.#agent = agentOf(tls);
+      } catch {
+        return; // Not there at the moment: the certificate that we have goes on.
+      }
+      void earlier.close();
     });
   }
 
@@ -51,6 +58,7 @@ export class Peers {
   }
 
   async close(): Promise<void> {
+    this.#identity.stop();
     await this.#agent.destroy();
   }
 
@@ -70,6 +78,16 @@ export class Peers {
       throw away(peer, (cause as Error).message, cause);
     }
   }
+}
+
+function agentOf(tls: PeerTls): Agent {
+  const files = tls.peerCa === '' ? {} : certificates(tls);
+  return new Agent({
+    connections: CONNECTIONS_MAX,
+    pipelining: 1,
+    connect: { timeout: ASK_MS_MAX, servername: PEER_NAME, ...files },
+    maxResponseSize: ANSWER_BYTES_MAX,
+  });
 }
 
 function certificates({ peerCa, peerCert, peerKey }: PeerTls) {

@@ -13,6 +13,7 @@ import { untilDone } from '../core/retry.js';
 import { TOPICS } from '../core/topics.js';
 import { MessageKind } from '../journal/messages.js';
 import { clientSettings } from '../kafka/client.js';
+import { onRenewedIdentity } from '../kafka/identity.js';
 import { createTopics, topicSpecs } from '../kafka/topics-admin.js';
 import { type LaneProducer, NO_SLOT } from '../ring/lane-producer.js';
 
@@ -34,6 +35,10 @@ export class StatusConsumer {
   readonly #parts: StatusConsumerParts;
   readonly #stop = new AbortController();
   #running: Promise<void> | undefined;
+  readonly #identity = onRenewedIdentity(() => {
+    this.#isRenewed = true;
+  });
+  #isRenewed = false;
   #consumer: KafkaConsumer | undefined;
   #roomy: (() => void) | undefined;
   #nextOffset: number;
@@ -60,31 +65,46 @@ export class StatusConsumer {
 
   async close(): Promise<void> {
     this.#stop.abort();
+    this.#identity.stop();
     this.wake();
     // A try to connect that is under way ends by itself, later.
     await Promise.race([this.#running, sleep(POLL_MS * 5)]);
-    const consumer = this.#consumer;
-    if (!consumer) return;
-    const left = new Promise<void>((resolve) => consumer.disconnect(() => resolve()));
-    await Promise.race([left, sleep(CLOSE_MS_MAX)]);
+    await this.#leave();
   }
 
   async #run(): Promise<void> {
-    const { config, logger } = this.#parts;
     const { signal } = this.#stop;
+    while (!signal.aborted) {
+      this.#isRenewed = false;
+      const consumer = await this.#join();
+      while (consumer && !signal.aborted && !this.#isRenewed) {
+        for (const message of await nextBatch(consumer, this.#parts.logger))
+          await this.#put(message);
+        this.#parts.lane.publish();
+      }
+      if (this.#isRenewed) await this.#leave();
+    }
+  }
+
+  /** @returns undefined when it is to stop before Kafka is there */
+  async #join(): Promise<KafkaConsumer | undefined> {
+    const { config, logger } = this.#parts;
     const connect = async (): Promise<void> => {
       await createTopics(config.kafkaBrokers, topicSpecs(config), config.replication);
       this.#consumer = await connected(config.kafkaBrokers);
     };
-    await untilDone('payments.status', connect, logger, signal);
-    const consumer = this.#consumer;
-    if (!consumer) return;
+    await untilDone('payments.status', connect, logger, this.#stop.signal);
     const position = { topic: TOPICS.status, partition: config.shard, offset: this.#nextOffset };
-    consumer.assign([position]);
-    while (!signal.aborted) {
-      for (const message of await nextBatch(consumer, logger)) await this.#put(message);
-      this.#parts.lane.publish();
-    }
+    this.#consumer?.assign([position]);
+    return this.#consumer;
+  }
+
+  async #leave(): Promise<void> {
+    const consumer = this.#consumer;
+    this.#consumer = undefined;
+    if (!consumer) return;
+    const left = new Promise<void>((resolve) => consumer.disconnect(() => resolve()));
+    await Promise.race([left, sleep(CLOSE_MS_MAX)]);
   }
 
   async #put(message: Message): Promise<void> {

@@ -9,6 +9,7 @@ import type { GatewayData } from '../../engine/gateway-contract.js';
 import type { SharedFlag } from '../../engine/ring/shared-flags.js';
 import type { Admission } from '../admission.js';
 import { readBody } from '../body.js';
+import { maskCardData } from '../card-data.js';
 import { bodyTooLarge, PROBLEMS, type Problem } from '../problem.js';
 import { type Reply, replyOf, sendProblem } from '../reply.js';
 import { WEBHOOK_BYTES_MAX } from '../schemas.js';
@@ -113,8 +114,8 @@ export class Webhooks {
       received_at: now,
       merchant: identity.merchant,
       checkout_id: identity.checkoutId,
-      // The one place where a webhook's body enters the store.
-      body,
+      // What a provider sends cannot be sent again: card data is masked, not refused.
+      body: masked(body),
     };
   }
 
@@ -122,6 +123,11 @@ export class Webhooks {
     this.#parts.counts.add('webhook_refusals', 1);
     sendProblem(reply, problem);
   }
+}
+
+function masked(body: Buffer): Buffer {
+  const { buffer, byteOffset, byteLength } = maskCardData(body);
+  return Buffer.from(buffer, byteOffset, byteLength);
 }
 
 /** Stripe's package is large: only an engine that takes its webhooks loads it. */

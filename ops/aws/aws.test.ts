@@ -5,11 +5,15 @@ import { after, describe, it } from 'node:test';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { packageFile } from '../../engine/core/paths.js';
 import { cloudflareRanges } from '../cloudflare.js';
+import { nginxFiles } from '../nginx/files.js';
 import { CALLS_OUT, DOORS } from './doors.js';
 import { PRODUCTION } from './settings.js';
 import { newStack } from './stack.js';
 import { synthesise } from './synth.js';
 import { type Resource, resourcesOf, tagOf, textOf } from './template.js';
+import { deploymentTopology } from './topology.js';
+
+const USER_DATA_BYTES_MAX = 16_384;
 
 interface Rule {
   readonly CidrIp?: string;
@@ -134,7 +138,20 @@ describe('the AWS deployment', () => {
       assert.equal(status, 0, stderr);
       assert.doesNotMatch(script, /PRIVATE KEY|password|whsec/i);
       assert.match(script, /sha256sum --check/);
+      assert.ok(script.length < USER_DATA_BYTES_MAX, `${script.length} bytes`);
     }
+  });
+
+  it('should have an edge that believes Cloudflare alone, by its certificate and its ranges', () => {
+    const [subnet] = of('AWS::EC2::Subnet').filter(([id]) => id.includes('publicSubnet1'));
+    const edge = nginxFiles(deploymentTopology(PRODUCTION, ['10.64.0.0/26']))['edge.conf']!;
+    const script = scripts().find((it) => it.includes('install.sh edge'))!;
+    assert.ok(script.includes(`"proxyProtocolFrom":["${subnet![1].Properties['CidrBlock']}"`));
+    assert.match(edge, /listen 0\.0\.0\.0:443 ssl http2 proxy_protocol/);
+    assert.match(edge, /ssl_verify_client on;/);
+    for (const range of cloudflareRanges().ipv4) assert.ok(edge.includes(`${range} 1;`), range);
+    for (const shard of PRODUCTION.shards)
+      assert.ok(edge.includes(`server shard-${shard}.tollgate.internal:9443`));
   });
 
   it('should demand metadata tokens and encrypt every disk', () => {

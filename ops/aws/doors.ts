@@ -12,7 +12,7 @@ export interface Door {
 }
 
 export const HTTPS_PORT = 443;
-const SHARD_PORT = 9443;
+export const SHARD_PORT = 9443;
 const KAFKA_TLS_PORT = 9094;
 const POSTGRES_PORT = 5432;
 

@@ -10,6 +10,7 @@ import {
   CfnTargetGroup,
 } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import { Construct } from 'constructs';
+import type { Topology } from '../topology/topology.js';
 import { HTTPS_PORT } from './doors.js';
 import { Fleet } from './fleet.js';
 import type { Network } from './network.js';
@@ -20,6 +21,7 @@ export interface EdgeProps {
   readonly settings: DeploymentSettings;
   readonly network: Network;
   readonly release: Release;
+  readonly topology: Topology;
   readonly outside: SecurityGroup;
   readonly securityGroup: SecurityGroup;
 }

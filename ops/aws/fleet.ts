@@ -18,6 +18,7 @@ import {
 import { ManagedPolicy, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
+import type { Topology } from '../topology/topology.js';
 import type { Network } from './network.js';
 import type { Release } from './release.js';
 import { hostScript } from './user-data.js';
@@ -32,6 +33,8 @@ export interface FleetProps {
   readonly number?: number;
   readonly network: Network;
   readonly release: Release;
+  /** Where an nginx runs. */
+  readonly topology?: Topology;
   readonly securityGroup: SecurityGroup;
   readonly instance: string;
   readonly count: number;
@@ -58,15 +61,7 @@ export class Fleet extends Construct {
     });
     secret.grantRead(this.role);
     const tags = { 'tollgate:role': role, 'tollgate:host': id };
-    const userData = UserData.custom(
-      hostScript({
-        role,
-        number: props.number,
-        release,
-        secretArn: secret.secretArn,
-        steps: props.steps,
-      }),
-    );
+    const userData = UserData.custom(hostScript({ ...props, secretArn: secret.secretArn }));
     const template = new LaunchTemplate(this, 'template', {
       machineImage: MachineImage.fromSsmParameter(DEBIAN_12, { os: OperatingSystemType.LINUX }),
       instanceType: new InstanceType(props.instance),

@@ -16,7 +16,7 @@ import {
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { PrivateHostedZone } from 'aws-cdk-lib/aws-route53';
 import { Construct } from 'constructs';
-import { PRIVATE_ZONE } from './settings.js';
+import { INNER_DOMAIN } from '../topology/topology.js';
 
 export class Network extends Construct {
   readonly vpc: IVpc;
@@ -45,7 +45,7 @@ export class Network extends Construct {
       destination: FlowLogDestination.toCloudWatchLogs(logGroup),
       trafficType: FlowLogTrafficType.REJECT,
     });
-    this.zone = new PrivateHostedZone(this, 'names', { zoneName: PRIVATE_ZONE, vpc: this.vpc });
+    this.zone = new PrivateHostedZone(this, 'names', { zoneName: INNER_DOMAIN, vpc: this.vpc });
     this.home = this.vpc.privateSubnets[0]!;
     this.placementGroup = new CfnPlacementGroup(this, 'together', { strategy: 'cluster' });
   }

@@ -5,6 +5,11 @@
 export interface DeploymentSettings {
   /** Shard numbers are never used twice: a shard that is given up leaves its number behind. */
   readonly shards: readonly number[];
+  /** Which of them shared the ids, oldest first; the last is in force. */
+  readonly epochs: readonly (readonly number[])[];
+  readonly gatewayThreads: number;
+  /** Addresses from which a provider calls webhooks. */
+  readonly providers: Readonly<Record<string, readonly string[]>>;
   readonly edges: number;
   readonly processors: number;
   readonly edgeInstance: string;
@@ -21,8 +26,18 @@ export interface DeploymentSettings {
   readonly databaseGib: number;
 }
 
+/** As Stripe publishes them for webhooks; to be compared before each release. */
+const STRIPE = [
+  ...['3.18.12.63/32', '3.130.192.231/32', '13.235.14.237/32', '13.235.122.149/32'],
+  ...['18.211.135.69/32', '35.154.171.200/32', '52.15.183.38/32', '54.88.130.119/32'],
+  ...['54.88.130.237/32', '54.187.174.169/32', '54.187.205.235/32', '54.187.216.72/32'],
+];
+
 export const PRODUCTION: DeploymentSettings = {
   shards: [0, 1],
+  epochs: [[0, 1]],
+  gatewayThreads: 2,
+  providers: { stripe: STRIPE },
   edges: 2,
   processors: 2,
   edgeInstance: 'c7a.large',
@@ -37,9 +52,3 @@ export const PRODUCTION: DeploymentSettings = {
   databaseInstance: 'm7g.large',
   databaseGib: 200,
 };
-
-/** Names inside the private zone; the consistent hash of the edge is made of the shards' names. */
-export const PRIVATE_ZONE = 'tollgate.internal';
-export function shardName(shard: number): string {
-  return `shard-${shard}.${PRIVATE_ZONE}`;
-}

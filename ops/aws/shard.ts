@@ -7,10 +7,11 @@ import { RemovalPolicy, Size, Stack, Tags } from 'aws-cdk-lib';
 import { EbsDeviceVolumeType, type SecurityGroup, Volume } from 'aws-cdk-lib/aws-ec2';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
+import { shardName, type Topology } from '../topology/topology.js';
 import { Fleet } from './fleet.js';
 import type { Network } from './network.js';
 import type { Release } from './release.js';
-import { type DeploymentSettings, shardName } from './settings.js';
+import type { DeploymentSettings } from './settings.js';
 import { attachVolume, takeName } from './user-data.js';
 
 export interface ShardProps {
@@ -18,6 +19,7 @@ export interface ShardProps {
   readonly settings: DeploymentSettings;
   readonly network: Network;
   readonly release: Release;
+  readonly topology: Topology;
   readonly securityGroup: SecurityGroup;
 }
 

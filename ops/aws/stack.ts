@@ -15,6 +15,7 @@ import { Network } from './network.js';
 import { Release } from './release.js';
 import { type DeploymentSettings, PRODUCTION } from './settings.js';
 import { Shard } from './shard.js';
+import { deploymentTopology } from './topology.js';
 
 export class TollgateStack extends Stack {
   constructor(app: App, settings: DeploymentSettings = PRODUCTION) {
@@ -24,14 +25,18 @@ export class TollgateStack extends Stack {
     });
     const network = new Network(this, 'network');
     const firewall = new Firewall(this, 'firewall', network.vpc);
+    const balancers = network.vpc.publicSubnets.map((it) => it.ipv4CidrBlock);
+    const topology = deploymentTopology(settings, balancers);
     const common = { settings, network, release: new Release(this) };
     const edge = new Edge(this, {
       ...common,
+      topology,
       outside: firewall.group('nlb'),
       securityGroup: firewall.group('edge'),
     });
     const shards = settings.shards.map(
-      (shard) => new Shard(this, { ...common, shard, securityGroup: firewall.group('shard') }),
+      (shard) =>
+        new Shard(this, { ...common, topology, shard, securityGroup: firewall.group('shard') }),
     );
     // A new release reaches one shard after the other.
     for (const [i, it] of shards.entries())

@@ -3,14 +3,16 @@
  * certificate, key and environment as files of root, then have `ops/systemd/install.sh` make
  * its units. Nothing secret stands in the script.
  */
+import type { Topology } from '../topology/topology.js';
 import type { Release } from './release.js';
 
 export interface HostScript {
   readonly role: string;
-  readonly number: number | undefined;
+  readonly number?: number;
   readonly release: Release;
+  readonly topology?: Topology;
   readonly secretArn: string;
-  readonly steps: readonly string[] | undefined;
+  readonly steps?: readonly string[];
 }
 
 export function hostScript(it: HostScript): string {
@@ -40,9 +42,14 @@ export function hostScript(it: HostScript): string {
     '    [[ "$name" =~ ^[a-z0-9.-]+$ ]] && base64 -d <<<"$value" >"/etc/tollgate/$name"',
     '  done',
     'umask 022',
+    ...(it.topology ? topologyFile(it.topology) : []),
     `/opt/tollgate/ops/systemd/install.sh ${it.role}${it.number === undefined ? '' : ` ${it.number}`}`,
     '',
   ].join('\n');
+}
+
+function topologyFile(topology: Topology): string[] {
+  return ["cat >/etc/tollgate/topology.json <<'JSON'", JSON.stringify(topology), 'JSON'];
 }
 
 const ATTACH_SECONDS_MAX = 900;

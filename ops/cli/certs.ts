@@ -1,9 +1,10 @@
 /** `tollgate certs`: the development CA and the certificates of every inner hop. */
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Argument, type Command, Option } from 'commander';
 import { stackConfig } from '../../engine/core/config.js';
 import { initPki, LEAF_DAYS, rotate } from '../pki/authority.js';
 import { ROLES, type Role } from '../pki/roles.js';
+import { loadCertificates, runningCluster } from '../up/rotation.js';
 
 export function registerCerts(program: Command): void {
   const dir = new Option('--dir <dir>', 'where the certificates are').default(
@@ -22,12 +23,17 @@ export function registerCerts(program: Command): void {
     });
   certs
     .command('rotate')
-    .description('new keys and certificates; servers that run must then load them')
+    .description('new keys and certificates; a cluster that runs here takes them at once')
     .addArgument(new Argument('[roles...]', 'default: all').choices(ROLES))
     .addOption(dir)
-    .action((roles: Role[], options: { dir: string }) => {
+    .action(async (roles: Role[], options: { dir: string }) => {
       const chosen = roles.length > 0 ? roles : ROLES;
       rotate(options.dir, chosen);
       console.log(`${options.dir}: new for ${LEAF_DAYS} days: ${chosen.join(', ')}`);
+      const { home } = stackConfig();
+      const cluster = runningCluster(home);
+      if (cluster?.pki !== resolve(options.dir)) return;
+      await loadCertificates(home, cluster);
+      console.log('the running cluster has loaded them');
     });
 }

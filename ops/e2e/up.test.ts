@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { childEnvironment, stackConfig } from '../../engine/core/config.js';
 import { packageFile } from '../../engine/core/paths.js';
+import { imbalance } from '../prove/books.js';
 import { until } from '../prove/system.js';
 import type { ComponentName, Endpoints } from '../up/endpoints.js';
 import { get, post } from './checkout-client.js';
@@ -98,6 +99,7 @@ describe('tollgate up', { timeout: 240_000 }, async () => {
     await until('it is paid', 60_000, async () =>
       (await get(before.api, 'kept')).body.includes('"succeeded"'),
     );
+    assert.deepEqual(await imbalance(before.postgres), []);
     const [code, ms] = await stop();
     assert.equal(code, 0);
     assert.ok(ms < 15_000, `${ms} ms to stop`);

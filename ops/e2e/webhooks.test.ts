@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Stripe } from 'stripe';
+import { webhookReceived } from '../../engine/codec/records.js';
+import { Store } from '../../engine/store/store.js';
 import type { Answer } from './checkout-client.js';
 import { type EngineProcess, startEngineProcess } from './engine-process.js';
 import { callBack, eventOf } from './webhook-client.js';
@@ -145,6 +147,26 @@ describe('webhooks at the gateway', { timeout: 60_000 }, () => {
     const body = eventOf('evt_small', { ...DATA, padding: 'x'.repeat(40_000) });
     mustBe(await callBack(small.api, body, { secret: NEW }), 413, 'body_too_large');
     mustBe(await callBack(small.api, eventOf('evt_small', DATA), { secret: NEW }), 200);
+    // The largest that fits, of numbers that grow when they are masked.
+    const numbers = eventOf('evt_cards', { ...DATA, cards: Array(1_700).fill(4242424242424242) });
+    mustBe(await callBack(small.api, numbers, { secret: NEW }), 413, 'body_too_large');
     await small.stop();
+  });
+
+  it('should store a webhook without the card numbers in it', async () => {
+    const body = eventOf('evt_card', { ...DATA, note: 'paid by 4242 4242 4242 4242', cvc: '123' });
+    const settled = { ...settings, TOLLGATE_DATA_DIR: join(dir, 'cards') };
+    const other = await startEngineProcess(settled);
+    mustBe(await callBack(other.api, body, { secret: NEW }), 200);
+    await other.stop();
+    const store = await Store.open(join(dir, 'cards'), { memtableMb: 8 });
+    const row = store.get('inbox', Buffer.from('simulator/evt_card'));
+    await store.close();
+    const stored = JSON.parse(webhookReceived.decode(row!).body.toString()) as {
+      data: typeof DATA & { note: string; cvc: string };
+    };
+    assert.equal(stored.data.note, 'paid by **** **** **** 4242');
+    assert.equal(stored.data.cvc, '***');
+    assert.equal(stored.data.reference, 'ch_1');
   });
 });

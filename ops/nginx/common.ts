@@ -36,6 +36,7 @@ export function head(topology: Topology, name: string): string[] {
     `pid ${name}.pid;`,
     ...(topology.user ? [`user ${topology.user};`] : []),
     `worker_processes ${topology.workers};`,
+    `worker_rlimit_nofile ${topology.limits.workerConnections * 2};`,
     'worker_shutdown_timeout 5s;',
     'pcre_jit on;',
     'error_log stderr notice;',
@@ -68,6 +69,25 @@ export function head(topology: Topology, name: string): string[] {
     String.raw`"~^[A-Za-z0-9_.-]{1,64}\z" $http_x_request_id;`,
     '}',
   ];
+}
+
+/** How a configuration names a role’s key and certificate. */
+export interface Identity {
+  /** Lines of `http`. */
+  readonly map: readonly string[];
+  /** What `…_certificate` and `…_certificate_key` name. */
+  readonly file: string;
+}
+
+/**
+ * A role's key and certificate. Looked up at each handshake, a renewed file is taken without a
+ * reload, which would close kept connections under somebody's request. Workers that are a user
+ * of their own cannot read keys; then the master reads them, at a start or reload.
+ */
+export function identity({ user, paths }: Topology, role: 'edge-client' | 'engine-host'): Identity {
+  const file = `${paths.pki}/${role}.pem`;
+  if (user !== undefined && user !== 'root') return { map: [], file };
+  return { map: ['map $pid $identity {', `default ${file};`, '}'], file: '$identity' };
 }
 
 /** The access log's fields; `log_format` in JSON. */

@@ -7,7 +7,7 @@
  */
 import { SHARD_WEIGHT } from '../../engine/core/shard-ring.js';
 import { currentShards, type Limits, shardServer, type Topology } from '../topology/topology.js';
-import { accessLog, head, LOG_FIELDS, layout, when } from './common.js';
+import { accessLog, head, identity, LOG_FIELDS, layout, when } from './common.js';
 import { errorPages, problemLocations, refuseWith } from './problems.js';
 
 const CIPHERS = [
@@ -107,6 +107,7 @@ function limitZones(limits: Limits): string[] {
 
 function shardsUpstream(topology: Topology): string[] {
   return [
+    ...identity(topology, 'edge-client').map,
     '# The hash is made of these names: an address may change, these lines may not.',
     'upstream shards {',
     'hash $shard_key consistent;',
@@ -188,7 +189,9 @@ function burst(perSecond: number): number {
   return Math.max(1, Math.floor(perSecond / 2));
 }
 
-function proxying({ paths, limits }: Topology): string[] {
+function proxying(topology: Topology): string[] {
+  const { paths, limits } = topology;
+  const own = identity(topology, 'edge-client');
   return [
     'proxy_http_version 1.1;',
     'proxy_set_header Host shards;',
@@ -212,8 +215,8 @@ function proxying({ paths, limits }: Topology): string[] {
     'proxy_buffers 8 16k;',
     'proxy_hide_header uWebSockets;',
     'proxy_ignore_headers X-Accel-Redirect X-Accel-Expires X-Accel-Buffering X-Accel-Limit-Rate;',
-    `proxy_ssl_certificate ${paths.pki}/edge-client.pem;`,
-    `proxy_ssl_certificate_key ${paths.pki}/edge-client.pem;`,
+    `proxy_ssl_certificate ${own.file};`,
+    `proxy_ssl_certificate_key ${own.file};`,
     `proxy_ssl_trusted_certificate ${paths.pki}/ca.pem;`,
     'proxy_ssl_verify on;',
     'proxy_ssl_verify_depth 1;',

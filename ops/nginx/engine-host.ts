@@ -1,9 +1,10 @@
 /**
  * The nginx beside an engine: ends mTLS, admits the edge's role alone (and other engines to
- * the rows of payments), and speaks to the gateway threads by their unix sockets. It limits nothing: the edge has done that.
+ * the rows of payments), and speaks to the gateway threads by their unix sockets. It limits
+ * nothing: the edge has done that.
  */
 import { engineSocket, type Limits, type Shard, type Topology } from '../topology/topology.js';
-import { accessLog, head, LOG_FIELDS, layout, when } from './common.js';
+import { accessLog, head, identity, LOG_FIELDS, layout, when } from './common.js';
 import { errorPages, problemLocations } from './problems.js';
 
 const KEPT_MAX = 128;
@@ -13,7 +14,6 @@ const KEPT_SECONDS = 5;
 /** The whole nginx.conf of one shard's host. */
 export function nginxEngineHost(topology: Topology, shard: Shard): string {
   const { paths, limits } = topology;
-  const host = shard.address.includes(':') ? `[${shard.address}]` : shard.address;
   return layout([
     ...head(topology, `shard-${shard.number}`),
     '# Only what went wrong: the edge has logged the rest.',
@@ -33,6 +33,8 @@ export function nginxEngineHost(topology: Topology, shard: Shard): string {
     'CN=engine 1;',
     '}',
     '',
+    ...identity(topology, 'engine-host').map,
+    '',
     'upstream engine {',
     ...threadSockets(topology, shard).map((it) => `server unix:${it} max_fails=0;`),
     `keepalive ${KEPT_MAX};`,
@@ -41,17 +43,7 @@ export function nginxEngineHost(topology: Topology, shard: Shard): string {
     '}',
     '',
     'server {',
-    `listen ${host}:${topology.shardPort} ssl default_server backlog=4096;`,
-    'server_name _;',
-    `ssl_certificate ${paths.pki}/engine-host.pem;`,
-    `ssl_certificate_key ${paths.pki}/engine-host.pem;`,
-    `ssl_client_certificate ${paths.pki}/ca.pem;`,
-    'ssl_verify_client on;',
-    'ssl_verify_depth 1;',
-    'ssl_protocols TLSv1.3;',
-    'ssl_session_cache shared:engine-host:4m;',
-    'ssl_session_tickets off;',
-    'ssl_buffer_size 4k;',
+    ...serverTls(topology, shard),
     `client_max_body_size ${limits.webhookBodyKib}k;`,
     `client_body_buffer_size ${limits.webhookBodyKib}k;`,
     'client_body_in_single_buffer on;',
@@ -103,6 +95,25 @@ function rowsLocation(shard: Shard): string[] {
     'proxy_read_timeout 30s;',
     'proxy_max_temp_file_size 0;',
     '}',
+  ];
+}
+
+function serverTls(topology: Topology, shard: Shard): string[] {
+  const { pki } = topology.paths;
+  const own = identity(topology, 'engine-host');
+  const host = shard.address.includes(':') ? `[${shard.address}]` : shard.address;
+  return [
+    `listen ${host}:${topology.shardPort} ssl default_server backlog=4096;`,
+    'server_name _;',
+    `ssl_certificate ${own.file};`,
+    `ssl_certificate_key ${own.file};`,
+    `ssl_client_certificate ${pki}/ca.pem;`,
+    'ssl_verify_client on;',
+    'ssl_verify_depth 1;',
+    'ssl_protocols TLSv1.3;',
+    'ssl_session_cache shared:engine-host:4m;',
+    'ssl_session_tickets off;',
+    'ssl_buffer_size 4k;',
   ];
 }
 

@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { connect as connectTls } from 'node:tls';
 import { ShardRing } from '../../engine/core/shard-ring.js';
 import { type EdgeRequest, edgeRequest } from '../e2e/edge-client.js';
 import { freePorts } from '../e2e/engine-process.js';
@@ -51,16 +53,18 @@ describe('nginx in front of two shards', { timeout: 60_000 }, async () => {
     log: join(dir, 'logs', 'edge.log'),
     listens: it.edge,
   });
-  const startHost = (it: Topology, number: number): Promise<Running> => {
+  const hostOptions = (it: Topology, number: number) => {
     const shard = it.shards.find((shard) => shard.number === number)!;
-    return startNginx({
+    return {
       name: `shard-${number}-${shard.address}`,
       dir: join(dir, 'nginx'),
       config: nginxEngineHost(it, shard).replace(/pid \S+;/, `pid ${shard.address}.pid;`),
       log: join(dir, 'logs', 'shard.log'),
       listens: { address: shard.address, port: it.shardPort },
-    });
+    };
   };
+  const startHost = (it: Topology, number: number): Promise<Running> =>
+    startNginx(hostOptions(it, number));
   const ask = (path: string, it: Partial<EdgeRequest> = {}) =>
     edgeRequest({ port: topology.edge.port, ca, path, ...it });
   const seen = async (path: string, it: Partial<EdgeRequest> = {}): Promise<Seen> => {
@@ -279,7 +283,59 @@ describe('nginx in front of two shards', { timeout: 60_000 }, async () => {
     }
     running[2] = await startHost(topology, 1);
   });
+
+  it('should trust no host with another certificate than an engine host’s', async () => {
+    const ring = new ShardRing([0, 1].map((it) => shardServer(topology, it)));
+    const id = IDS.find((it) => ring.ownerOf(it) === 1)!;
+    const shard = topology.shards[1]!;
+    initPki(join(dir, 'foreign'));
+    const wrong = ['pki/edge.pem', 'foreign/engine-host.pem'];
+    await running[2]!.stop('SIGTERM', 2_000);
+    for (const file of wrong) {
+      const config = nginxEngineHost(topology, shard).replace('pki/engine-host.pem', file);
+      assert.match(config, new RegExp(file));
+      const host = await startNginx({ ...hostOptions(topology, 1), config });
+      assert.equal((await ask(`/payments/${id}`)).status, 503, file);
+      await host.stop('SIGTERM', 2_000);
+    }
+    running[2] = await startHost(topology, 1);
+    assert.equal((await ask(`/payments/${id}`)).status, 200);
+  });
+
+  it('should believe a load balancer only for Cloudflare, and Cloudflare for its callers', async () => {
+    const edge = {
+      ...topology.edge,
+      proxyProtocolFrom: ['127.0.0.1/32'],
+      realIpFrom: ['198.51.100.0/24', '2001:db8:cf::/48'],
+    };
+    await reload(checkTopology({ ...topology, edge }));
+    const from = (peer: string) => askByProxy(topology.edge.port, ca, peer);
+    assert.match(
+      await from('TCP4 198.51.100.7 127.0.0.1 50000 443'),
+      /"x-real-ip":"203\.0\.113\.9"/,
+    );
+    assert.match(await from('TCP6 2001:db8:cf::7 ::1 50000 443'), /"x-real-ip":"203\.0\.113\.9"/);
+    assert.match(await from('TCP4 192.0.2.7 127.0.0.1 50000 443'), /"code":"forbidden"/);
+    await reload(topology);
+  });
 });
+
+/** As a load balancer passes a connection on: whom it speaks for, then the client's bytes. */
+function askByProxy(port: number, ca: string, peer: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const plain = connect(port, '127.0.0.1', () => {
+      plain.write(`PROXY ${peer}\r\n`);
+      let text = '';
+      const headers = 'Host: edge\r\nCF-Connecting-IP: 203.0.113.9\r\nConnection: close';
+      const secure = connectTls({ socket: plain, ca, servername: 'localhost' }, () =>
+        secure.write(`GET /payments/a HTTP/1.1\r\n${headers}\r\n\r\n`),
+      );
+      secure.on('data', (chunk) => (text += chunk)).once('error', reject);
+      secure.once('close', () => resolve(text));
+    });
+    plain.once('error', reject);
+  });
+}
 
 /** Stands for the engine's gateway thread, to see what nginx passes on. */
 async function echo(topology: Topology, shard: number): Promise<Server> {

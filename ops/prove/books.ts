@@ -5,6 +5,9 @@
 import pg from 'pg';
 import type { KafkaTls } from '../../engine/core/config.js';
 
+/** There is no ledger: Postgres is down, or a processor never came so far as to make tables. */
+const NO_LEDGER = ['ECONNREFUSED', '42P01', '57P03'];
+
 export interface Books {
   readonly api: string;
   /** PEM of who signed the API's certificate. */
@@ -48,6 +51,25 @@ export async function query<Row extends pg.QueryResultRow>(
     return (await client.query<Row>(sql)).rows;
   } finally {
     await client.end();
+  }
+}
+
+/** @returns what does not sum to zero, e.g. `USD 5` */
+export async function imbalance(databaseUrl: string): Promise<string[]> {
+  const client = new pg.Client({ connectionString: databaseUrl, connectionTimeoutMillis: 5_000 });
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    const { rows } = await client.query<{ off: string }>(
+      `select currency || ' ' || sum(amount_minor) as off from ledger_entries
+       group by currency having sum(amount_minor) <> 0 order by 1`,
+    );
+    return rows.map((it) => it.off);
+  } catch (error) {
+    if (NO_LEDGER.includes((error as { code?: string }).code ?? '')) return [];
+    throw error;
+  } finally {
+    await client.end().catch(() => {});
   }
 }
 

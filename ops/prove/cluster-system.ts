@@ -13,38 +13,37 @@ import { UpProcess } from './up-process.js';
 const PARTITIONS = 16;
 
 export class ClusterSystem {
-  readonly #up: UpProcess<ClusterEndpoints>;
+  readonly home = mkdtempSync(join(tmpdir(), 'tollgate-cluster-'));
+  readonly #settings: Readonly<Record<string, string>>;
+  #up!: UpProcess<ClusterEndpoints>;
 
-  private constructor(up: UpProcess<ClusterEndpoints>) {
-    this.#up = up;
+  private constructor(settings: Readonly<Record<string, string>>) {
+    this.#settings = settings;
+    chmodSync(this.home, 0o755);
   }
 
   static async start(settings: Readonly<Record<string, string>> = {}): Promise<ClusterSystem> {
-    const home = mkdtempSync(join(tmpdir(), 'tollgate-cluster-'));
-    chmodSync(home, 0o755);
     const ports = await freePorts(11);
-    const up = await UpProcess.start<ClusterEndpoints>(
-      home,
-      {
-        TOLLGATE_ADMIN_PORTS: `${ports[0]},${ports[1]},${ports[10]}`,
-        TOLLGATE_PROCESSOR_ADMIN_PORTS: `${ports[2]},${ports[3]}`,
-        TOLLGATE_SIMULATOR_PORT: `${ports[4]}`,
-        TOLLGATE_KAFKA_PORT: `${ports[5]}`,
-        TOLLGATE_KAFKA_CONTROLLER_PORT: `${ports[6]}`,
-        TOLLGATE_POSTGRES_PORT: `${ports[7]}`,
-        TOLLGATE_EDGE_PORT: `${ports[8]}`,
-        TOLLGATE_SHARD_PORT: `${ports[9]}`,
-        TOLLGATE_PARTITIONS: `${PARTITIONS}`,
-        TOLLGATE_DISK_FREE_MIN_MB: '64',
-        ...settings,
-      },
-      ['--cluster'],
-    );
-    return new ClusterSystem(up);
+    const system = new ClusterSystem({
+      TOLLGATE_ADMIN_PORTS: `${ports[0]},${ports[1]},${ports[10]}`,
+      TOLLGATE_PROCESSOR_ADMIN_PORTS: `${ports[2]},${ports[3]}`,
+      TOLLGATE_SIMULATOR_PORT: `${ports[4]}`,
+      TOLLGATE_KAFKA_PORT: `${ports[5]}`,
+      TOLLGATE_KAFKA_CONTROLLER_PORT: `${ports[6]}`,
+      TOLLGATE_POSTGRES_PORT: `${ports[7]}`,
+      TOLLGATE_EDGE_PORT: `${ports[8]}`,
+      TOLLGATE_SHARD_PORT: `${ports[9]}`,
+      TOLLGATE_PARTITIONS: `${PARTITIONS}`,
+      TOLLGATE_DISK_FREE_MIN_MB: '64',
+      ...settings,
+    });
+    await system.startAgain();
+    return system;
   }
 
-  get home(): string {
-    return this.#up.home;
+  /** With the data that there is. */
+  async startAgain(): Promise<void> {
+    this.#up = await UpProcess.start<ClusterEndpoints>(this.home, this.#settings, ['--cluster']);
   }
 
   get environment(): Readonly<Record<string, string>> {
@@ -99,9 +98,14 @@ export class ClusterSystem {
     return Date.now() - since;
   }
 
+  /** Stops and keeps the data. @returns seconds that it took */
+  halt(): Promise<number> {
+    return this.#up.stop();
+  }
+
   /** @returns seconds that it took */
   async stop(): Promise<number> {
-    const seconds = await this.#up.stop();
+    const seconds = await this.halt();
     rmSync(this.home, { recursive: true, force: true });
     return seconds;
   }

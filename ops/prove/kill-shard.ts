@@ -11,7 +11,8 @@ import type { Proof, Stage } from './proof.js';
 
 const MERCHANT = 'alpha';
 const RATE = 100;
-const REFUSED_MS_MAX = 1_000;
+/** Nothing is waited for; but the client that measures shares a machine with all of it. */
+const REFUSED_MS_MAX = 2_000;
 const VICTIM = 0;
 
 export const killShard: Proof = {

@@ -1,37 +1,32 @@
 /**
  * The inner hops to Kafka and Postgres: bad certificates are refused in both directions, and a
- * rotation loses not one record and not one query.
+ * rotation loses not one payment and not one query.
  */
-import { X509Certificate } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { connect, type TLSSocket } from 'node:tls';
+import { connect } from 'node:tls';
 import rdkafka, { type LibrdKafkaError, type Producer } from 'node-rdkafka';
-import pg from 'pg';
 import { stackConfig } from '../../engine/core/config.js';
 import { TOPICS } from '../../engine/core/topics.js';
 import { producerSettings, producerTopicSettings } from '../../engine/kafka/client.js';
 import { createTopics } from '../../engine/kafka/topics-admin.js';
 import { freePorts } from '../e2e/engine-process.js';
-import { caFile, clientTls, roleFile, rotate } from '../pki/authority.js';
-import type { Role } from '../pki/roles.js';
-import { reloadKafkaCertificate, startKafka } from '../up/kafka.js';
+import { clientTls } from '../pki/authority.js';
+import { startKafka } from '../up/kafka.js';
 import { startPostgres } from '../up/postgres.js';
-import { postgresTlsUrl, reloadPostgresCertificate } from '../up/postgres-tls.js';
+import { postgresTlsUrl } from '../up/postgres-tls.js';
 import {
   type Certificates,
   makeCertificates,
   type Peer,
   showRefusals,
 } from './bad-certificates.js';
+import { queryOnce, showRotation } from './mtls-rotation.js';
 import type { Proof, Stage } from './proof.js';
-import { until } from './system.js';
 
 const DELIVERY_MS_MAX = 2_500;
 const CONNECT_MS_MAX = 5_000;
-const END_MS_MAX = 500;
 const USE_EVERY_MS = 20;
 
 export const mtls: Proof = {
@@ -54,7 +49,7 @@ export const mtls: Proof = {
       for (const it of servers) if (it.status === 'rejected') throw it.reason;
       await kafkaHops(stage, port, certificates);
       await postgresHop(stage, postgresPort, certificates);
-      await rotation(stage, { port, postgresPort, dir, pki });
+      await showRotation(stage, { port, postgresPort, dir, pki, home });
     } finally {
       await Promise.all(
         servers.map((it) =>
@@ -139,129 +134,4 @@ function tlsRefusal(port: number, ca: string, identity: string): Promise<string>
     socket.setTimeout(CONNECT_MS_MAX, () => socket.destroy(new Error('nothing is refused')));
     socket.once('error', (error) => resolve((error as { code?: string }).code ?? error.message));
   });
-}
-
-async function queryOnce(url: string): Promise<string | undefined> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_MS_MAX });
-  client.on('error', () => {});
-  try {
-    await client.connect();
-    await client.query('select 1');
-    return undefined;
-  } catch (error) {
-    return (error as Error).message.split(':').slice(-3).join(':').trim() || 'refused';
-  } finally {
-    // A connection that broke off while TLS began may never report its end.
-    await Promise.race([client.end().catch(() => {}), sleep(END_MS_MAX)]);
-  }
-}
-
-interface Servers {
-  readonly port: number;
-  readonly postgresPort: number;
-  /** Of Postgres. */
-  readonly dir: string;
-  readonly pki: string;
-}
-
-/** Records and queries go on while every certificate is made anew and both servers load theirs. */
-async function rotation(stage: Stage, servers: Servers): Promise<void> {
-  const { port, postgresPort, dir, pki } = servers;
-  const url = postgresTlsUrl(postgresPort, pki, 'processor');
-  const users = [await keepProducing(`127.0.0.1:${port}`, pki), await keepQuerying(url)];
-  await sleep(stage.size(300, 2_000));
-  rotate(pki);
-  const since = Date.now();
-  await reloadKafkaCertificate(port, pki);
-  await reloadPostgresCertificate(dir, postgresPort, pki);
-  await until('both servers show the new certificates', 10_000, async () => {
-    const shown = [await kafkaCertificate(port, pki), await postgresCertificate(url)];
-    return shown[0] === serialOf(pki, 'kafka') && shown[1] === serialOf(pki, 'postgres');
-  });
-  stage.figure('new certificates shown after', `${Date.now() - since} ms`);
-  await sleep(stage.size(300, 2_000));
-  const results = await Promise.all(users.map((it) => it.stop()));
-  for (const { what, done, failed } of results) {
-    stage.figure(`${what} during the rotation / failed`, `${done} / ${failed}`);
-    stage.must(done > 10 && failed === 0, `${what} failed while certificates rotated`);
-  }
-}
-
-interface User {
-  stop(): Promise<{ what: string; done: number; failed: number }>;
-}
-
-async function keepProducing(brokers: string, pki: string): Promise<User> {
-  const producer: Producer = new rdkafka.Producer(
-    producerSettings(brokers, 'proof', clientTls(pki, 'engine')),
-    producerTopicSettings(DELIVERY_MS_MAX),
-  );
-  let [done, failed, sent] = [0, 0, 0];
-  producer.on('delivery-report', (error) => (error ? failed++ : done++));
-  producer.on('event.error', () => {});
-  await connected(producer);
-  producer.setPollInterval(USE_EVERY_MS);
-  const timer = setInterval(() => {
-    producer.produce(TOPICS.accepted, 0, Buffer.from('proof'), 'proof');
-    sent++;
-  }, USE_EVERY_MS);
-  return {
-    async stop() {
-      clearInterval(timer);
-      await new Promise((resolve) => producer.flush(DELIVERY_MS_MAX, resolve));
-      await until('every record is reported', DELIVERY_MS_MAX, async () => done + failed === sent);
-      producer.disconnect();
-      return { what: 'records', done, failed };
-    },
-  };
-}
-
-/** Half the queries on one connection that stays, half on a new one each. */
-async function keepQuerying(url: string): Promise<User> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  let [done, failed] = [0, 0];
-  let stopped = false;
-  const loop = (async () => {
-    while (!stopped) {
-      const kept = await client.query('select 1').then(
-        () => undefined,
-        (error: Error) => error.message,
-      );
-      for (const it of [kept, await queryOnce(url)]) it === undefined ? done++ : failed++;
-      await sleep(USE_EVERY_MS);
-    }
-  })();
-  return {
-    async stop() {
-      stopped = true;
-      await loop;
-      await client.end();
-      return { what: 'queries', done, failed };
-    },
-  };
-}
-
-function serialOf(pki: string, role: Role): string {
-  return new X509Certificate(readFileSync(roleFile(pki, role))).serialNumber;
-}
-
-function kafkaCertificate(port: number, pki: string): Promise<string> {
-  const [ca, identity] = [readFileSync(caFile(pki)), readFileSync(roleFile(pki, 'admin'))];
-  return new Promise((resolve, reject) => {
-    const socket = connect({ port, host: '127.0.0.1', ca, cert: identity, key: identity }, () => {
-      resolve(socket.getPeerCertificate().serialNumber);
-      socket.destroy();
-    });
-    socket.once('error', reject);
-  });
-}
-
-async function postgresCertificate(url: string): Promise<string> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_MS_MAX });
-  await client.connect();
-  const { stream } = (client as unknown as { connection: { stream: TLSSocket } }).connection;
-  const { serialNumber } = stream.getPeerCertificate();
-  await client.end();
-  return serialNumber;
 }

@@ -28,6 +28,10 @@ import { providerDown } from './provider-down.js';
 import { providers } from './providers.js';
 import { rate } from './rate.js';
 import { rateLimit } from './rate-limit.js';
+import { reconcileCalendar } from './reconcile-calendar.js';
+import { reconcileDay } from './reconcile-day.js';
+import { reconcileKill } from './reconcile-kill.js';
+import { reconcileMonth } from './reconcile-month.js';
 import { tokens } from './tokens.js';
 import { unkindProvider } from './unkind-provider.js';
 import { webhooks } from './webhooks.js';
@@ -64,6 +68,10 @@ export const PROOFS: readonly Proof[] = [
   killBetween,
   infrastructure,
   providers,
+  reconcileMonth,
+  reconcileKill,
+  reconcileCalendar,
+  reconcileDay,
 ];
 
 /** @returns undefined when the promise holds, else why not */

@@ -30,6 +30,8 @@ export class SecondSimulator {
         TOLLGATE_HOME: dir,
         TOLLGATE_SIMULATOR_DIR: join(dir, 'ledger'),
         TOLLGATE_SIMULATOR_PORT: `${port}`,
+        // It has no webhooks: what it finishes later is found by asking.
+        TOLLGATE_WEBHOOK_URL: `http://127.0.0.1:${port}/none`,
       }),
       stdio: 'ignore',
     });

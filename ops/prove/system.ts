@@ -1,5 +1,5 @@
 /** The whole system as a user runs it (`tollgate up`), in a folder of its own, for proofs. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,7 +8,7 @@ import { freePorts } from '../e2e/engine-process.js';
 import type { ComponentName, Endpoints } from '../up/endpoints.js';
 import { type LocalKafka, startKafka } from '../up/kafka.js';
 import { type LocalPostgres, startPostgres } from '../up/postgres.js';
-import { type Books, readMetric } from './books.js';
+import { type Books, imbalance, readMetric } from './books.js';
 import { UpProcess } from './up-process.js';
 
 const PARTITIONS = 16;
@@ -111,8 +111,16 @@ export class LocalSystem {
     return readMetric(this.endpoints[which], name);
   }
 
-  /** @returns seconds that it took */
+  /** Every test ends here, with books that balance. @returns seconds that it took */
   async stop(): Promise<number> {
+    const file = join(this.home, 'endpoints.json');
+    const off = existsSync(file) ? await imbalance(this.endpoints.postgres) : [];
+    const seconds = await this.#stop();
+    if (off.length > 0) throw new Error(`the ledger does not sum to zero: ${off.join(', ')}`);
+    return seconds;
+  }
+
+  async #stop(): Promise<number> {
     const seconds = await this.#up.stop();
     await Promise.all([this.kafka?.stop('SIGTERM', 5_000), this.postgres?.stop('SIGINT', 5_000)]);
     rmSync(this.home, { recursive: true, force: true });

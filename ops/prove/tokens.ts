@@ -40,8 +40,9 @@ const TOKENS: readonly Row[] = [
   token('pm_card_insufficient_funds', 'failed', 0, 1),
   token('pm_requires_action', 'succeeded', 1, 1),
   token('pm_slow_300', 'succeeded', 1, 1),
-  { ...token('pm_slow_1500', 'succeeded', 1, 2), calls: [2, 3] },
-  token('pm_timeout', 'succeeded', 1, 2),
+  // Charged and not answered in time: the webhook or the next try, whichever comes first.
+  { ...token('pm_slow_1500', 'succeeded', 1, 1), calls: [1, 3] },
+  { ...token('pm_timeout', 'succeeded', 1, 1), calls: [1, 2] },
   token('pm_error_1', 'succeeded', 1, 2),
   token('pm_error_3', 'succeeded', 1, 4),
   token('pm_error_5', 'succeeded', 1, 6),
@@ -54,7 +55,7 @@ const TOKENS: readonly Row[] = [
 /** Each for a while, then taken away. */
 const FAULTS: readonly Row[] = [
   fault({ error_rate: 1 }, [2, 6]),
-  fault({ timeout_rate: 1 }, [2, 3]),
+  fault({ timeout_rate: 1 }, [1, 3]),
   fault({ slow_rate: 1, slow_ms: 400 }, [1, 1]),
   fault({ down: true }, [2, 6]),
   fault({ find_lag_ms: 1_000 }, [1, 1]),
@@ -104,17 +105,16 @@ async function runRows(
     Array.from({ length: copies }, (_, n) => ({ row, id: `${row.token}-${Date.now()}-${i}-${n}` })),
   );
   for (const { row, id } of payments) await post(api, id, { ...VISA, payment_method: row.token });
-  const books = await settled(
-    system,
-    payments.map((it) => it.id),
-  );
-  let calls = 0;
+  const ids = payments.map((it) => it.id);
+  const books = await settled(system, ids, async () => (await callsOf(simulator)) - callsBefore);
+  const shown = new Map<string, string>();
   for (const { row, id } of payments) {
     const book = books.get(id)!;
     const charges = await chargesOf(simulator, id);
     const captures = charges.filter((it) => it.status === 'captured').length;
-    calls += book.calls;
-    stage.figure(row.name, `${book.status} / ${captures} / ${book.calls}`);
+    const figures = `${book.status} / ${captures} / ${book.calls}`;
+    if (shown.get(row.name) !== figures) stage.figure(row.name, figures);
+    shown.set(row.name, figures);
     const isRight =
       book.status === row.status &&
       captures === row.captures &&
@@ -122,8 +122,6 @@ async function runRows(
       book.calls <= row.calls[1];
     stage.must(isRight, `${row.name} must be ${row.status} / ${row.captures} / ${row.calls}`);
   }
-  const counted = (await callsOf(simulator)) - callsBefore;
-  stage.must(counted === calls, `the provider counts ${counted} calls, our books ${calls}`);
 }
 
 interface Book {
@@ -132,7 +130,15 @@ interface Book {
   readonly calls: number;
 }
 
-async function settled(system: LocalSystem, ids: readonly string[]): Promise<Map<string, Book>> {
+/**
+ * All are at their end, and our books hold every call that the provider counts: a webhook may
+ * end a payment while its call still waits.
+ */
+async function settled(
+  system: LocalSystem,
+  ids: readonly string[],
+  counted: () => Promise<number>,
+): Promise<Map<string, Book>> {
   const list = ids.map((it) => `'${it}'`).join(',');
   let books = new Map<string, Book>();
   await until('all are terminal or dead', SETTLE_MS_MAX, async () => {
@@ -146,7 +152,9 @@ async function settled(system: LocalSystem, ids: readonly string[]): Promise<Map
     );
     books = new Map(rows.map((it) => [it.id, { ...it, calls: Number(it.calls) }]));
     const open = rows.filter((it) => it.status === 'processing' || it.status === 'requires_action');
-    return rows.length === ids.length && open.length === 0;
+    if (rows.length < ids.length || open.length > 0) return false;
+    const calls = rows.reduce((sum, it) => sum + Number(it.calls), 0);
+    return calls === (await counted());
   });
   return books;
 }

@@ -128,7 +128,7 @@ async function beforeOurCallReturned(stage: Stage, system: LocalSystem): Promise
   const captures = (await chargesOf(system, 'early')).filter((it) => it.status === 'captured');
   stage.figure('before our own call returned', `200 ${status} after ${ms} ms, by ${row!.sources}`);
   stage.must(status === 'succeeded' && ms < 5_000, `${status} after ${ms} ms`);
-  stage.must(captures.length === 1 && row!.entries === '2', 'not captured and booked once');
+  stage.must(captures.length === 1 && Number(row!.entries) === 2, 'not captured and booked once');
 }
 
 async function disputed(stage: Stage, system: LocalSystem): Promise<void> {

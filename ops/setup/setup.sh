@@ -27,10 +27,9 @@ need wrk wrk
 need openssl openssl
 need setpriv util-linux
 need systemd-analyze systemd
-need go golang-go
-python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 [ -x /usr/sbin/nginx ] || missing+=(nginx)
 [ -e /usr/lib/x86_64-linux-gnu/libnss_wrapper.so ] || missing+=(libnss-wrapper)
+[ -e /usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1 ] || missing+=(libfaketime)
 [ -e /usr/include/zlib.h ] || missing+=(zlib1g-dev)
 [ -e /usr/include/openssl/ssl.h ] || missing+=(libssl-dev)
 if [ "${#missing[@]}" -gt 0 ]; then
@@ -89,8 +88,6 @@ if [ ! -e "$lint/.1.58.0" ]; then
   "$lint/bin/pip" install -q --disable-pip-version-check cfn-lint==1.58.0
   touch "$lint/.1.58.0"
 fi
-ops/setup/stripe/stand-ins.sh
-
 say "build"
 npx tsc -p tsconfig.json
 say "done"

@@ -20,6 +20,8 @@ export interface Charge {
   readonly failure_code: string | null;
   refunded_amount: number;
   readonly created_at: string;
+  /** Where the money was not taken at once. */
+  captured_at?: string;
 }
 
 export interface Refund {
@@ -32,7 +34,7 @@ export interface Refund {
 
 type Entry =
   | { type: 'charge'; charge: Charge }
-  | { type: 'status'; reference: string; status: ChargeStatus }
+  | { type: 'status'; reference: string; status: ChargeStatus; at?: string }
   | { type: 'refund'; refund: Refund };
 
 export class Ledger {
@@ -65,7 +67,7 @@ export class Ledger {
   }
 
   setStatus(reference: string, status: ChargeStatus): void {
-    this.#write({ type: 'status', reference, status });
+    this.#write({ type: 'status', reference, status, at: new Date().toISOString() });
   }
 
   refund(refund: Refund): void {
@@ -105,7 +107,7 @@ export class Ledger {
   #apply(entry: Entry): void {
     if (entry.type === 'charge') this.#addCharge(entry.charge);
     else if (entry.type === 'refund') this.#addRefund(entry.refund);
-    else this.#move(this.#charges.get(entry.reference), entry.status);
+    else this.#move(this.#charges.get(entry.reference), entry);
   }
 
   #addCharge(charge: Charge): void {
@@ -118,9 +120,12 @@ export class Ledger {
     if (charge.status === 'captured') this.#count(charge);
   }
 
-  #move(charge: Charge | undefined, status: ChargeStatus): void {
+  #move(charge: Charge | undefined, { status, at }: { status: ChargeStatus; at?: string }): void {
     if (!charge) return;
-    if (status === 'captured' && charge.status !== 'captured') this.#count(charge);
+    if (status === 'captured' && charge.status !== 'captured') {
+      this.#count(charge);
+      if (at !== undefined) charge.captured_at = at;
+    }
     charge.status = status;
   }
 

@@ -1,8 +1,10 @@
-/** The settlement report of a day or a month (UTC), as CSV, written while it is read. */
-import type { Readable } from 'node:stream';
-import { Readable as Stream } from 'node:stream';
+/**
+ * The settlement report of a day or a month (UTC), as CSV, written while it is read. A
+ * movement stands in the report of the day on which the money moved.
+ */
+import { Readable } from 'node:stream';
 import { stringify } from 'csv-stringify';
-import type { Ledger } from './ledger.js';
+import type { Charge, Refund } from './ledger.js';
 
 const COLUMNS = [
   'reference',
@@ -14,28 +16,45 @@ const COLUMNS = [
   'fee',
   'net',
   'created_at',
+  'captured_at',
+  'status',
+  'refund_reference',
 ];
 /** 1.4 % of the amount, rounded down, in minor units. */
 const FEE_PER_MILLE = 14;
 
-export function settlementCsv(ledger: Ledger, period: string): Readable {
-  return Stream.from(rows(ledger, period)).pipe(stringify({ header: true, columns: COLUMNS }));
+/** The part of the ledger that a report needs. */
+export interface Books {
+  all(): Iterable<Charge>;
+  refunds(): Iterable<Refund>;
+  find(reference: string): Charge | undefined;
 }
 
-function* rows(ledger: Ledger, period: string): Iterable<unknown[]> {
-  for (const it of ledger.all()) {
+export function settlementCsv(books: Books, period: string): Readable {
+  const rowsOf = Readable.from(rows(books, period));
+  return rowsOf.pipe(stringify({ header: true, columns: COLUMNS }));
+}
+
+function* rows(books: Books, period: string): Iterable<unknown[]> {
+  for (const it of books.all()) {
     if (it.status !== 'captured' && it.status !== 'refunded') continue;
-    if (!it.created_at.startsWith(period)) continue;
-    const fee = Math.floor((it.amount * FEE_PER_MILLE) / 1_000);
     const { reference, merchant, checkout_id, amount, currency, created_at } = it;
-    const net = amount - fee;
-    yield [reference, merchant, checkout_id, 'charge', amount, currency, fee, net, created_at];
+    const captured_at = it.captured_at ?? created_at;
+    if (!captured_at.startsWith(period)) continue;
+    const fee = Math.floor((amount * FEE_PER_MILLE) / 1_000);
+    yield [
+      ...[reference, merchant, checkout_id, 'charge', amount, currency, fee, amount - fee],
+      ...[created_at, captured_at, 'captured', ''],
+    ];
   }
-  for (const refund of ledger.refunds()) {
-    const charge = ledger.find(refund.reference);
+  for (const refund of books.refunds()) {
+    const charge = books.find(refund.reference);
     if (!charge || !refund.created_at.startsWith(period)) continue;
     const { merchant, checkout_id, currency } = charge;
-    const { reference, amount, created_at } = refund;
-    yield [reference, merchant, checkout_id, 'refund', -amount, currency, 0, -amount, created_at];
+    const { reference, amount, created_at, refund_reference } = refund;
+    yield [
+      ...[reference, merchant, checkout_id, 'refund', -amount, currency, 0, -amount],
+      ...[created_at, created_at, 'refunded', refund_reference],
+    ];
   }
 }

@@ -39,7 +39,7 @@ function cached(path: string, what: string): string {
   if (existsSync(program)) return program;
   throw new EngineError(
     'stand_in_missing',
-    `${program} is missing: \`make setup\` installs ${what}.`,
+    `${program} is missing: \`make stand-ins\` installs ${what}.`,
   );
 }
 

@@ -11,24 +11,26 @@ chmod 0700 /etc/tollgate
 find /etc/tollgate -type f -exec chmod 0600 {} +
 install -m 0644 "$here"/*.service "$here"/*.timer /etc/systemd/system/
 
-# edge.conf or shard-N.conf, written by `tollgate nginx` from the topology among the secrets.
+# edge.conf or shard-N.conf, by `tollgate nginx` from the topology. Debian's own nginx is not used.
 configure_nginx() {
-  PATH="/opt/tollgate/.cache/node/bin:$PATH" /opt/tollgate/ops/cli/tollgate.mjs nginx --topology /etc/tollgate/topology.json --out /etc/tollgate/nginx
-  install -m 0644 "/etc/tollgate/nginx/$1" /etc/nginx/nginx.conf
-  nginx -t -q
-  systemctl enable nginx.service
-  systemctl restart nginx.service
+  PATH="/opt/tollgate/.cache/node/bin:$PATH" /opt/tollgate/ops/cli/tollgate.mjs nginx \
+    --topology /etc/tollgate/topology.json --out /etc/tollgate/nginx
+  systemctl disable --now nginx.service
 }
 
 case "$role" in
   edge)
-    configure_nginx edge.conf
-    units=(tollgate-edge-names.timer)
+    configure_nginx
+    units=(tollgate-nginx@edge.service tollgate-edge-names.timer)
     ;;
   shard)
     install -d -m 0700 -o tollgate -g tollgate "/var/lib/tollgate/shard-$number" /var/lib/tollgate/marks
-    configure_nginx "shard-$number.conf"
-    units=("tollgate-engine@$number.service")
+    address=$(hostname -I | awk '{print $1}')
+    here_now=$(jq --argjson n "$number" --arg a "$address" \
+      '(.shards[] | select(.number == $n)).address = $a' /etc/tollgate/topology.json)
+    printf '%s\n' "$here_now" >/etc/tollgate/topology.json
+    configure_nginx
+    units=("tollgate-engine@$number.service" "tollgate-nginx@shard-$number.service")
     ;;
   processor) units=("tollgate-processor@$number.service") ;;
   reconcile) units=(tollgate-reconcile-daily.timer tollgate-reconcile-monthly.timer) ;;

@@ -21,6 +21,8 @@ describe('the systemd units', () => {
     for (const it of ['ops/cli', 'ops/systemd'])
       cpSync(packageFile(it), join(root, 'opt/tollgate', it), { recursive: true });
     mkdirSync(installed, { recursive: true });
+    mkdirSync(join(root, 'usr/sbin'), { recursive: true });
+    for (const it of ['usr/sbin/nginx', 'bin/kill']) cpSync(`/${it}`, join(root, it));
     for (const it of units) cpSync(join(folder, it), join(installed, it));
     cpSync('/lib/systemd/system', join(root, 'usr/lib/systemd/system'), { recursive: true });
   });
@@ -121,19 +123,19 @@ describe('edge-names.sh', () => {
           join(dir, name),
         ]);
       };
-      fake('nginx', `echo "$@" >>${dir}/calls`);
-      spawnSync('bash', ['-c', `echo shard-0.tollgate.internal >${dir}/shards`]);
+      fake('systemctl', `echo "$@" >>${dir}/calls`);
+      spawnSync('bash', ['-c', `echo server shard-0.tollgate.internal:9443 >${dir}/edge.conf`]);
       const run = (address: string): string => {
         fake('getent', `echo "${address} STREAM x"`);
         spawnSync('bash', ['-c', `: >${dir}/calls`]);
-        execFileSync(join(folder, 'edge-names.sh'), [join(dir, 'shards'), join(dir, 'known')], {
+        execFileSync(join(folder, 'edge-names.sh'), [join(dir, 'edge.conf'), join(dir, 'known')], {
           env: { PATH: `${dir}:/usr/bin:/bin` },
         });
         return readFileSync(join(dir, 'calls'), 'utf8');
       };
-      assert.equal(run('10.64.4.1'), '-t -q\n-s reload\n');
+      assert.equal(run('10.64.4.1'), 'reload tollgate-nginx@edge.service\n');
       assert.equal(run('10.64.4.1'), '');
-      assert.equal(run('10.64.4.2'), '-t -q\n-s reload\n');
+      assert.equal(run('10.64.4.2'), 'reload tollgate-nginx@edge.service\n');
     } finally {
       rmSync(dir, { recursive: true });
     }

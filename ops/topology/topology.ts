@@ -12,7 +12,7 @@ import ipaddr from 'ipaddr.js';
 import { EngineError } from '../../engine/core/errors.js';
 
 const SHARD_NUMBER_MAX = 4_095;
-const INNER_DOMAIN = 'tollgate.internal';
+export const INNER_DOMAIN = 'tollgate.internal';
 
 const whole = (minimum: number, maximum: number) => Type.Integer({ minimum, maximum });
 const port = whole(1, 65_535);

@@ -12,6 +12,7 @@ import type { SendRow } from '../postgres/sends.js';
 import { chargeKey, commandKey, type Psp, type PspAnswer, type PspRequest } from '../psp/port.js';
 import type { Gate, TurnedAway } from './gate.js';
 import { SEND_WITHIN_MS } from './plan.js';
+import { SWEEP_GRACE_MS } from './retry-policy.js';
 import type { Call, Settlement, Settlements } from './settlement.js';
 import type { TaskResult } from './tasks.js';
 
@@ -76,9 +77,10 @@ export class Calls {
     const call = await this.#find(ask, null);
     if (call === undefined) return this.defer(ask, false);
     if (call.answer.failureCode !== 'not_found') return this.#settle(ask, call);
-    const recorded = await this.#settle(ask, call, Math.max(0, provesFrom - askedAt));
-    const isProven = askedAt >= provesFrom && recorded !== SUPERSEDED;
-    return isProven ? this.sendFresh(ask, ask.provider, true) : recorded;
+    const earlyMs = provesFrom - askedAt;
+    const recorded = await this.#settle(ask, call, earlyMs > 0 ? earlyMs : SWEEP_GRACE_MS);
+    if (earlyMs > 0 || recorded === SUPERSEDED) return recorded;
+    return this.sendFresh(ask, ask.provider, true);
   }
 
   /** Asks for the charge that the provider has named. */

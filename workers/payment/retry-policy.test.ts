@@ -29,6 +29,7 @@ describe('the retry policy', () => {
     assert.equal(delayAfterFailure(DELAYS, 1, 42_000), 42_000);
     assert.equal(topicFor(DELAYS, 42_000), 'payments.retry.30s');
     assert.ok(delayAfterFailure(DELAYS, 3, 1) >= 270_000);
+    assert.equal(delayAfterFailure(DELAYS, 1, 1e15), 86_400_000);
   });
 
   it('should look soon, then every half minute, while a provider takes no calls', () => {

@@ -14,6 +14,8 @@ const JITTER = 0.1;
 export const SWEEP_GRACE_MS = 30_000;
 const SWEEP_GRACE_MS_MAX = 600_000;
 const ASK_AFTER_MS_MAX = 300_000;
+/** A provider that asks for more is asked again after this. */
+const RETRY_AFTER_MS_MAX = 86_400_000;
 
 /** @param failures how many there were, 1 or more */
 export function delayAfterFailure(
@@ -22,7 +24,7 @@ export function delayAfterFailure(
   retryAfterMs: number | null,
 ): number {
   const { ms } = delays[Math.min(failures, delays.length) - 1]!;
-  return Math.max(jittered(ms), retryAfterMs ?? 0);
+  return Math.max(jittered(ms), Math.min(retryAfterMs ?? 0, RETRY_AFTER_MS_MAX));
 }
 
 /** While a provider takes no calls: the first wait once, then the second. */

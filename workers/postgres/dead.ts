@@ -31,28 +31,34 @@ export async function bury(pool: pg.Pool, row: DeadRow): Promise<boolean> {
   return rowCount === 1;
 }
 
-const REDRIVE = `
-with freed as (
-  update payments set dead_reason = null, tries = 0, waiting_since = null, next_ask_at = now(),
-    asks = asks + 1, version = version + 1, updated_at = now()
-  where merchant = $1 and checkout_id = $2 and dead_reason is not null
-    and status in ('processing', 'requires_action')
-  returning merchant, checkout_id, version, status)
-insert into payment_events (merchant, checkout_id, version, status, reason, source)
-select merchant, checkout_id, version, status, 'redriven', 'operator' from freed`;
-
-/** The sweeper takes it up at once. @returns false when it is not dead (any more) */
-export async function redrivePayment(
-  pool: pg.Pool,
-  merchant: string,
-  checkoutId: string,
-): Promise<boolean> {
-  return (await pool.query(REDRIVE, [merchant, checkoutId])).rowCount === 1;
-}
-
 export interface PaymentName {
   readonly merchant: string;
   readonly checkout_id: string;
+}
+
+const REDRIVE = `
+with input as (select * from json_to_recordset($1) as input(merchant text, checkout_id text)),
+locked as (
+  select p.merchant, p.checkout_id from payments p join input i using (merchant, checkout_id)
+  where p.dead_reason is not null and p.status in ('processing', 'requires_action')
+  order by p.merchant, p.checkout_id for update of p),
+freed as (
+  update payments p set dead_reason = null, tries = 0, waiting_since = null, next_ask_at = now(),
+    asks = p.asks + 1, version = p.version + 1, updated_at = now()
+  from locked l where p.merchant = l.merchant and p.checkout_id = l.checkout_id
+  returning p.merchant, p.checkout_id, p.version, p.status),
+events as (
+  insert into payment_events (merchant, checkout_id, version, status, reason, source)
+  select merchant, checkout_id, version, status, 'redriven', 'operator' from freed)
+select merchant || '/' || checkout_id as key from freed`;
+
+/** The sweeper takes them up at once. @returns the keys of those that were dead until now */
+export async function redrivePayments(
+  pool: pg.Pool,
+  payments: readonly PaymentName[],
+): Promise<Set<string>> {
+  const { rows } = await pool.query<{ key: string }>(REDRIVE, [JSON.stringify(payments)]);
+  return new Set(rows.map((it) => it.key));
 }
 
 /** @returns `merchant/checkoutId` of those that are dead now */

@@ -52,8 +52,8 @@ with input as (select * from json_to_recordset($1) as input(
   merchant text, checkout_id text, version int, asks int, status text, reason text, source text,
   provider text, provider_reference text, failure_code text, next_action jsonb, ask_after_ms int,
   never_sent boolean, is_failure boolean, is_waiting boolean,
-  find_only boolean, action_expires_ms bigint, call_id text, operation text, attempt int, idempotency_key text,
-  request jsonb, response jsonb, http_status int, outcome text)),
+  find_only boolean, action_expires_ms bigint, call_id text, operation text, attempt int,
+  idempotency_key text, request jsonb, response jsonb, http_status int, outcome text)),
 locked as (
   select p.merchant, p.checkout_id from payments p join input i using (merchant, checkout_id)
   where p.version = i.version and p.status in ('processing', 'requires_action')
@@ -64,6 +64,7 @@ locked as (
 changed as (
   update payments p set
     status = coalesce(i.status, p.status),
+    provider = i.provider,
     version = p.version + case when i.status is null then 0 else 1 end,
     provider_reference = coalesce(i.provider_reference, p.provider_reference),
     failure_code = i.failure_code,

@@ -77,7 +77,7 @@ changed as (
   where p.merchant = i.merchant and p.checkout_id = i.checkout_id
   returning p.merchant, p.checkout_id, p.version, p.status, p.provider, p.currency, i.event_reason,
     case when i.status = 'succeeded' then p.amount else 0 end as charged,
-    i.refunded_more, i.disputed_more, p.refunded_amount, p.disputed_amount),
+    i.refunded_more, i.disputed_more),
 events as (
   insert into payment_events (merchant, checkout_id, version, status, reason, source)
   select merchant, checkout_id, version, status, event_reason, 'webhook' from changed),
@@ -87,13 +87,13 @@ entries as (
   from changed c cross join lateral (values
     ('charge/' || c.merchant || '/' || c.checkout_id, 'provider:' || c.provider, c.charged),
     ('charge/' || c.merchant || '/' || c.checkout_id, 'merchant:' || c.merchant, -c.charged),
-    ('refund/' || c.merchant || '/' || c.checkout_id || '/' || c.refunded_amount,
+    ('refund/' || c.merchant || '/' || c.checkout_id || '/' || c.version,
       'provider:' || c.provider, -c.refunded_more),
-    ('refund/' || c.merchant || '/' || c.checkout_id || '/' || c.refunded_amount,
+    ('refund/' || c.merchant || '/' || c.checkout_id || '/' || c.version,
       'merchant:' || c.merchant, c.refunded_more),
-    ('dispute/' || c.merchant || '/' || c.checkout_id || '/' || c.disputed_amount,
+    ('dispute/' || c.merchant || '/' || c.checkout_id || '/' || c.version,
       'provider:' || c.provider, -c.disputed_more),
-    ('dispute/' || c.merchant || '/' || c.checkout_id || '/' || c.disputed_amount,
+    ('dispute/' || c.merchant || '/' || c.checkout_id || '/' || c.version,
       'disputed:' || c.merchant, c.disputed_more)) e(id, account, amount)
   where e.amount <> 0),
 done as (

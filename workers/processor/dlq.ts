@@ -13,12 +13,13 @@ import {
   markRedriven,
   type PaymentName,
   redrivenAmong,
-  redrivePayment,
+  redrivePayments,
 } from '../postgres/dead.js';
 import { transaction } from '../postgres/pool.js';
 import type { Sender } from './sender.js';
 
-const LETTERS_MAX = 10_000;
+const LETTERS_MAX = 50_000;
+const BATCH_MAX = 1_000;
 
 export interface DlqParts {
   readonly brokers: string;
@@ -29,7 +30,8 @@ export interface DlqParts {
 export interface Letter {
   /** `partition-offset` in payments.dlq. */
   readonly id: string;
-  readonly state: 'open' | 'redriven';
+  /** `closed`: redriven, or ended by other evidence. */
+  readonly state: 'open' | 'closed';
   readonly reason: string;
   readonly detail: string;
   readonly attempts: number;
@@ -84,16 +86,30 @@ export class Dlq {
 
   async redrive(selection: Selection): Promise<Redriven> {
     const chosen = (await this.#read()).filter((it) => matches(it.letter, selection, Date.now()));
+    const open = chosen.filter((it) => it.letter.state === 'open');
     const redriven: string[] = [];
-    for (const it of chosen) {
-      if (it.letter.state === 'open' && (await this.#redriveOne(it))) redriven.push(it.letter.id);
-    }
+    for (let i = 0; i < open.length; i += BATCH_MAX)
+      redriven.push(...(await this.#redriveBatch(open.slice(i, i + BATCH_MAX))));
     return { matched: chosen.length, redriven };
   }
 
-  #redriveOne({ letter, source, payment }: Read): Promise<boolean> {
+  /** Of several letters of one payment the first counts. */
+  async #redriveBatch(batch: readonly Read[]): Promise<string[]> {
+    const payments = batch.flatMap((it) => it.payment ?? []);
+    const freed = await redrivePayments(this.#parts.pool, payments);
+    const redriven: string[] = [];
+    for (const it of batch) {
+      const { payment, letter } = it;
+      const isFreed = payment
+        ? freed.delete(paymentKey(payment.merchant, payment.checkout_id))
+        : await this.#sendAgain(it);
+      if (isFreed) redriven.push(letter.id);
+    }
+    return redriven;
+  }
+
+  #sendAgain({ letter, source }: Read): Promise<boolean> {
     const { pool, sender } = this.#parts;
-    if (payment) return redrivePayment(pool, payment.merchant, payment.checkout_id);
     return transaction(pool, async (client) => {
       if (!(await markRedriven(client, letter.id))) return false;
       const { source_topic: topic, source_partition: partition, key, value } = source;
@@ -153,5 +169,5 @@ function paymentOf({ value }: DeadLetter): PaymentName | null {
 
 function letterOf(id: string, source: DeadLetter, isOpen: boolean): Letter {
   const { key, value: _value, ...rest } = source;
-  return { id, state: isOpen ? 'open' : 'redriven', ...rest, key: key?.toString() ?? null };
+  return { id, state: isOpen ? 'open' : 'closed', ...rest, key: key?.toString() ?? null };
 }

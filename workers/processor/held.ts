@@ -1,11 +1,19 @@
 /**
  * Records whose time has not come: each waits by a timer of its own, so that none holds up
- * another. Bounded a partition: `isFull` says when it must be fed no more.
+ * another. Bounded a partition: `isFull` says when it must be fed no more. What is held
+ * already is not held twice: after a restart records come again that were passed on before.
  */
 const HELD_MAX = 256;
 
+export interface Hold {
+  /** Unix milliseconds. */
+  readonly until: number;
+  /** Records with the same one mean the same. */
+  readonly id: string;
+}
+
 interface Partition {
-  readonly timers: Set<NodeJS.Timeout>;
+  readonly timers: Map<string, NodeJS.Timeout>;
   isFull: boolean;
 }
 
@@ -28,31 +36,29 @@ export class Held {
     return this.#partitions.get(partition)?.isFull ?? false;
   }
 
-  /** @returns whether this one has filled its partition */
-  add(name: string, untilMs: number, onDue: () => void): boolean {
-    const partition = this.#partitions.get(name) ?? { timers: new Set(), isFull: false };
+  /** @returns `filled` when this one has filled its partition, `known` when it is held already */
+  add(name: string, { until, id }: Hold, onDue: () => void): 'held' | 'filled' | 'known' {
+    const partition = this.#partitions.get(name) ?? { timers: new Map(), isFull: false };
     this.#partitions.set(name, partition);
     const { timers } = partition;
-    const timer = setTimeout(
-      () => {
-        timers.delete(timer);
-        onDue();
-        if (!partition.isFull || timers.size > HELD_MAX / 2) return;
-        partition.isFull = false;
-        this.#onRoom(name);
-      },
-      Math.max(0, untilMs - Date.now()),
-    );
-    timers.add(timer);
-    if (partition.isFull || timers.size < HELD_MAX) return false;
+    if (timers.has(id)) return 'known';
+    const due = (): void => {
+      timers.delete(id);
+      onDue();
+      if (!partition.isFull || timers.size > HELD_MAX / 2) return;
+      partition.isFull = false;
+      this.#onRoom(name);
+    };
+    timers.set(id, setTimeout(due, Math.max(0, until - Date.now())));
+    if (partition.isFull || timers.size < HELD_MAX) return 'held';
     partition.isFull = true;
-    return true;
+    return 'filled';
   }
 
   /** The partitions have gone, or the process ends: what is held comes again. */
   clear(): void {
     for (const { timers } of this.#partitions.values())
-      for (const timer of timers) clearTimeout(timer);
+      for (const timer of timers.values()) clearTimeout(timer);
     this.#partitions.clear();
   }
 }

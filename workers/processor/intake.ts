@@ -10,7 +10,7 @@ import rdkafka, {
 } from 'node-rdkafka';
 import type { Logger } from '../../engine/core/log.js';
 import { clientSettings } from '../../engine/kafka/client.js';
-import { Held } from './held.js';
+import { Held, type Hold } from './held.js';
 import { Offsets } from './offsets.js';
 
 const COMMIT_MS = 500;
@@ -26,8 +26,8 @@ export interface IntakeParts {
   readonly topics: readonly string[];
   readonly inFlightMax: number;
   readonly logger: Logger;
-  /** Unix milliseconds before which a record is not handled. */
-  readonly holdsUntil: (message: Message) => number;
+  /** A record that is not handled before its time. */
+  readonly holdOf: (message: Message) => Hold | undefined;
   /** Resolves when the record is finished: its state is durable elsewhere. Must not reject. */
   readonly handle: (message: Message) => Promise<unknown>;
   readonly onFatal: (reason: string) => void;
@@ -134,11 +134,12 @@ export class Intake {
       this.#waiting.push({ message, offsets });
       this.#next();
     };
-    const until = this.#parts.holdsUntil(message);
+    const hold = this.#parts.holdOf(message);
+    if (!hold || hold.until <= Date.now()) return void begin();
     const { topic, partition } = message;
-    if (until <= Date.now()) begin();
-    else if (this.#held.add(nameOf(message), until, begin) && !this.#isPaused)
-      this.#consumer.pause([{ topic, partition }]);
+    const added = this.#held.add(nameOf(message), hold, begin);
+    if (added === 'known') offsets.finish(message.offset);
+    if (added === 'filled' && !this.#isPaused) this.#consumer.pause([{ topic, partition }]);
   }
 
   #next(): void {

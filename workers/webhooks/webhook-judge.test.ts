@@ -32,17 +32,21 @@ describe('judging webhooks against Postgres', { timeout: 120_000 }, () => {
     server = await startPostgres({ dir: join(dir, 'pg'), port: port!, log: join(dir, 'pg.log') });
     await migrate(server.url);
     pool = openPool(server.url, 5);
-    judge = new WebhookJudge({
-      settings: { webhookRetryMs: 100, webhookGiveUpMs: GIVE_UP_MS },
-      payments: new Batcher((rows: readonly WebhookQuestion[]) => findPayments(pool, rows), 100),
-      verdicts: new Batcher((rows: readonly VerdictRow[]) => recordVerdicts(pool, rows), 100),
-    });
+    judge = openJudge();
   });
   after(async () => {
     await pool.end();
     await server.stop('SIGINT', 5_000);
     rmSync(dir, { recursive: true });
   });
+
+  /** What one worker has: batches of its own. */
+  const openJudge = (): WebhookJudge =>
+    new WebhookJudge({
+      settings: { webhookRetryMs: 100, webhookGiveUpMs: GIVE_UP_MS },
+      payments: new Batcher((rows: readonly WebhookQuestion[]) => findPayments(pool, rows), 100),
+      verdicts: new Batcher((rows: readonly VerdictRow[]) => recordVerdicts(pool, rows), 100),
+    });
 
   /** An intent whose call has not returned. */
   const pay = (id: string) =>
@@ -100,10 +104,10 @@ describe('judging webhooks against Postgres', { timeout: 120_000 }, () => {
     return rows[0];
   };
 
-  it('should finish a payment whose own call has not returned, once for any number of copies', async () => {
+  it('should finish a payment whose own call has not returned, once for copies at many workers', async () => {
     await pay('early');
     const value = encoded('early', CAPTURED);
-    const copies = Array.from({ length: 20 }, () => judge.received(value, source));
+    const copies = Array.from({ length: 20 }, () => openJudge().received(value, source));
     const outcomes = (await Promise.all(copies)).map((it) => it.kind === 'done' && it.outcome);
     assert.equal(outcomes.filter((it) => it === 'webhook_succeeded').length, 1);
     assert.equal(outcomes.filter((it) => it === 'webhook_repeat').length, 19);

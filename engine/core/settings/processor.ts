@@ -1,6 +1,7 @@
 /** Settings of a processor. */
 import { availableParallelism } from 'node:os';
 import { delays, flag, integer, port, secretFile, text, urls, words } from '../settings.js';
+import { reconcileTable } from './reconcile.js';
 import { routes } from './routes.js';
 import { shared } from './shared.js';
 
@@ -8,6 +9,7 @@ const cores = availableParallelism();
 
 export const processorTable = {
   ...shared,
+  ...reconcileTable,
   databaseUrl: text(
     'TOLLGATE_DATABASE_URL',
     'postgres://tollgate:tollgate@127.0.0.1:15432/tollgate',

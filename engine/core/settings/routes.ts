@@ -56,7 +56,7 @@ function routeOf(rule: unknown, name: string): Route {
   if (!Array.isArray(fallback)) throw new Error(`${name}: fallback is not a list`);
   const providers = [it['provider'], ...fallback];
   for (const provider of providers)
-    if (!/^[a-z][a-z0-9_]{0,31}$/.test(`${provider}`))
+    if (typeof provider !== 'string' || !/^[a-z][a-z0-9_]{0,31}$/.test(provider))
       throw new Error(`${name}: "${provider}" is not a provider name`);
   return {
     asked: asked as string,

@@ -9,6 +9,18 @@ fail() {
   exit 1
 }
 
+missing=()
+command -v go >/dev/null || missing+=(golang-go)
+python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+if [ "${#missing[@]}" -gt 0 ] && command -v apt-get >/dev/null; then
+  sudo=""
+  [ "$(id -u)" = 0 ] || sudo=sudo
+  printf 'setup: system packages: %s\n' "${missing[*]}"
+  $sudo apt-get update -qq &&
+    DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null ||
+    fail "these packages could not be installed: ${missing[*]}"
+fi
+
 mock=.cache/stripe-mock
 if [ ! -e "$mock/.complete-$mock_version" ]; then
   printf 'setup: stripe-mock %s (compiled: about a minute)\n' "$mock_version"

@@ -3,13 +3,14 @@
  * operation under its key, two ledger entries. A key that is there already makes the whole
  * statement fail on the primary key and change nothing, and its first answer is read instead.
  *
- * Accounts (debit positive): a credit moves `funding:wallet` to `wallet:<merchant>/<name>`;
- * a charge moves from there to `provider:wallet`, from where the payment's own entries, as
- * with every provider, move it on to the merchant. So `provider:wallet` is zero whenever
- * every wallet charge has its outcome recorded.
+ * The accounts stand in workers/ledger/accounts.ts: a charge moves from the wallet to
+ * `provider:wallet`, from where the payment's own entries, as with every provider, move it on
+ * to the merchant. So `provider:wallet` is zero whenever every wallet charge has its outcome
+ * recorded.
  */
 import type pg from 'pg';
 import { ulid } from 'ulid';
+import { ACCOUNTS } from '../../ledger/accounts.js';
 
 export interface WalletOperation {
   readonly reference: string;
@@ -65,8 +66,8 @@ operation as (${INSERT}
   select $1, $2, 'charge', $3, $4, $5, $6, $7,
     case when code is null then 'approved' else 'declined' end, code from verdict returning *),
 entries as (${BOOK}
-  ('wallet:' || o.merchant || '/' || o.name, o.amount_minor),
-  ('provider:wallet', -o.amount_minor)) e(account, amount) where o.outcome = 'approved')
+  ('${ACCOUNTS.wallet}' || o.merchant || '/' || o.name, o.amount_minor),
+  ('${ACCOUNTS.provider}wallet', -o.amount_minor)) e(account, amount) where o.outcome = 'approved')
 select ${COLUMNS} from operation`;
 
 const REFUND = `
@@ -89,8 +90,8 @@ operation as (${INSERT}
   select $1, $2, 'refund', $3, $4, coalesce(name, ''), $6, $7,
     case when code is null then 'approved' else 'declined' end, code from verdict returning *),
 entries as (${BOOK}
-  ('wallet:' || o.merchant || '/' || o.name, -o.amount_minor),
-  ('provider:wallet', o.amount_minor)) e(account, amount) where o.outcome = 'approved')
+  ('${ACCOUNTS.wallet}' || o.merchant || '/' || o.name, -o.amount_minor),
+  ('${ACCOUNTS.provider}wallet', o.amount_minor)) e(account, amount) where o.outcome = 'approved')
 select ${COLUMNS} from operation`;
 
 const CREDIT = `
@@ -102,8 +103,8 @@ with wallet as (
 operation as (${INSERT}
   select $1, $2, 'credit', $3, $4, $5, $6, $7, 'approved', null from wallet returning *),
 entries as (${BOOK}
-  ('wallet:' || o.merchant || '/' || o.name, -o.amount_minor),
-  ('funding:wallet', o.amount_minor)) e(account, amount))
+  ('${ACCOUNTS.wallet}' || o.merchant || '/' || o.name, -o.amount_minor),
+  ('${ACCOUNTS.funding}wallet', o.amount_minor)) e(account, amount))
 select ${COLUMNS} from operation`;
 
 export function chargeWallet(db: pg.ClientBase, it: Movement, name: string): Promise<Done> {

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type pg from 'pg';
+import { childEnvironment } from '../../../engine/core/config.js';
+import { packageFile } from '../../../engine/core/paths.js';
 import { freePorts } from '../../../ops/e2e/engine-process.js';
 import { type LocalPostgres, startPostgres } from '../../../ops/up/postgres.js';
 import { migrate } from '../../postgres/migrate.js';
@@ -148,6 +151,24 @@ describe('the wallet', { timeout: 120_000 }, () => {
     assert.equal(await balanceOf('filled'), 700);
     assert.equal((await credit('another', 700, 'credit/k')).isReused, true);
     assert.equal(await balanceOf('another'), undefined);
+  });
+
+  it('should be filled and shown by the command line, with the exit codes of every command', () => {
+    const wallet = (...args: string[]) =>
+      spawnSync(process.execPath, [packageFile('ops/cli/tollgate.mjs'), 'wallet', ...args], {
+        env: childEnvironment({ TOLLGATE_DATABASE_URL: server.url }),
+        encoding: 'utf8',
+        timeout: 30_000,
+      });
+    for (let i = 0; i < 2; i++) {
+      const credit = wallet('credit', 'told', '--amount', '700', '--key', 'k1');
+      assert.equal(credit.status, 0, credit.stderr);
+      assert.match(credit.stdout, /^told 700 USD$/m);
+    }
+    assert.match(wallet('show', 'told').stdout, /^told 700 USD$/m);
+    assert.equal(wallet('show', 'nobody').status, 1);
+    assert.equal(wallet('credit', 'told', '--amount', '701', '--key', 'k1').status, 1);
+    assert.equal(wallet('credit', 'told', '--amount', '-1').status, 2);
   });
 
   it('should have every balance in the books, which sum to zero', async () => {

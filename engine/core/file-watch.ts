@@ -1,0 +1,37 @@
+/**
+ * Notices when files were replaced: by looking, because a rename over a file is what `watch`
+ * of the operating system sees differently everywhere. Never keeps the process alive.
+ */
+import { statSync } from 'node:fs';
+
+export class FileWatch {
+  readonly #paths: readonly string[];
+  readonly #timer: NodeJS.Timeout;
+  #stamp: string;
+
+  /** @param onChange after each change of any of the files; `paths` may be empty */
+  constructor(paths: readonly string[], lookMs: number, onChange: () => void) {
+    this.#paths = paths;
+    this.#stamp = this.#look();
+    this.#timer = setInterval(() => {
+      const stamp = this.#look();
+      if (stamp === this.#stamp) return;
+      this.#stamp = stamp;
+      onChange();
+    }, lookMs);
+    this.#timer.unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** Another one for every replacement, also within one millisecond. */
+  #look(): string {
+    const stamps = this.#paths.map((path) => {
+      const it = statSync(path, { throwIfNoEntry: false, bigint: true });
+      return it ? `${it.ino}/${it.mtimeNs}/${it.ctimeNs}/${it.size}` : 'absent';
+    });
+    return stamps.join(' ');
+  }
+}

@@ -1,0 +1,50 @@
+/** Settings of reconciliation and settlement: the processor's scheduler and the command line. */
+import { flag, integer, type Setting, text } from '../settings.js';
+
+export const reconcileTable = {
+  reconcileSchedule: flag(
+    'TOLLGATE_RECONCILE',
+    true,
+    'reconcile by itself, daily and at each month’s end',
+  ),
+  reconcileHour: integer(
+    'TOLLGATE_RECONCILE_HOUR',
+    3,
+    0,
+    23,
+    'hour on the accounting clock at which the day before is reconciled',
+  ),
+  timeZone: zone('TOLLGATE_TIME_ZONE', 'UTC', 'clock of the accounting days, e.g. Europe/Berlin'),
+  cutoffHour: integer('TOLLGATE_CUTOFF_HOUR', 0, 0, 23, 'hour at which an accounting day starts'),
+  lateMinutes: integer(
+    'TOLLGATE_LATE_MINUTES',
+    60,
+    0,
+    720,
+    'what is missing outside within this before the cut-off waits for the next run',
+  ),
+  providerFees: text(
+    'TOLLGATE_PROVIDER_FEES',
+    'simulator=14',
+    'agreed fees per mille of the amount, e.g. simulator=14,bank=9; others are not compared',
+  ),
+  settlementDir: text(
+    'TOLLGATE_SETTLEMENT_DIR',
+    '',
+    'reports of other providers: <folder>/<provider>/*.csv (default HOME/settlements)',
+  ),
+  stripeKey: text('TOLLGATE_STRIPE_KEY', '', 'secret key of Stripe; without it there is no Stripe'),
+  stripeKeyFile: text('TOLLGATE_STRIPE_KEY_FILE', '', 'file that holds the secret key of Stripe'),
+  stripeUrl: text('TOLLGATE_STRIPE_URL', 'https://api.stripe.com', 'address of Stripe'),
+} as const;
+
+function zone(env: string, fallback: string, doc: string): Setting<string> {
+  const parse = (value: string): string => {
+    try {
+      return new Intl.DateTimeFormat('en', { timeZone: value }).resolvedOptions().timeZone;
+    } catch {
+      throw new Error(`"${value}" is not a time zone such as Europe/Berlin`);
+    }
+  };
+  return { env, doc, fallback, parse };
+}

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { hash } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { packageFile } from '../../engine/core/paths.js';
+import { readKeysFile } from '../../engine/keys/keys-file.js';
+
+describe('tollgate keys', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'tollgate-keys-cli-'));
+  const file = join(dir, 'keys.json');
+  const tollgate = (...args: string[]) =>
+    spawnSync(process.execPath, [packageFile('ops/cli/tollgate.mjs'), 'keys', ...args], {
+      encoding: 'utf8',
+    });
+  const add = (...args: string[]): string =>
+    /^key +(tg_\S+)$/m.exec(tollgate('add', '--file', file, ...args).stdout)?.[1] ?? '';
+  after(() => rmSync(dir, { recursive: true }));
+
+  it('should print a key once, and keep only its hash', () => {
+    const keys = [add('--merchant', 'acme'), add('--merchant', 'acme')];
+    const [entry] = readKeysFile(file);
+    assert.deepEqual(
+      entry?.keys,
+      keys.map((key) => hash('sha256', key, 'hex')),
+    );
+    const { stdout } = tollgate('list', '--file', file);
+    for (const key of keys) {
+      assert.match(stdout, new RegExp(hash('sha256', key, 'hex').slice(0, 12)));
+      assert.doesNotMatch(stdout, new RegExp(key));
+    }
+  });
+
+  it('should end one key of a merchant and keep the others', () => {
+    const [first, second] = readKeysFile(file)[0]!.keys;
+    const remove = (beginning: string) =>
+      tollgate('remove', '--file', file, '--merchant', 'acme', '--hash', beginning);
+    assert.equal(remove(first!.slice(0, 8)).status, 0);
+    assert.deepEqual(readKeysFile(file)[0]!.keys, [second]);
+    assert.equal(remove(first!.slice(0, 8)).status, 1, 'it is gone already');
+    assert.deepEqual(readKeysFile(file)[0]!.keys, [second]);
+  });
+
+  it('should end a merchant', () => {
+    add('--merchant', 'other', '--secret');
+    assert.equal(tollgate('remove', '--file', file, '--merchant', 'acme').status, 0);
+    const left = readKeysFile(file);
+    assert.deepEqual(
+      left.map((it) => [it.merchant, it.checksum_secrets?.length]),
+      [['other', 1]],
+    );
+    assert.equal(tollgate('add', '--file', file, '--merchant', 'a/b').status, 2);
+  });
+});

@@ -1,0 +1,142 @@
+/**
+ * `tollgate reconcile`: a day or a month against what the providers report, and the items
+ * that are left for a person. Exit code 3 where open items remain.
+ */
+import { userInfo } from 'node:os';
+import type { Command } from 'commander';
+import { processorConfig } from '../../engine/core/config.js';
+import { migrate } from '../../workers/postgres/migrate.js';
+import {
+  accountingDay,
+  addDays,
+  monthBefore,
+  monthOf,
+  type PeriodKind,
+} from '../../workers/reconcile/calendar.js';
+import { openConnection } from '../../workers/reconcile/connection.js';
+import { ALL_STATES, type Item, readItems, resolveItem } from '../../workers/reconcile/items.js';
+import { type RunResult, reconcile } from '../../workers/reconcile/run.js';
+import { reconcileSettings, settlementSources } from '../../workers/reconcile/settings.js';
+import { ProgressBar } from './progress-bar.js';
+
+const OPEN_ITEMS = 3;
+const BUSY_MS_MAX = 600_000;
+const EVER = { from: new Date(0), until: new Date(8_640_000_000_000_000) };
+
+export function registerReconcile(program: Command): void {
+  const group = program.command('reconcile').description('our books against the providers’');
+  group
+    .command('daily')
+    .description('reconcile an accounting day; without a date the last one and today so far')
+    .option('--date <YYYY-MM-DD>', 'accounting day')
+    .action(({ date }: { date?: string }) =>
+      runAll('daily', date === undefined ? undefined : [date]),
+    );
+  group
+    .command('monthly')
+    .description('reconcile a month; without one the last that has ended')
+    .option('--month <YYYY-MM>', 'month')
+    .action(({ month }: { month?: string }) =>
+      runAll('monthly', month === undefined ? undefined : [month]),
+    );
+  group
+    .command('items')
+    .description('list what is open; exit code 3 when something is')
+    .option('--all', 'also what was carried, healed and resolved')
+    .option('--json', 'one JSON object a line')
+    .action(listItems);
+  group
+    .command('resolve <id>')
+    .description('close an open item')
+    .requiredOption('--reason <text>', 'what was found out and done')
+    .option('--by <name>', 'who decided', userInfo().username)
+    .action(resolve);
+}
+
+async function runAll(kind: PeriodKind, labels: readonly string[] | undefined): Promise<void> {
+  const config = processorConfig();
+  const settings = reconcileSettings(config);
+  await migrate(config.databaseUrl);
+  const sources = await settlementSources(config);
+  let open = 0;
+  for (const label of labels ?? (await lastPeriods(kind))) {
+    const since = Date.now();
+    const bar = new ProgressBar(`${kind} ${label}`);
+    const onProgress = bar.show.bind(bar);
+    const result = await reconcile({
+      kind,
+      label,
+      settings,
+      sources,
+      onProgress,
+      busyMsMax: BUSY_MS_MAX,
+      now: new Date(),
+    });
+    bar.end();
+    say(result, (Date.now() - since) / 1_000);
+    open += result.open;
+  }
+  if (open > 0) process.exitCode = OPEN_ITEMS;
+}
+
+async function lastPeriods(kind: PeriodKind): Promise<string[]> {
+  return withConnection(async (client, clock) => {
+    const today = await accountingDay(client, clock, new Date());
+    return kind === 'daily' ? [addDays(today, -1), today] : [monthBefore(monthOf(today))];
+  });
+}
+
+function say(result: RunResult, seconds: number): void {
+  const { period, isProvisional, counts, figures, open, folder } = result;
+  const lines = figures.reduce((sum, it) => sum + it.lines, 0);
+  const matched = figures.filter((it) => it.verdict === 'matched');
+  const agreed = matched.reduce((sum, it) => sum + it.lines, 0);
+  console.log(
+    `${period.kind} ${period.label}${isProvisional ? ' (under way, nothing settled)' : ''}: ` +
+      `${lines} lines, ${agreed} matched, ${open} open`,
+  );
+  for (const it of counts) console.log(`  ${it.kind} ${it.state}: ${it.count}`);
+  const peakMb = (process.resourceUsage().maxRSS / 1_024).toFixed(0);
+  console.log(`  ${seconds.toFixed(1)} s, peak memory ${peakMb} MB, report in ${folder}`);
+}
+
+async function listItems(options: { all?: boolean; json?: boolean }): Promise<void> {
+  const states = options.all ? ALL_STATES : (['open'] as const);
+  await withConnection(async (client) => {
+    let open = 0;
+    for await (const it of readItems(client, { ...EVER, states })) {
+      if (it.state === 'open') open++;
+      console.log(options.json ? JSON.stringify(it) : lineOf(it));
+    }
+    if (!options.json) console.log(open === 0 ? 'nothing is open' : `${open} open`);
+    if (open > 0) process.exitCode = OPEN_ITEMS;
+  });
+}
+
+function lineOf(it: Item): string {
+  const payment = `${it.merchant ?? ''}/${it.checkout_id ?? ''}`;
+  const facts = `ours ${JSON.stringify(it.ours)} theirs ${JSON.stringify(it.theirs)}`;
+  const note = it.state === 'open' ? '' : ` (${it.reason}, ${it.actor})`;
+  return `${it.id} ${it.state} ${it.kind} ${it.provider} ${it.reference ?? ''} ${payment} ${facts}${note}`;
+}
+
+async function resolve(id: string, options: { reason: string; by: string }): Promise<void> {
+  if (!/^\d{1,15}$/.test(id)) throw new Error(`"${id}" is not the number of an item`);
+  await withConnection((client) => resolveItem(client, Number(id), options.reason, options.by));
+  console.log(`item ${id} is resolved`);
+}
+
+async function withConnection<T>(
+  work: (
+    client: Awaited<ReturnType<typeof openConnection>>,
+    clock: ReturnType<typeof reconcileSettings>,
+  ) => Promise<T>,
+): Promise<T> {
+  const config = processorConfig();
+  const client = await openConnection(config.databaseUrl);
+  try {
+    return await work(client, reconcileSettings(config));
+  } finally {
+    await client.end();
+  }
+}

@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { connect } from 'node:tls';
+import { roleFile, rotate } from '../pki/authority.js';
+import { ClusterSystem } from '../prove/cluster-system.js';
+import { until } from '../prove/system.js';
+import { loadCertificates } from '../up/rotation.js';
+import { VISA } from './checkout-client.js';
+import { edgeRequest } from './edge-client.js';
+
+describe('tollgate up --cluster', { timeout: 240_000 }, () => {
+  let system: ClusterSystem;
+  const ask = (path: string, method = 'GET', more: Record<string, string> = {}, body = '') =>
+    edgeRequest({
+      ...{ port: system.edgePort, ca: system.ca, path, method, body },
+      headers: { ...system.headersOf('alpha'), ...more },
+    });
+  const pay = (id: string) => {
+    const headers = { 'X-PAYMENT-CHECKOUT-ID': id, 'Content-Type': 'application/json' };
+    return ask('/payments', 'POST', headers, JSON.stringify(VISA));
+  };
+  const paid = (id: string) =>
+    until(`${id} is paid`, 60_000, async () =>
+      (await ask(`/payments/${id}`)).body.includes('"succeeded"'),
+    );
+
+  before(async () => {
+    system = await ClusterSystem.start();
+  });
+  after(() => system.stop());
+
+  it('should say where everything is, and pay over HTTPS only with a key', async () => {
+    const { pids, admin, processorAdmin, keys, secrets, ca, api } = system.endpoints;
+    const counts = [pids.engine, pids.engineHost, pids.processor, admin, processorAdmin];
+    assert.deepEqual(
+      counts.map((it) => it.length),
+      [2, 2, 2, 2, 2],
+    );
+    assert.deepEqual(Object.keys(keys), ['alpha', 'beta', 'signed']);
+    assert.deepEqual(Object.keys(secrets), ['signed']);
+    assert.ok(existsSync(ca) && api.startsWith('https://'));
+    assert.equal((await pay('first')).status, 202);
+    await paid('first');
+    const stranger = await edgeRequest({
+      port: system.edgePort,
+      ca: system.ca,
+      path: '/payments/first',
+    });
+    assert.equal(stranger.status, 401);
+  });
+
+  it('should keep every process running', async () => {
+    const before = system.endpoints.pids;
+    const killed = [before.edge!, ...before.engine, ...before.engineHost, ...before.processor];
+    for (const pid of killed) process.kill(pid, 'SIGKILL');
+    await until('all run again', 60_000, async () => {
+      const { pids } = system.endpoints;
+      const now = [pids.edge, ...pids.engine, ...pids.engineHost, ...pids.processor];
+      return now.every((it) => it !== undefined && !killed.includes(it));
+    });
+    await until(
+      'the edge serves',
+      20_000,
+      async () => (await ask('/payments/first').catch(() => undefined))?.status === 200,
+    );
+    await until('it takes payments', 20_000, async () => (await pay('second')).status === 202);
+    await paid('second');
+  });
+
+  it('should take renewed certificates without an error for anybody', async () => {
+    const { pki } = system.endpoints;
+    let isOver = false;
+    const statuses = new Map<number, number>();
+    const client = async (): Promise<void> => {
+      while (!isOver) {
+        const { status } = await ask('/payments/first');
+        statuses.set(status, (statuses.get(status) ?? 0) + 1);
+      }
+    };
+    const clients = [client(), client()];
+    rotate(pki);
+    await loadCertificates(system.home, system.endpoints);
+    const renewed = new X509Certificate(readFileSync(roleFile(pki, 'edge'))).serialNumber;
+    await until(
+      'the new certificate is shown',
+      10_000,
+      async () => (await shownSerial(system.edgePort)) === renewed,
+    );
+    isOver = true;
+    await Promise.all(clients);
+    assert.deepEqual([...statuses.keys()], [200]);
+    assert.equal((await pay('third')).status, 202);
+    await paid('third');
+  });
+
+  it('should stop within 15 s, leave nobody behind, and go on with its data', async () => {
+    const seconds = await system.halt();
+    assert.ok(seconds < 15, `${seconds} s`);
+    assert.deepEqual(processesOf(system.home), []);
+    assert.equal(existsSync(join(system.home, 'endpoints.json')), false);
+    await system.startAgain();
+    for (const id of ['first', 'second', 'third'])
+      assert.match((await ask(`/payments/${id}`)).body, /"succeeded"/);
+  });
+});
+
+function shownSerial(port: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false }, () => {
+      resolve(socket.getPeerX509Certificate()?.serialNumber ?? '');
+      socket.destroy();
+    });
+    socket.once('error', reject);
+  });
+}
+
+/** Whose command line or environment names this home. */
+function processesOf(home: string): number[] {
+  return readdirSync('/proc')
+    .filter((it) => /^\d+$/.test(it))
+    .map(Number)
+    .filter((pid) =>
+      ['cmdline', 'environ'].some((file) => read(`/proc/${pid}/${file}`).includes(home)),
+    );
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * Whether the installed packages are what the registry signed (`npm audit signatures`), for
+ * `make check`. A signature that is wrong or missing ends it; where the signing keys cannot be
+ * had (no network, a mirror) it says so: the lockfile's digests hold in any case.
+ */
+import { spawnSync } from 'node:child_process';
+import { packageRoot } from '../../engine/core/paths.js';
+
+const AUDIT_MS_MAX = 120_000;
+
+export type Verdict =
+  | { readonly kind: 'signed' }
+  | { readonly kind: 'refused'; readonly packages: readonly string[] }
+  | { readonly kind: 'unknown'; readonly why: string };
+
+interface Named {
+  readonly name: string;
+  readonly version: string;
+}
+
+/** @param stdout of `npm audit signatures --json` */
+export function judge(stdout: string): Verdict {
+  let answer: { invalid?: Named[]; missing?: Named[]; error?: { summary?: string } };
+  try {
+    answer = JSON.parse(stdout);
+  } catch {
+    return { kind: 'unknown', why: 'npm gave no answer' };
+  }
+  const { invalid, missing, error } = answer;
+  if (!invalid || !missing) return { kind: 'unknown', why: error?.summary ?? 'npm gave no list' };
+  const packages = [...invalid, ...missing].map((it) => `${it.name}@${it.version}`);
+  return packages.length === 0 ? { kind: 'signed' } : { kind: 'refused', packages };
+}
+
+function auditSignatures(): Verdict {
+  const options = ['--json', '--fetch-retries=0', '--fetch-timeout=10000'];
+  const npm = spawnSync('npm', ['audit', 'signatures', ...options], {
+    cwd: packageRoot,
+    encoding: 'utf8',
+    timeout: AUDIT_MS_MAX,
+  });
+  return judge(npm.stdout ?? '');
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const verdict = auditSignatures();
+  if (verdict.kind === 'signed') console.log('signatures: every package is as it was signed');
+  if (verdict.kind === 'unknown')
+    console.warn(`signatures: WARNING: not verified, only the digests are: ${verdict.why}`);
+  if (verdict.kind === 'refused') {
+    console.error(`signatures: wrong or missing: ${verdict.packages.join(', ')}`);
+    process.exitCode = 1;
+  }
+}

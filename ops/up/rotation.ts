@@ -1,0 +1,55 @@
+/**
+ * The running cluster takes renewed certificates: every server loads its own without a stop,
+ * engines make new clients by themselves. Processors, whom no client waits for, are started
+ * again one after the other: the others take the work meanwhile.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { EngineError } from '../../engine/core/errors.js';
+import type { ClusterEndpoints } from './endpoints.js';
+import { reloadKafkaCertificate } from './kafka.js';
+import { reloadPostgresCertificate } from './postgres-tls.js';
+
+const RESTART_MS_MAX = 60_000;
+
+/** @returns undefined when no cluster runs in this home */
+export function runningCluster(home: string): ClusterEndpoints | undefined {
+  try {
+    const endpoints = JSON.parse(readFileSync(join(home, 'endpoints.json'), 'utf8'));
+    return 'pki' in endpoints ? endpoints : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export async function loadCertificates(home: string, cluster: ClusterEndpoints): Promise<void> {
+  const { pids, pki, kafka, postgres, dataDir } = cluster;
+  // The hosts, and the edge on its way to them, look at their files at every handshake.
+  if (pids.edge) process.kill(pids.edge, 'SIGHUP');
+  if (pids.kafka) await reloadKafkaCertificate(Number(kafka.split(':').at(-1)), pki);
+  if (pids.postgres)
+    await reloadPostgresCertificate(join(dataDir, 'postgres'), Number(new URL(postgres).port), pki);
+  for (const index of pids.processor.keys()) await restartProcessor(home, index);
+}
+
+/** In order; its supervisor starts it again. Rejects with EngineError `start_failed`. */
+async function restartProcessor(home: string, index: number): Promise<void> {
+  const pid = runningCluster(home)?.pids.processor[index];
+  if (pid === undefined) return;
+  process.kill(pid, 'SIGTERM');
+  const giveUpAt = Date.now() + RESTART_MS_MAX;
+  while (Date.now() < giveUpAt) {
+    await sleep(100);
+    const cluster = runningCluster(home);
+    const isNew = cluster !== undefined && cluster.pids.processor[index] !== pid;
+    if (isNew && (await isReady(cluster.processorAdmin[index] ?? ''))) return;
+  }
+  throw new EngineError('start_failed', `processor ${index} is not back: see ${home}/logs.`);
+}
+
+async function isReady(admin: string): Promise<boolean> {
+  const signal = AbortSignal.timeout(2_000);
+  const answer = await fetch(`${admin}/readyz`, { signal }).catch(() => undefined);
+  return answer?.ok === true;
+}

@@ -1,0 +1,32 @@
+/**
+ * The chart of accounts: every name there is, per currency, debit positive. Each transaction
+ * sums to zero in each currency; the database refuses any other at commit, and any change.
+ *
+ * | transaction | entries |
+ * | --- | --- |
+ * | `charge/<merchant>/<id>` | provider +amount, merchant −amount |
+ * | `refund/<provider>/<refund>` | merchant +amount, provider −amount |
+ * | `settled/<merchant>/<currency>/<day>` | transit in +net, fees +fees, provider −(gross − refunds) |
+ * | `payout/<merchant>/<currency>/<day>` | merchant +(gross − refunds), fees −fees, transit out −net |
+ * | `wallet/<key>` of a credit | funding +amount, wallet −amount |
+ * | `wallet/<key>` of a charge | wallet +amount, provider (`wallet`) −amount |
+ * | `wallet/<key>` of a refund | provider (`wallet`) +amount, wallet −amount |
+ *
+ * So `merchant` is what we owe them, `provider` what it has captured and not yet settled,
+ * `fees` what providers kept and merchants have not borne yet, `transit:in` and `transit:out`
+ * money on its way at the banks, `wallet` what a payer holds with us, `funding` what came in for it.
+ * With its own and the payment's entries the provider `wallet` is at zero: it has settled at once.
+ */
+export const ACCOUNTS = {
+  merchant: 'merchant:',
+  provider: 'provider:',
+  fees: 'fees:',
+  transitIn: 'transit:in:',
+  transitOut: 'transit:out:',
+  wallet: 'wallet:',
+  funding: 'funding:',
+} as const;
+
+export const merchantAccount = (merchant: string): string => ACCOUNTS.merchant + merchant;
+export const providerAccount = (provider: string): string => ACCOUNTS.provider + provider;
+export const feesAccount = (provider: string): string => ACCOUNTS.fees + provider;

@@ -1,0 +1,124 @@
+/**
+ * The lines of a report, checked once, one at a time. Columns (others are ignored):
+ * `reference` (the provider's name of the charge), `merchant`, `checkout_id`, `type` (charge
+ * or refund), `amount`, `currency`, `fee`, `status`, `refund_reference`, and the time of the
+ * movement as `captured_at` or `created_at`.
+ */
+import { createReadStream } from 'node:fs';
+import { parse } from 'csv-parse';
+import { EngineError } from '../../engine/core/errors.js';
+import { minorUnits, wholeUnits } from './money.js';
+import type { AmountFormat } from './sources/source.js';
+
+export interface SettlementLine {
+  /** 1 is the first after the header. */
+  readonly line: number;
+  readonly kind: 'charge' | 'refund';
+  /** Unique at the provider: `charge:<reference>` or `refund:<reference of the refund>`. */
+  readonly movement: string;
+  readonly reference: string;
+  readonly merchant: string | null;
+  readonly checkoutId: string | null;
+  /** Negative for a refund. */
+  readonly amountMinor: number;
+  readonly currency: string;
+  readonly feeMinor: number | null;
+  readonly status: string;
+  readonly at: string;
+}
+
+type Row = Readonly<Record<string, string | undefined>>;
+
+const FIELD_CHARS_MAX = 255;
+const LINE_BYTES_MAX = 16 * 1024;
+const REQUIRED = ['reference', 'type', 'amount', 'currency'];
+
+/** @param onBytes how far the file has been read. Throws EngineError `report_invalid`. */
+export async function* readLines(
+  path: string,
+  amounts: AmountFormat,
+  onBytes: (bytes: number) => void,
+): AsyncGenerator<SettlementLine> {
+  const file = createReadStream(path);
+  let hasHeader = false;
+  const columns = (names: string[]): string[] => {
+    hasHeader = true;
+    return header(names);
+  };
+  const rows = file.pipe(
+    parse({ columns, bom: true, trim: true, max_record_size: LINE_BYTES_MAX }),
+  );
+  file.once('error', (error) => rows.destroy(error));
+  let line = 0;
+  try {
+    for await (const row of rows) {
+      line++;
+      yield lineOf(row as Row, line, amounts);
+      if (line % 1_000 === 0) onBytes(file.bytesRead);
+    }
+    // An empty answer is no report: it would make everything missing.
+    if (!hasHeader) throw new Error('there is no header');
+  } catch (error) {
+    const { message } = error as Error;
+    throw new EngineError('report_invalid', `${path}, line ${line}: ${message}`, { cause: error });
+  } finally {
+    file.destroy();
+  }
+}
+
+function header(names: string[]): string[] {
+  const missing = REQUIRED.filter((it) => !names.includes(it));
+  if (missing.length > 0) throw new Error(`there is no column ${missing.join(', ')}`);
+  return names;
+}
+
+function lineOf(row: Row, line: number, amounts: AmountFormat): SettlementLine {
+  const kind = kindOf(text(row, 'type'));
+  const currency = text(row, 'currency');
+  const minor = (it: string): number =>
+    amounts === 'minor' ? wholeUnits(it) : minorUnits(it, currency);
+  const amountMinor = minor(text(row, 'amount'));
+  const reference = text(row, 'reference');
+  // Reports that do not name their refunds have one a charge and amount.
+  const refund = optional(row, 'refund_reference') ?? `${reference}/${amountMinor}`;
+  const fee = optional(row, 'fee');
+  return {
+    line,
+    kind,
+    movement: kind === 'charge' ? `charge:${reference}` : `refund:${refund}`,
+    reference,
+    merchant: optional(row, 'merchant'),
+    checkoutId: optional(row, 'checkout_id'),
+    amountMinor,
+    currency,
+    feeMinor: fee === null ? null : minor(fee),
+    status: optional(row, 'status') ?? 'captured',
+    at: timeOf(optional(row, 'captured_at') ?? text(row, 'created_at')),
+  };
+}
+
+function kindOf(type: string): 'charge' | 'refund' {
+  if (type === 'charge' || type === 'refund') return type;
+  throw new Error(`"${type}" is neither charge nor refund`);
+}
+
+function timeOf(value: string): string {
+  const at = new Date(value);
+  if (!/^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/.test(value) || Number.isNaN(at.getTime()))
+    throw new Error(`"${value}" is not a time with its offset`);
+  return at.toISOString();
+}
+
+function optional(row: Row, name: string): string | null {
+  const value = row[name];
+  if (value === undefined || value === '') return null;
+  if (value.length > FIELD_CHARS_MAX || value.includes('\0'))
+    throw new Error(`${name} is not usable text`);
+  return value;
+}
+
+function text(row: Row, name: string): string {
+  const value = optional(row, name);
+  if (value === null) throw new Error(`${name} is empty`);
+  return value;
+}

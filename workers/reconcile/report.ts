@@ -1,0 +1,177 @@
+/**
+ * What a run found, for people (Markdown), programs (JSON) and spreadsheets (CSV), and the
+ * payout file. The same state gives the same bytes; files are replaced whole.
+ */
+import { createWriteStream } from 'node:fs';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { stringify } from 'csv-stringify';
+import type pg from 'pg';
+import { daysOf, type Period } from './calendar.js';
+import { ALL_STATES, countItems, type Item, type ItemCount, openIn, readItems } from './items.js';
+import type { Figure } from './match.js';
+import { decimalText } from './money.js';
+import type { Batch } from './settle.js';
+
+export interface ReportFacts {
+  readonly period: Period;
+  readonly isProvisional: boolean;
+  readonly figures: readonly Figure[];
+}
+
+export interface WrittenReport {
+  readonly folder: string;
+  readonly open: number;
+  readonly counts: readonly ItemCount[];
+}
+
+/** Items shown in the Markdown page; the CSV holds all. */
+const SHOWN_MAX = 50;
+
+export async function writeReport(
+  client: pg.Client,
+  folder: string,
+  facts: ReportFacts,
+): Promise<WrittenReport> {
+  const { period } = facts;
+  await mkdir(folder, { recursive: true });
+  const counts = await countItems(client, period.from, period.until);
+  const batches = await batchesOf(client, period);
+  const shown: Item[] = [];
+  await writeCsv(join(folder, 'items.csv'), itemRows(client, period, shown));
+  await writeCsv(join(folder, 'payouts.csv'), batches.map(payoutRow));
+  const open = openIn(counts);
+  const summary = {
+    kind: period.kind,
+    period: period.label,
+    from: period.from,
+    until: period.until,
+    state: facts.isProvisional ? 'provisional' : 'finished',
+    open,
+    lines: facts.figures,
+    items: counts,
+    batches,
+  };
+  await replace(join(folder, 'report.json'), `${JSON.stringify(summary, null, 2)}\n`);
+  await replace(join(folder, 'report.md'), pageOf(facts, counts, batches, shown));
+  return { folder, open, counts };
+}
+
+async function batchesOf(client: pg.Client, period: Period): Promise<Batch[]> {
+  const { rows } = await client.query<Batch>(
+    `select merchant, currency, day::text, movements, gross_minor, fees_minor, refunds_minor,
+       net_minor
+     from settlement_batches where day >= $1 and day < $2 order by day, merchant, currency`,
+    daysOf(period),
+  );
+  return rows;
+}
+
+async function* itemRows(client: pg.Client, period: Period, shown: Item[]): AsyncGenerator<object> {
+  const { from, until } = period;
+  for await (const it of readItems(client, { from, until, states: ALL_STATES })) {
+    if (it.state === 'open' && shown.length < SHOWN_MAX) shown.push(it);
+    yield { ...it, at: it.at.toISOString() };
+  }
+}
+
+function payoutRow(it: Batch): object {
+  const { merchant, currency, day, movements } = it;
+  const money = (minor: number): string => decimalText(minor, currency);
+  return {
+    payout: `payout/${merchant}/${currency}/${day}`,
+    merchant,
+    currency,
+    day,
+    movements,
+    gross: money(it.gross_minor),
+    fees: money(it.fees_minor),
+    refunds: money(it.refunds_minor),
+    net: money(it.net_minor),
+    direction: it.net_minor < 0 ? 'owed_by_merchant' : 'to_merchant',
+  };
+}
+
+function pageOf(
+  facts: ReportFacts,
+  counts: readonly ItemCount[],
+  batches: readonly Batch[],
+  shown: readonly Item[],
+): string {
+  const { period } = facts;
+  const open = openIn(counts);
+  return `# Reconciliation, ${period.kind}, ${period.label}
+
+From ${period.from.toISOString()} to ${period.until.toISOString()}${
+    facts.isProvisional ? ', still under way: nothing is settled yet' : ''
+  }. **${open === 0 ? 'Nothing is open.' : `${open} open.`}**
+
+## Reported lines
+${table(
+  ['provider', 'verdict', 'currency', 'lines', 'amount'],
+  facts.figures.map((it) => [
+    it.provider,
+    it.verdict,
+    it.currency,
+    it.lines,
+    decimalText(it.amount_minor, it.currency),
+  ]),
+)}
+## Differences
+${table(
+  ['kind', 'state', 'items'],
+  counts.map((it) => [it.kind, it.state, it.count]),
+)}
+## Open
+${table(
+  ['item', 'kind', 'provider', 'reference', 'payment', 'ours', 'theirs'],
+  shown.map((it) => [
+    it.id,
+    it.kind,
+    it.provider,
+    it.reference ?? '',
+    `${it.merchant ?? ''}/${it.checkout_id ?? ''}`,
+    JSON.stringify(it.ours),
+    JSON.stringify(it.theirs),
+  ]),
+)}
+Close one with \`tollgate reconcile resolve <item> --reason "…"\`. All are in items.csv.
+
+## Settled
+${table(
+  ['day', 'merchant', 'currency', 'movements', 'gross', 'fees', 'refunds', 'net'],
+  batches.map((it) => [
+    it.day,
+    it.merchant,
+    it.currency,
+    it.movements,
+    decimalText(it.gross_minor, it.currency),
+    decimalText(it.fees_minor, it.currency),
+    decimalText(it.refunds_minor, it.currency),
+    decimalText(it.net_minor, it.currency),
+  ]),
+)}`;
+}
+
+function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+  if (rows.length === 0) return 'none\n';
+  const line = (cells: readonly (string | number)[]): string =>
+    `| ${cells.map((it) => `${it}`.replaceAll('|', '\\|')).join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line), ''].join('\n');
+}
+
+async function writeCsv(
+  path: string,
+  rows: AsyncIterable<object> | Iterable<object>,
+): Promise<void> {
+  const options = { header: true, escape_formulas: true };
+  await pipeline(Readable.from(rows), stringify(options), createWriteStream(`${path}.part`));
+  await rename(`${path}.part`, path);
+}
+
+async function replace(path: string, text: string): Promise<void> {
+  await writeFile(`${path}.part`, text, { mode: 0o600 });
+  await rename(`${path}.part`, path);
+}

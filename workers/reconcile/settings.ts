@@ -1,0 +1,70 @@
+/** What reconciliation needs of the processor's settings, put into its own words. */
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { Stripe } from 'stripe';
+import type { ProcessorConfig } from '../../engine/core/config.js';
+import { ConfigurationError } from '../../engine/core/settings.js';
+import type { Clock } from './calendar.js';
+import { FolderSource } from './sources/folder-source.js';
+import { SimulatorSource } from './sources/simulator-source.js';
+import type { SettlementSource } from './sources/source.js';
+import { StripeSource } from './sources/stripe-source.js';
+
+export interface ReconcileSettings extends Clock {
+  readonly databaseUrl: string;
+  readonly reportsDir: string;
+  readonly lateMinutes: number;
+  /** Per mille, by provider. */
+  readonly fees: ReadonlyMap<string, number>;
+}
+
+const STRIPE_CALL_MS_MAX = 30_000;
+const STRIPE_RETRIES_MAX = 5;
+
+export function reconcileSettings(config: ProcessorConfig): ReconcileSettings {
+  return {
+    databaseUrl: config.databaseUrl,
+    reportsDir: resolve(config.home, 'reports'),
+    timeZone: config.timeZone,
+    cutoffHour: config.cutoffHour,
+    lateMinutes: config.lateMinutes,
+    fees: feesOf(config.providerFees),
+  };
+}
+
+/** Everybody whose reports can be had. */
+export async function settlementSources(config: ProcessorConfig): Promise<SettlementSource[]> {
+  const simulators = { simulator: config.simulatorUrl, ...config.simulators };
+  const folder = resolve(config.settlementDir || join(config.home, 'settlements'));
+  return [
+    ...Object.entries(simulators).map(([name, url]) => new SimulatorSource(name, url)),
+    ...stripeSources(config),
+    ...(await FolderSource.of(folder)),
+  ];
+}
+
+function stripeSources(config: ProcessorConfig): SettlementSource[] {
+  const key = config.stripeKey || readSecret(config.stripeKeyFile);
+  if (key === '') return [];
+  const { protocol, hostname, port } = new URL(config.stripeUrl);
+  const stripe = new Stripe(key, {
+    protocol: protocol === 'http:' ? 'http' : 'https',
+    host: hostname,
+    ...(port ? { port: Number(port) } : {}),
+    timeout: STRIPE_CALL_MS_MAX,
+    maxNetworkRetries: STRIPE_RETRIES_MAX,
+    telemetry: false,
+  });
+  return [new StripeSource(stripe.balanceTransactions)];
+}
+
+function readSecret(path: string): string {
+  return path === '' ? '' : readFileSync(path, 'utf8').trim();
+}
+
+function feesOf(text: string): ReadonlyMap<string, number> {
+  const pairs = text.split(',').map((it) => /^([a-z][a-z0-9_]*)=(\d{1,3})$/.exec(it.trim()));
+  if (pairs.some((it) => it === null))
+    throw new ConfigurationError([`TOLLGATE_PROVIDER_FEES: "${text}" is not like simulator=14`]);
+  return new Map(pairs.map((it) => [it![1]!, Number(it![2])]));
+}

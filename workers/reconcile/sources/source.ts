@@ -1,0 +1,22 @@
+/**
+ * Where a provider's reports come from. A report is a CSV file, of any size: it is written
+ * to disk as it comes and read from there, so that what was judged can be looked at again.
+ */
+import type { Readable } from 'node:stream';
+import type { Period } from '../calendar.js';
+
+/** How the amounts of a report are written. */
+export type AmountFormat = 'minor' | 'decimal';
+
+export interface Report {
+  /** Unique for a provider, e.g. `2026-11.csv`: a later version of it replaces the earlier. */
+  readonly name: string;
+  readonly amounts: AmountFormat;
+  open(): Promise<Readable>;
+}
+
+export interface SettlementSource {
+  readonly provider: string;
+  /** The reports that cover the period and what of the time before it is still awaited. */
+  reports(period: Period, from: Date): Promise<readonly Report[]>;
+}

@@ -1,0 +1,98 @@
+/**
+ * Stripe's balance transactions as a report: charges and refunds of a day or a month (UTC),
+ * page by page, written in the columns that every report has.
+ */
+import { Readable } from 'node:stream';
+import { stringify } from 'csv-stringify';
+import type { Stripe } from 'stripe';
+import { addDays, monthDays, type Period, reportsFor } from '../calendar.js';
+import type { Report, SettlementSource } from './source.js';
+
+const PAGE = 100;
+const COLUMNS = [
+  'reference',
+  'merchant',
+  'checkout_id',
+  'type',
+  'amount',
+  'currency',
+  'fee',
+  'refund_reference',
+  'created_at',
+];
+const KINDS = new Map([
+  ['charge', 'charge'],
+  ['payment', 'charge'],
+  ['refund', 'refund'],
+  ['payment_refund', 'refund'],
+]);
+
+/** The part of Stripe's client that is used. */
+export type BalanceTransactions = Pick<Stripe['balanceTransactions'], 'list'>;
+
+export class StripeSource implements SettlementSource {
+  readonly provider = 'stripe';
+  readonly #transactions: BalanceTransactions;
+
+  constructor(transactions: BalanceTransactions) {
+    this.#transactions = transactions;
+  }
+
+  async reports(period: Period, from: Date): Promise<readonly Report[]> {
+    return reportsFor(period, from).map((it) => ({
+      name: `${it}.csv`,
+      amounts: 'minor',
+      open: async () => csvOf(this.#rows(it)),
+    }));
+  }
+
+  async *#rows(label: string): AsyncGenerator<unknown[]> {
+    const [first, next] = label.length === 7 ? monthDays(label) : [label, addDays(label, 1)];
+    const transactions = this.#transactions.list({
+      created: { gte: seconds(first), lt: seconds(next) },
+      limit: PAGE,
+      expand: ['data.source'],
+    });
+    for await (const it of transactions) {
+      const row = rowOf(it);
+      if (row) yield row;
+    }
+  }
+}
+
+function csvOf(rows: AsyncIterable<unknown[]>): Readable {
+  const from = Readable.from(rows);
+  const csv = stringify({ header: true, columns: COLUMNS });
+  from.once('error', (error) => csv.destroy(error));
+  return from.pipe(csv);
+}
+
+/** @returns undefined for what is no movement of a payment, such as a payout */
+export function rowOf(it: Stripe.BalanceTransaction): unknown[] | undefined {
+  const kind = KINDS.get(it.type);
+  if (kind === undefined || it.source === null || typeof it.source === 'string') return undefined;
+  const source = it.source as Stripe.Charge | Stripe.Refund;
+  const isRefund = source.object === 'refund';
+  const charge = isRefund ? idOf(source.charge) : source.id;
+  const isOneCurrency = source.currency === it.currency;
+  return [
+    idOf(source.payment_intent) ?? charge,
+    source.metadata?.['merchant'],
+    source.metadata?.['checkout_id'],
+    kind,
+    isRefund ? -source.amount : source.amount,
+    source.currency.toUpperCase(),
+    // A fee in another currency than the payment's is not compared.
+    isOneCurrency ? it.fee : '',
+    isRefund ? source.id : '',
+    new Date(it.created * 1_000).toISOString(),
+  ];
+}
+
+function idOf(it: string | { readonly id: string } | null | undefined): string | undefined {
+  return typeof it === 'string' ? it : it?.id;
+}
+
+function seconds(day: string): number {
+  return Date.parse(`${day}T00:00:00Z`) / 1_000;
+}
