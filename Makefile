@@ -25,7 +25,7 @@ check: setup ## types, lint, format, house rules, packages, image, alerts: no se
 	@npx biome ci .
 	@node --test dist/ops/house-rules.test.js dist/ops/docker/docker.test.js dist/ops/prometheus/rules.test.js dist/ops/supply-chain.test.js
 	@node dist/ops/setup/signatures.js
-	@npm sbom --sbom-format cyclonedx --package-lock-only --omit dev > dist/sbom.cdx.json && echo "SBOM: dist/sbom.cdx.json"
+	@npm sbom --sbom-format cyclonedx --package-lock-only > dist/sbom.cdx.json && echo "SBOM: dist/sbom.cdx.json"
 
 # Without them, the tests that need them fail and say what to install.
 stand-ins: setup ## stand-ins for Stripe that are not ours, for tests

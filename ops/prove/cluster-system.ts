@@ -6,7 +6,7 @@ import { freePorts } from '../e2e/engine-process.js';
 import { clientTls } from '../pki/authority.js';
 import { readTopology, type Topology } from '../topology/topology.js';
 import type { ClusterEndpoints } from '../up/endpoints.js';
-import type { Books } from './books.js';
+import { type Books, imbalance } from './books.js';
 import { until } from './system.js';
 import { UpProcess } from './up-process.js';
 
@@ -103,10 +103,12 @@ export class ClusterSystem {
     return this.#up.stop();
   }
 
-  /** @returns seconds that it took */
+  /** Every proof ends here, with books that balance. @returns seconds that it took */
   async stop(): Promise<number> {
+    const off = await imbalance(this.endpoints.postgres);
     const seconds = await this.halt();
     rmSync(this.home, { recursive: true, force: true });
+    if (off.length > 0) throw new Error(`the ledger does not sum to zero: ${off.join(', ')}`);
     return seconds;
   }
 }

@@ -8,6 +8,7 @@ import { get, post, VISA } from '../e2e/checkout-client.js';
 import { freePorts } from '../e2e/engine-process.js';
 import { runLoad } from '../load.js';
 import { query, statusDisorder } from './audit.js';
+import { setFaults } from './charges.js';
 import type { Proof, Stage } from './proof.js';
 import { LocalSystem } from './system.js';
 
@@ -84,7 +85,9 @@ async function startSecond(system: LocalSystem): Promise<ChildProcess> {
 
 /** The slow payment and its neighbours, of which many share its partition. */
 async function oneSlow(stage: Stage, system: LocalSystem, round: number): Promise<void> {
-  const { api } = system.endpoints;
+  const { api, simulator } = system.endpoints;
+  // A webhook would end the slow one before its answer comes.
+  await setFaults(simulator, { webhook_drop_rate: 1 });
   const plain = await worstDelay(api, `plain-${round}`);
   await post(api, `slow-${round}`, { ...VISA, payment_method: `pm_slow_${SLOW_MS}` });
   const beside = await worstDelay(api, `beside-${round}`);
