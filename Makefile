@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 # Where set-up puts Node 20 when the machine has none.
 export PATH := $(CURDIR)/.cache/node/bin:$(PATH)
-.PHONY: help setup build run cluster stand-ins test check engine bench prove clean
+.PHONY: help setup build run cluster stand-ins test check engine bench bench-growth prove-bench prove clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,14 +39,22 @@ prove: setup stand-ins ## every proof, whole (about half an hour)
 	@node dist/ops/prove/main.js all
 	@$(MAKE) --no-print-directory prove-bench
 
-prove-bench: setup ## the benches next to their rivals, with their targets
-	@node dist/bench/main.js
+prove-bench: bench ## the same as bench
 
-prove-providers: stand-ins
 prove-%: setup ## one proof, e.g. prove-rate: prints its figures and a verdict
 	@node dist/ops/prove/main.js $*
 
-bench: prove-bench ## the same as prove-bench
+bench: setup ## every stage beside its rival: bench/results/ and report.html (QUICK=1: five minutes)
+	@bench/setup.sh
+	@node dist/bench/main.js $(if $(QUICK),--quick,)
+
+bench-growth: setup ## ten million stored payments, and a backlog of five million
+	@bench/setup.sh
+	@node dist/bench/main.js growth-large
+
+bench-%: setup ## one suite, e.g. bench-latency
+	@bench/setup.sh
+	@node dist/bench/main.js $* $(if $(QUICK),--quick,)
 
 clean: ## remove what the build made
 	@rm -rf dist
