@@ -31,8 +31,8 @@ export const killShard: Proof = {
         await killOnce(stage, system, ids);
       }
       const results = await loading;
-      judge(stage, results, ids);
       refusedAtOnce(stage, system);
+      judge(stage, results, ids);
       const accepted = results
         .flatMap((it) => it.accepted)
         .map((id) => ({ merchant: MERCHANT, id }));
@@ -97,11 +97,15 @@ function refusedAtOnce(stage: Stage, system: ClusterSystem): void {
   const log = readFileSync(join(system.topology.paths.logs, 'edge.access.log'), 'utf8');
   const lines = log.trim().split('\n');
   const refused = lines
-    .map((line) => JSON.parse(line) as { status: string; upstream_seconds: string })
+    .map((line) => JSON.parse(line) as Record<'status' | 'upstream' | 'upstream_seconds', string>)
     .filter((it) => it.status === '503');
   const waited = refused.map((it) => Number(it.upstream_seconds)).sort((a, b) => a - b);
   const longest = waited.at(-1) ?? Number.NaN;
   const usual = waited[Math.floor(waited.length / 2)] ?? Number.NaN;
+  for (const { address } of currentShards(system.topology)) {
+    const own = refused.filter((it) => it.upstream.startsWith(`${address}:`));
+    stage.figure(`503s of the edge for ${address}`, own.length);
+  }
   stage.figure(
     '503s of the edge / it waited usually / longest',
     `${waited.length} / ${usual} s / ${longest} s`,
