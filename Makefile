@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 # Where set-up puts Node 20 when the machine has none.
 export PATH := $(CURDIR)/.cache/node/bin:$(PATH)
-.PHONY: help setup build run cluster stand-ins test check engine bench prove clean
+.PHONY: help setup build run cluster stand-ins test check engine bench bench-growth prove-bench prove clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,7 +25,7 @@ check: setup ## types, lint, format, house rules, packages, image, alerts: no se
 	@npx biome ci .
 	@node --test dist/ops/house-rules.test.js dist/ops/docker/docker.test.js dist/ops/prometheus/rules.test.js dist/ops/supply-chain.test.js
 	@node dist/ops/setup/signatures.js
-	@npm sbom --sbom-format cyclonedx --package-lock-only --omit dev > dist/sbom.cdx.json && echo "SBOM: dist/sbom.cdx.json"
+	@npm sbom --sbom-format cyclonedx --package-lock-only > dist/sbom.cdx.json && echo "SBOM: dist/sbom.cdx.json"
 
 # Without them, the tests that need them fail and say what to install.
 stand-ins: setup ## stand-ins for Stripe that are not ours, for tests
@@ -39,14 +39,22 @@ prove: setup stand-ins ## every proof, whole (about half an hour)
 	@node dist/ops/prove/main.js all
 	@$(MAKE) --no-print-directory prove-bench
 
-prove-bench: setup ## the benches next to their rivals, with their targets
-	@node dist/bench/main.js
+prove-bench: bench ## the same as bench
 
-prove-providers: stand-ins
 prove-%: setup ## one proof, e.g. prove-rate: prints its figures and a verdict
 	@node dist/ops/prove/main.js $*
 
-bench: prove-bench ## the same as prove-bench
+bench: setup ## every stage beside its rival: bench/results/ and report.html (QUICK=1: five minutes)
+	@bench/setup.sh
+	@node dist/bench/main.js $(if $(QUICK),--quick,)
+
+bench-growth: setup ## ten million stored payments, and a backlog of five million
+	@bench/setup.sh
+	@node dist/bench/main.js growth-large
+
+bench-%: setup ## one suite, e.g. bench-latency
+	@bench/setup.sh
+	@node dist/bench/main.js $* $(if $(QUICK),--quick,)
 
 clean: ## remove what the build made
 	@rm -rf dist

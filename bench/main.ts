@@ -1,7 +1,7 @@
 /**
  * `make bench`: the suites one after another, each beside its rival in the same run.
  *
- *   main.js [suite…] [--quick] [--growth]     run, report page, table
+ *   main.js [suite…] [--quick] [--advisory]   run, report page, table
  *   main.js compare A B [--threshold 0.1]     results of two folders
  *   main.js report                            the page from what bench/results/ holds
  *
@@ -9,14 +9,28 @@
  */
 import { Command } from 'commander';
 import { packageFile } from '../engine/core/paths.js';
+import { stopLiving } from '../ops/up/child.js';
 import { compareFolders } from './harness/compare.js';
 import { appendHistory } from './harness/history.js';
 import { writeReport } from './harness/report.js';
 import type { SuiteResult } from './harness/result.js';
 import { runSuite } from './harness/run-suite.js';
+import { disposeAll } from './harness/suite.js';
 import { SUITES } from './suites/all.js';
+import { large } from './suites/large.js';
 
+const STOP_MS_MAX = 5_000;
 const RESULTS = packageFile('bench/results');
+
+// Servers of a suite that is broken off end with it.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    void stopLiving(STOP_MS_MAX).then(() => {
+      disposeAll();
+      process.exit(130);
+    });
+  });
+}
 
 const program = new Command('bench').description('measures every stage beside its rival');
 program
@@ -25,9 +39,10 @@ program
   .option('--quick', 'shorter rounds, in five minutes')
   .option('--advisory', 'missed targets do not fail the run')
   .action(async (names: string[], options: { quick?: boolean; advisory?: boolean }) => {
-    const known = new Set(SUITES.map((it) => it.name));
-    for (const it of names) if (!known.has(it)) program.error(`there is no suite ${it}`);
-    const chosen = SUITES.filter((it) => names.length === 0 || names.includes(it.name));
+    const all = [...SUITES, large];
+    for (const name of names)
+      if (!all.some((it) => it.name === name)) program.error(`there is no suite ${name}`);
+    const chosen = names.length === 0 ? SUITES : all.filter((it) => names.includes(it.name));
     const results: SuiteResult[] = [];
     const failed: string[] = [];
     const since = Date.now();

@@ -53,6 +53,7 @@ export class Processor {
   readonly #reconcile: ReconcileScheduler;
   readonly #order = new KeyOrder();
   readonly #counts = new Map<string, number>();
+  #deadLetters = 0;
   readonly #breakers = new BreakerWatch();
   readonly #dlq: Dlq;
   readonly #blockers = new Set(['postgres', 'kafka']);
@@ -189,6 +190,7 @@ export class Processor {
   ): Promise<void> {
     const { reason, detail, payment } = dead;
     this.#logger.error({ key, reason, detail }, 'dead letter');
+    this.#deadLetters++;
     await this.#sender.send([deadLetterOf(key, dead, message)]);
     if (payment) await this.#bury(payment, reason);
   }
@@ -210,6 +212,7 @@ export class Processor {
     return {
       processor_consumed_total: this.#intake.consumed,
       processor_in_flight: this.#intake.inFlight,
+      processor_dead_letters_total: this.#deadLetters,
       processor_held: this.#intake.held,
       processor_partitions: this.#intake.partitions,
       processor_asks_total: this.#asker.asked,

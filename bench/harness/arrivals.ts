@@ -1,28 +1,28 @@
 /** Consumes `payments.accepted` and notes which ids arrived, and how long after acceptance. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import rdkafka, { type KafkaConsumer } from 'node-rdkafka';
+import rdkafka, { type KafkaConsumer, type Message } from 'node-rdkafka';
 import { acceptedAt } from '../../engine/codec/in-place.js';
 import { TOPICS } from '../../engine/core/topics.js';
 import { clientSettings } from '../../engine/kafka/client.js';
+
+const CONSUME_MAX = 500;
+const CONSUME_MS = 2;
 
 export class ArrivalWatch {
   readonly ids = new Set<string>();
   /** Milliseconds, in order of arrival; whole ones, as the record has them. */
   readonly lags: number[] = [];
   readonly #consumer: KafkaConsumer;
+  readonly #mark: Buffer;
+  #loop: Promise<void> = Promise.resolve();
+  #isStopped = false;
 
   private constructor(consumer: KafkaConsumer, prefix: string) {
     this.#consumer = consumer;
-    const mark = Buffer.from(`/${prefix}`);
-    consumer.on('data', ({ key, value }) => {
-      const name = key as Buffer;
-      if (!value || name.indexOf(mark) < 0) return;
-      this.ids.add(name.toString('latin1'));
-      this.lags.push(Math.max(0, performance.timeOrigin + performance.now() - acceptedAt(value)));
-    });
+    this.#mark = Buffer.from(`/${prefix}`);
   }
 
-  /** Everything from the end of the topic, of ids that begin with `prefix`. */
+  /** Of all the topic, the ids that begin with `prefix`. */
   static async start(brokers: string, prefix: string): Promise<ArrivalWatch> {
     const consumer = new rdkafka.KafkaConsumer(
       {
@@ -37,8 +37,9 @@ export class ArrivalWatch {
     await new Promise<void>((resolve, reject) =>
       consumer.connect({}, (error) => (error ? reject(error) : resolve())),
     );
+    consumer.setDefaultConsumeTimeout(CONSUME_MS);
     consumer.subscribe([TOPICS.accepted]);
-    consumer.consume();
+    watch.#loop = watch.#run();
     return watch;
   }
 
@@ -48,7 +49,24 @@ export class ArrivalWatch {
   }
 
   async stop(): Promise<void> {
-    const left = new Promise<void>((resolve) => this.#consumer.disconnect(() => resolve()));
-    await Promise.race([left, sleep(3_000)]);
+    this.#isStopped = true;
+    await this.#loop;
+    await new Promise<void>((resolve) => this.#consumer.disconnect(() => resolve()));
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#isStopped) {
+      const messages = await new Promise<Message[]>((resolve, reject) =>
+        this.#consumer.consume(CONSUME_MAX, (error, it) => (error ? reject(error) : resolve(it))),
+      );
+      for (const it of messages) this.#note(it);
+    }
+  }
+
+  #note({ key, value }: Message): void {
+    const name = key as Buffer;
+    if (!value || name.indexOf(this.#mark) < 0) return;
+    this.ids.add(name.toString('latin1'));
+    this.lags.push(Math.max(0, performance.timeOrigin + performance.now() - acceptedAt(value)));
   }
 }

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import rdkafka from 'node-rdkafka';
 import pg from 'pg';
 import { checkoutAccepted } from '../../engine/codec/records.js';
-import { childEnvironment, engineConfig } from '../../engine/core/config.js';
+import { childEnvironment, engineConfig, STOP_WITH_PARENT } from '../../engine/core/config.js';
 import { packageFile } from '../../engine/core/paths.js';
 import { TOPICS } from '../../engine/core/topics.js';
 import { producerSettings, producerTopicSettings } from '../../engine/kafka/client.js';
@@ -21,6 +21,7 @@ import type { Stage } from './suite.js';
 const PARTITIONS = 16;
 const DRAIN_MS_MAX = 120_000;
 const LOOK_MS = 50;
+const QUEUE_MAX = 20_000;
 const SLOW = 'pm_slow_2000';
 
 export interface Backlog {
@@ -133,7 +134,13 @@ async function produce(
     producerSettings(brokers, 'bench'),
     producerTopicSettings(0),
   );
+  let delivered = 0;
+  producer.on('delivery-report', (error) => {
+    if (error) throw error;
+    delivered++;
+  });
   await new Promise<void>((resolve) => producer.once('ready', () => resolve()).connect());
+  producer.setPollInterval(5);
   const start = performance.now();
   for (let n = 0; n < payments; n++) {
     const dueIn = plan.perSecond > 0 ? start + (n * 1_000) / plan.perSecond - performance.now() : 0;
@@ -145,16 +152,10 @@ async function produce(
       accepted_at: Date.now(),
     };
     producer.produce(TOPICS.accepted, null, checkoutAccepted.encode(record), `default/${id}`);
-    if (n % 10_000 === 9_999) await flushed(producer);
+    while (n - delivered > QUEUE_MAX) await sleep(1);
   }
-  await flushed(producer);
+  while (delivered < payments) await sleep(1);
   await new Promise<void>((resolve) => producer.disconnect(() => resolve()));
-}
-
-function flushed(producer: InstanceType<typeof rdkafka.Producer>): Promise<void> {
-  return new Promise((resolve, reject) =>
-    producer.flush(30_000, (error) => (error ? reject(error) : resolve())),
-  );
 }
 
 async function untilTerminal(
@@ -215,8 +216,8 @@ export async function steadyP99(
 
 export function startTollgate(command: string, settings: Record<string, string>): ChildProcess {
   return spawn(process.execPath, [packageFile('ops/cli/tollgate.mjs'), command], {
-    env: childEnvironment(settings),
-    stdio: ['ignore', 'ignore', 'inherit'],
+    env: childEnvironment({ ...settings, [STOP_WITH_PARENT]: 'on' }),
+    stdio: ['pipe', 'ignore', 'inherit'],
   });
 }
 

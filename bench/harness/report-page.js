@@ -52,7 +52,10 @@ const newest = (list, key) => [...new Map(list.map((it) => [key(it), it])).value
     {
       scales: { x: { time: false }, y: { distr: 3 } },
       axes: [
-        { values: (_u, s) => s.map((v) => `${+(100 - 100 / 10 ** v).toFixed(3)} %`) },
+        {
+          splits: () => [0, 0.301, 1, 2, 3, 4],
+          values: (_u, s) => s.map((v) => `${+(100 - 100 / 10 ** v).toFixed(2)} %`),
+        },
         { values: (_u, s) => s.map((v) => (v === null ? '' : +v.toPrecision(2))) },
       ],
       series: [

@@ -18,11 +18,18 @@ const DRAW_MS_MAX = 30_000;
 /** Writes report.html, and a PNG a plot where there is a chromium. @returns the page's path */
 export async function writeReport(folder: string): Promise<string> {
   const path = join(folder, 'report.html');
-  writeFileSync(path, pageOf(folder));
+  writePage(folder);
   const chromium = CHROMIUM.find((it) => existsSync(it));
   if (chromium === undefined || !existsSync(UPLOT)) return path;
   for (const id of PLOT_IDS) await draw(chromium, path, id, join(folder, `${id}.png`));
   return path;
+}
+
+/** @returns the page, which is written as report.html */
+export function writePage(folder: string): string {
+  const page = pageOf(folder);
+  writeFileSync(join(folder, 'report.html'), page);
+  return page;
 }
 
 function pageOf(folder: string): string {
@@ -39,7 +46,7 @@ function pageOf(folder: string): string {
   };
   return template.replaceAll(
     /\/\*(UPLOT_CSS|UPLOT_JS|PAGE_JS)\*\/|"(DATA)"/g,
-    (_, name: string) => parts[name]!,
+    (_, code?: string, data?: string) => parts[code ?? data!]!,
   );
 }
 

@@ -28,6 +28,12 @@ export interface Suite {
 /** A check after the load failed: the figures are worth nothing. */
 export class WrongResult extends Error {}
 
+const stages = new Set<Stage>();
+
+export function disposeAll(): void {
+  for (const it of stages) it.dispose();
+}
+
 export class Stage {
   readonly suite: string;
   readonly isQuick: boolean;
@@ -42,6 +48,7 @@ export class Stage {
     this.suite = suite;
     this.isQuick = isQuick;
     this.#folder = mkdtempSync(join(tmpdir(), `tollgate-bench-${suite}-`));
+    stages.add(this);
   }
 
   /** Rounds of the medians. */
@@ -143,6 +150,7 @@ export class Stage {
   }
 
   dispose(): void {
+    stages.delete(this);
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }

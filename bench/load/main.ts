@@ -31,7 +31,7 @@ const VISA = '{"amount": 1999, "currency": "USD", "payment_method": "pm_card_vis
 new Command('load')
   .description('open-loop load: latency is counted from the moment each request was due')
   .requiredOption('--url <url>', 'public API, http or https')
-  .option('--key <key>', 'API key')
+  .option('--key <key,…>', 'API keys, used in turns')
   .option('--ca <file>', 'certificate authority of the server')
   .option('--rate <n>', 'requests a second', positive, 100)
   .option('--duration <seconds>', 'how long it is measured', positive, 10)
@@ -53,7 +53,10 @@ new Command('load')
 async function run(options: Options): Promise<void> {
   const ca = options.ca ? readFileSync(options.ca, 'utf8') : undefined;
   const target = targetOf(options.url, ca);
-  const head = headerOf(options, target.host, target.port);
+  const heads = (options.key?.split(',') ?? [undefined]).map((key) =>
+    headOf(key, target.host, target.port),
+  );
+  const headFor = (n: number): string => heads[n % heads.length]!;
   const startedAt = Date.now();
   const loop = new OpenLoop({
     target,
@@ -61,9 +64,9 @@ async function run(options: Options): Promise<void> {
     seconds: options.duration,
     warmUpSeconds: options.warmUp,
     connections: options.connections,
-    requestOf: options.get ? readsOf(options.get, head) : postsOf(options, head),
+    requestOf: options.get ? readsOf(options.get, headFor) : postsOf(options, headFor),
     expected: options.get ? 0 : options.expect,
-    pollOf: options.poll ? (n) => getOf(`${options.prefix}-${n}`, head) : undefined,
+    pollOf: options.poll ? (n) => getOf(`${options.prefix}-${n}`, headFor(n)) : undefined,
     ...(options.json ? {} : { onSecond: showProgress }),
   });
   const { posts, reads } = await loop.run();
@@ -74,19 +77,21 @@ async function run(options: Options): Promise<void> {
   if (Object.keys(posts.failures).length > 0) process.exitCode = 1;
 }
 
-function headerOf(options: Options, host: string, port: number): string {
-  const key = options.key ? `Authorization: Bearer ${options.key}\r\n` : '';
-  return ` HTTP/1.1\r\nHost: ${host}:${port}\r\n${key}`;
+type HeadFor = (n: number) => string;
+
+function headOf(key: string | undefined, host: string, port: number): string {
+  const authorization = key ? `Authorization: Bearer ${key}\r\n` : '';
+  return ` HTTP/1.1\r\nHost: ${host}:${port}\r\n${authorization}`;
 }
 
-function postsOf({ body, path, prefix }: Options, head: string): (n: number) => string {
+function postsOf({ body, path, prefix }: Options, headFor: HeadFor): (n: number) => string {
   const rest = `\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${Buffer.from(body).toString('latin1')}`;
-  return (n) => `POST ${path}${head}X-PAYMENT-CHECKOUT-ID: ${prefix}-${n}${rest}`;
+  return (n) => `POST ${path}${headFor(n)}X-PAYMENT-CHECKOUT-ID: ${prefix}-${n}${rest}`;
 }
 
-function readsOf(ids: string, head: string): () => string {
+function readsOf(ids: string, headFor: HeadFor): (n: number) => string {
   const [prefix, count] = ids.split(':') as [string, string];
-  return () => getOf(`${prefix}-${Math.floor(Math.random() * Number(count))}`, head);
+  return (n) => getOf(`${prefix}-${Math.floor(Math.random() * Number(count))}`, headFor(n));
 }
 
 function getOf(id: string, head: string): string {

@@ -1,22 +1,16 @@
 /** From the write-ahead log to Kafka's acknowledgement, beside bare node-rdkafka producing the same bytes; and the lag at 5 000/s. */
-import { setTimeout as sleep } from 'node:timers/promises';
-import rdkafka from 'node-rdkafka';
-import { checkoutAccepted } from '../../engine/codec/records.js';
 import { engineConfig } from '../../engine/core/config.js';
-import { TOPICS } from '../../engine/core/topics.js';
-import { producerSettings, producerTopicSettings } from '../../engine/kafka/client.js';
 import { createTopics, topicSpecs } from '../../engine/kafka/topics-admin.js';
 import { startEngineProcess } from '../../ops/e2e/engine-process.js';
 import { ArrivalWatch } from '../harness/arrivals.js';
+import { produceBare } from '../harness/bare-producer.js';
 import { fillStore, publishLog } from '../harness/log.js';
-import { longCheckout } from '../harness/samples.js';
 import { startBroker } from '../harness/servers.js';
 import type { Stage, Suite } from '../harness/suite.js';
 import { reportOfSamples } from '../load/report.js';
 import { load } from '../load/run.js';
 
 const TARGET = 0.9;
-const QUEUE_MAX = 50_000;
 const LAG_RATE = 5_000;
 const LAG_P99_MS_MAX = 20;
 
@@ -46,32 +40,6 @@ export const cdc: Suite = {
     }
   },
 };
-
-/** The same settings, headers' size and bytes, as fast as one loop hands them over. */
-async function produceBare(brokers: string, records: number): Promise<number> {
-  const values = Array.from({ length: records }, (_, n) =>
-    checkoutAccepted.encode(longCheckout(`bench-${n}`, n)),
-  );
-  const since = performance.now();
-  const settings = producerSettings(brokers, 'bench');
-  const producer = new rdkafka.Producer(settings, producerTopicSettings(0));
-  let delivered = 0;
-  producer.on('delivery-report', (error) => {
-    if (error) throw error;
-    delivered++;
-  });
-  await new Promise<void>((resolve) => producer.once('ready', () => resolve()).connect());
-  producer.setPollInterval(5);
-  const headers = [{ 'tollgate-origin': '01J00000000000000000000000:1000000:wal' }];
-  for (let n = 0; n < records; n++) {
-    producer.produce(TOPICS.accepted, null, values[n]!, `default/bench-${n}`, null, null, headers);
-    if (n % 1_000 === 0) while (n - delivered > QUEUE_MAX) await sleep(1);
-  }
-  while (delivered < records) await sleep(1);
-  const seconds = (performance.now() - since) / 1_000;
-  await new Promise<void>((resolve) => producer.disconnect(() => resolve()));
-  return records / seconds;
-}
 
 /** From acceptance to a consumer of the topic: never less than to the acknowledgement. */
 async function lag(stage: Stage, brokers: string): Promise<void> {

@@ -20,15 +20,19 @@ export const processor: Suite = {
       const atOnce: number[] = [];
       const in50: number[] = [];
       const parts: number[] = [];
+      const alone = { consume: [] as number[], HTTP: [] as number[], inserts: [] as number[] };
       await drainRate(stage, backlog, stage.size(1_000, 4_000)); // warms up
       for (let round = 0; round < rounds; round++) {
         atOnce.push((await drainRate(stage, backlog, payments)).perSecond);
         in50.push((await drainRate(stage, backlog, payments, {}, () => 'pm_slow_50')).perSecond);
         const { consume, http, insert, sum } = await partsOf(backlog, payments);
         parts.push(sum);
-        stage.note(
-          `parts alone: consume ${consume.toFixed(0)}/s, HTTP ${http.toFixed(0)}/s, inserts ${insert.toFixed(0)}/s`,
-        );
+        for (const [name, rate] of [
+          ['consume', consume],
+          ['HTTP', http],
+          ['inserts', insert],
+        ] as const)
+          alone[name].push(rate);
       }
       const unit = 'payments/s';
       stage.row({
@@ -54,6 +58,8 @@ export const processor: Suite = {
         rivalName: 'itself at once',
         target: SLOW_TARGET,
       });
+      for (const [name, ours] of Object.entries(alone))
+        stage.row({ name: `parts alone: ${name}`, unit, ours });
       await slowOnes(stage, backlog);
     });
   },

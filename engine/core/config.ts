@@ -33,6 +33,9 @@ export function engineConfig(environment: Environment = process.env): EngineConf
       : [
           'TOLLGATE_HOST: without API keys (TOLLGATE_KEYS_FILE) only a loopback address is allowed',
         ]),
+    ...(it.socket === '' || it.keysFile !== ''
+      ? []
+      : ['TOLLGATE_SOCKET: what is behind a proxy needs API keys (TOLLGATE_KEYS_FILE)']),
     ...(it.apiPort === it.adminPort
       ? ['TOLLGATE_API_PORT and TOLLGATE_ADMIN_PORT are the same']
       : []),

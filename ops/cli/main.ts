@@ -8,6 +8,7 @@ import { registerEngine } from './engine.js';
 import { registerKeys } from './keys.js';
 import { registerNginx } from './nginx.js';
 import { registerPay } from './pay.js';
+import { registerPlan } from './plan.js';
 import { registerProcessor } from './processor.js';
 import { registerReconcile } from './reconcile.js';
 import { registerShard } from './shard.js';
@@ -17,7 +18,7 @@ import { registerWallet } from './wallet.js';
 
 const program = new Command('tollgate')
   .description('A small payment system: durable before it answers, never charges twice.')
-  .version('0.2.0')
+  .version('0.3.0')
   .exitOverride();
 registerEngine(program);
 registerProcessor(program);
@@ -32,6 +33,7 @@ registerKeys(program);
 registerReconcile(program);
 registerDoctor(program);
 registerNginx(program);
+registerPlan(program);
 
 if (stopsWithParent()) process.stdin.on('end', () => process.kill(process.pid, 'SIGTERM')).resume();
 try {

@@ -118,8 +118,11 @@ describe('an engine with API keys', () => {
     );
   });
 
-  it('should not listen beyond loopback without keys', async () => {
-    const settings = { TOLLGATE_DATA_DIR: join(dir, 'data-3'), TOLLGATE_HOST: '0.0.0.0' };
-    await assert.rejects(startEngineProcess(settings), /without API keys/);
+  it('should not listen beyond loopback, nor behind a proxy, without keys', async () => {
+    const dataDir = { TOLLGATE_DATA_DIR: join(dir, 'data-3') };
+    const beyond = startEngineProcess({ ...dataDir, TOLLGATE_HOST: '0.0.0.0' });
+    await assert.rejects(beyond, /TOLLGATE_HOST: without API keys/);
+    const behind = startEngineProcess({ ...dataDir, TOLLGATE_SOCKET: join(dir, 'api.sock') });
+    await assert.rejects(behind, /TOLLGATE_SOCKET: .* needs API keys/);
   });
 });

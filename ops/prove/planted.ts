@@ -7,6 +7,7 @@ import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
+import type { KafkaTls } from '../../engine/core/config.js';
 import { readTopic } from '../../engine/kafka/read-topic.js';
 import { topicSpecs } from '../../engine/kafka/topics-admin.js';
 
@@ -16,6 +17,7 @@ export interface Places {
   readonly kafka: string;
   readonly partitions: number;
   readonly shards: number;
+  readonly kafkaTls?: KafkaTls;
   readonly postgres: string;
   /** Pages that are read whole. */
   readonly pages: readonly string[];
@@ -39,8 +41,9 @@ export async function searchEverything(
     }
   };
   await searchFiles(places.home, words, look);
+  const tls = places.kafkaTls ? { tls: places.kafkaTls } : {};
   for (const { name, partitions } of topicSpecs(places)) {
-    await readTopic(places.kafka, name, { partitions }, (it) => {
+    await readTopic(places.kafka, name, { partitions, ...tls }, (it) => {
       look(`${it.key} ${it.value?.toString('latin1')} ${headersOf(it.headers)}`, `topic ${name}`);
     });
   }

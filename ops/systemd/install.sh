@@ -25,10 +25,15 @@ case "$role" in
     ;;
   shard)
     install -d -m 0700 -o tollgate -g tollgate "/var/lib/tollgate/shard-$number" /var/lib/tollgate/marks
+    # The merchants' API keys; copied again, they are in force within two seconds.
+    install -m 0600 -o tollgate -g tollgate /etc/tollgate/keys.json /var/lib/tollgate/keys.json
     address=$(hostname -I | awk '{print $1}')
     here_now=$(jq --argjson n "$number" --arg a "$address" \
       '(.shards[] | select(.number == $n)).address = $a' /etc/tollgate/topology.json)
     printf '%s\n' "$here_now" >/etc/tollgate/topology.json
+    threads=$(jq --argjson n "$number" '.shards[] | select(.number == $n) | .gatewayThreads' /etc/tollgate/topology.json)
+    echo "TOLLGATE_GATEWAY_THREADS=$threads" >/etc/tollgate/topology.env
+    install -m 0600 -o tollgate -g tollgate /etc/tollgate/keys.json /var/lib/tollgate/keys.json
     configure_nginx
     units=("tollgate-engine@$number.service" "tollgate-nginx@shard-$number.service")
     ;;

@@ -58,12 +58,20 @@ describe('the systemd units', () => {
       const text = readFileSync(join(folder, unit), 'utf8');
       assert.doesNotMatch(text, /(SECRET|TOKEN|PASSWORD|DATABASE_URL)=/i, unit);
       if (unit.includes('engine') || unit.includes('processor')) {
-        assert.match(text, /^LoadCredential=kafka\.pem:/m, unit);
+        assert.match(text, /^LoadCredential=(engine|processor)\.pem:/m, unit);
         assert.match(text, /^EnvironmentFile=\/etc\/tollgate\//m, unit);
         assert.match(text, /^UMask=0077$/m, unit);
         assert.match(text, /^WatchdogSec=/m, unit);
       }
     }
+  });
+
+  it('should not start an engine for anybody, without keys', () => {
+    const text = readFileSync(join(folder, 'tollgate-engine@.service'), 'utf8');
+    const file = /^Environment=TOLLGATE_KEYS_FILE=(\S+)$/m.exec(text)?.[1];
+    assert.ok(file);
+    const script = readFileSync(join(folder, 'install.sh'), 'utf8');
+    assert.match(script, new RegExp(`install -m 0600 -o tollgate .* ${file}`));
   });
 
   it('should have scripts that bash can parse', () => {
