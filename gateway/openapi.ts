@@ -73,7 +73,7 @@ export const openapi = {
   openapi: '3.1.0',
   info: {
     title: 'tollgate',
-    version: '0.2.0',
+    version: '0.3.0',
     license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
   },
   components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } },

@@ -18,7 +18,7 @@ import { registerWallet } from './wallet.js';
 
 const program = new Command('tollgate')
   .description('A small payment system: durable before it answers, never charges twice.')
-  .version('0.2.0')
+  .version('0.3.0')
   .exitOverride();
 registerEngine(program);
 registerProcessor(program);

@@ -14,6 +14,8 @@ export interface EgressSettings {
   readonly egressHosts: readonly string[];
   readonly pspConnectTimeoutMs: number;
   readonly pspFirstByteTimeoutMs: number;
+  /** Default 64 KiB. */
+  readonly answerBytesMax?: number;
   /** The whole call. */
   readonly pspTimeoutMs: number;
   /** PEM file of the only certificate authorities to trust; empty: Node's. */
@@ -71,7 +73,7 @@ export class Egress {
       keepAliveTimeout: KEEP_ALIVE_MS,
       headersTimeout: settings.pspFirstByteTimeoutMs,
       bodyTimeout: settings.pspTimeoutMs,
-      maxResponseSize: ANSWER_BYTES_MAX,
+      maxResponseSize: settings.answerBytesMax ?? ANSWER_BYTES_MAX,
       maxHeaderSize: HEADER_BYTES_MAX,
       connect: this.#connector(settings),
     });

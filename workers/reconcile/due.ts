@@ -32,29 +32,33 @@ export async function duePeriods(
   const delay = (hour - clock.cutoffHour + 24) % 24;
   const today = await accountingDay(client, clock, new Date(now.getTime() - delay * 3_600_000));
   const done = await finished(client);
+  const yesterday = addDays(today, -1);
+  const last = done.lastDay ?? addDays(yesterday, -1);
   const days: string[] = [];
-  for (let day = addDays(today, -1); days.length < DAYS_MAX; day = addDays(day, -1)) {
-    if (done.has(`daily ${day}`)) break;
+  for (let day = yesterday; day > last && days.length < DAYS_MAX; day = addDays(day, -1))
     days.unshift(day);
-    // Nothing was ever run: yesterday is where it starts.
-    if (!done.has('daily')) break;
-  }
   const month = monthBefore(monthOf(today));
-  const hasDays = [...days.map((it) => `daily ${it}`), ...done].some((it) =>
-    it.startsWith(`daily ${month}-`),
-  );
-  const isMonthDue = hasDays && !done.has(`monthly ${month}`);
+  const hasDays = [...days, ...done.days].some((it) => monthOf(it) === month);
+  const isMonthDue = hasDays && !done.months.has(month);
   return [
     ...days.map((label): DuePeriod => ({ kind: 'daily', label })),
     ...(isMonthDue ? [{ kind: 'monthly' as const, label: month }] : []),
   ];
 }
 
-/** `<kind> <period>` of what is done, and the bare kind where there is anything. */
-async function finished(client: pg.ClientBase): Promise<Set<string>> {
-  const { rows } = await client.query<{ kind: string; period: string }>(
+interface Finished {
+  readonly days: readonly string[];
+  readonly lastDay: string | undefined;
+  readonly months: ReadonlySet<string>;
+}
+
+async function finished(client: pg.ClientBase): Promise<Finished> {
+  const { rows } = await client.query<{ kind: PeriodKind; period: string }>(
     `select kind, period from reconciliation_runs where state = 'finished'
      order by period desc limit 1000`,
   );
-  return new Set(rows.flatMap((it) => [it.kind, `${it.kind} ${it.period}`]));
+  const of = (kind: PeriodKind): string[] =>
+    rows.filter((it) => it.kind === kind).map((it) => it.period);
+  const days = of('daily');
+  return { days, lastDay: days[0], months: new Set(of('monthly')) };
 }

@@ -32,7 +32,8 @@ locked as (
 changed as (
   update payments p set status = i.status, version = p.version + 1,
     provider_reference = i.reference, refunded_amount = i.refunded,
-    next_ask_at = null, next_action = null, updated_at = now()
+    next_ask_at = null, next_action = null,
+    dead_reason = null, failure_code = null, updated_at = now()
   from input i join locked l using (merchant, checkout_id)
   where p.merchant = i.merchant and p.checkout_id = i.checkout_id
   returning p.merchant, p.checkout_id, p.version, p.status, p.provider, p.currency, p.amount,

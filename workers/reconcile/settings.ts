@@ -1,9 +1,10 @@
 /** What reconciliation needs of the processor's settings, put into its own words. */
-import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Stripe } from 'stripe';
 import type { ProcessorConfig } from '../../engine/core/config.js';
 import { ConfigurationError } from '../../engine/core/settings.js';
+import { Egress } from '../psp/egress.js';
+import { EgressHttpClient } from '../psp/stripe/http-client.js';
 import type { Clock } from './calendar.js';
 import { FolderSource } from './sources/folder-source.js';
 import { SimulatorSource } from './sources/simulator-source.js';
@@ -18,7 +19,8 @@ export interface ReconcileSettings extends Clock {
   readonly fees: ReadonlyMap<string, number>;
 }
 
-const STRIPE_CALL_MS_MAX = 30_000;
+/** A hundred transactions with their charges. */
+const STRIPE_PAGE_BYTES_MAX = 8 * 1024 * 1024;
 const STRIPE_RETRIES_MAX = 5;
 
 export function reconcileSettings(config: ProcessorConfig): ReconcileSettings {
@@ -43,23 +45,22 @@ export async function settlementSources(config: ProcessorConfig): Promise<Settle
   ];
 }
 
+/** Only reads, so a refused call may be made again. */
 function stripeSources(config: ProcessorConfig): SettlementSource[] {
-  const key = config.stripeKey || readSecret(config.stripeKeyFile);
+  const key = config.stripeKey || config.stripeKeyFromFile;
   if (key === '') return [];
-  const { protocol, hostname, port } = new URL(config.stripeUrl);
+  const { hostname, port, protocol } = new URL(config.stripeUrl);
+  const egress = new Egress(config.stripeUrl, { ...config, answerBytesMax: STRIPE_PAGE_BYTES_MAX });
   const stripe = new Stripe(key, {
-    protocol: protocol === 'http:' ? 'http' : 'https',
+    httpClient: new EgressHttpClient(egress),
     host: hostname,
-    ...(port ? { port: Number(port) } : {}),
-    timeout: STRIPE_CALL_MS_MAX,
+    port: port || '443',
+    protocol: protocol === 'http:' ? 'http' : 'https',
+    timeout: config.pspTimeoutMs,
     maxNetworkRetries: STRIPE_RETRIES_MAX,
     telemetry: false,
   });
   return [new StripeSource(stripe.balanceTransactions)];
-}
-
-function readSecret(path: string): string {
-  return path === '' ? '' : readFileSync(path, 'utf8').trim();
 }
 
 function feesOf(text: string): ReadonlyMap<string, number> {

@@ -33,9 +33,6 @@ export const reconcileTable = {
     '',
     'reports of other providers: <folder>/<provider>/*.csv (default HOME/settlements)',
   ),
-  stripeKey: text('TOLLGATE_STRIPE_KEY', '', 'secret key of Stripe; without it there is no Stripe'),
-  stripeKeyFile: text('TOLLGATE_STRIPE_KEY_FILE', '', 'file that holds the secret key of Stripe'),
-  stripeUrl: text('TOLLGATE_STRIPE_URL', 'https://api.stripe.com', 'address of Stripe'),
 } as const;
 
 function zone(env: string, fallback: string, doc: string): Setting<string> {

@@ -1,7 +1,4 @@
 -- Up Migration
--- An entry of a settlement belongs to many payments, so to none.
-alter table ledger_entries alter column checkout_id drop not null;
-
 create index payments_reference on payments (provider_reference)
   where provider_reference is not null;
 -- Time goes up with the place in the table, roughly: a few pages of index serve every period.

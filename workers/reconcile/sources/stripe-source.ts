@@ -5,6 +5,8 @@
 import { Readable } from 'node:stream';
 import { stringify } from 'csv-stringify';
 import type { Stripe } from 'stripe';
+import { EngineError } from '../../../engine/core/errors.js';
+import { minorAmount } from '../../psp/stripe/amounts.js';
 import { addDays, monthDays, type Period, reportsFor } from '../calendar.js';
 import type { Report, SettlementSource } from './source.js';
 
@@ -74,19 +76,27 @@ export function rowOf(it: Stripe.BalanceTransaction): unknown[] | undefined {
   const source = it.source as Stripe.Charge | Stripe.Refund;
   const isRefund = source.object === 'refund';
   const charge = isRefund ? idOf(source.charge) : source.id;
+  const currency = source.currency.toUpperCase();
+  const amount = minorOf(source.amount, currency);
   const isOneCurrency = source.currency === it.currency;
   return [
     idOf(source.payment_intent) ?? charge,
     source.metadata?.['merchant'],
     source.metadata?.['checkout_id'],
     kind,
-    isRefund ? -source.amount : source.amount,
-    source.currency.toUpperCase(),
+    isRefund ? -amount : amount,
+    currency,
     // A fee in another currency than the payment's is not compared.
-    isOneCurrency ? it.fee : '',
+    isOneCurrency ? minorOf(it.fee, currency) : '',
     isRefund ? source.id : '',
     new Date(it.created * 1_000).toISOString(),
   ];
+}
+
+function minorOf(amount: number, currency: string): number {
+  const minor = minorAmount(amount, currency);
+  if (minor === undefined) throw new EngineError('report_invalid', `${amount} is no ${currency}`);
+  return minor;
 }
 
 function idOf(it: string | { readonly id: string } | null | undefined): string | undefined {
