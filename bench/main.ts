@@ -7,6 +7,7 @@
  *
  * Exit code 1: a suite failed, a target was missed, or a comparison is worse.
  */
+import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { packageFile } from '../engine/core/paths.js';
 import { stopLiving } from '../ops/up/child.js';
@@ -22,9 +23,10 @@ import { large } from './suites/large.js';
 const STOP_MS_MAX = 5_000;
 const RESULTS = packageFile('bench/results');
 
-// Servers of a suite that is broken off end with it.
+// What a suite that is broken off has started ends with it.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {
+    for (const pid of childrenOf(process.pid)) process.kill(pid, 'SIGTERM');
     void stopLiving(STOP_MS_MAX).then(() => {
       disposeAll();
       process.exit(130);
@@ -68,6 +70,11 @@ program
   });
 program.command('report').action(async () => console.log(await writeReport(RESULTS)));
 await program.parseAsync();
+
+function childrenOf(pid: number): number[] {
+  const list = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+  return list.split(' ').filter(Boolean).map(Number);
+}
 
 function summarise(
   results: readonly SuiteResult[],
