@@ -94,7 +94,7 @@ function fingerprint(body: CheckoutBody, provider: string): Buffer {
     metadata,
   ];
   // By way of a string: Node makes that much faster than a buffer.
-  return Buffer.from(hash('sha256', JSON.stringify(meaning), 'binary'), 'binary');
+  return Buffer.from(hash('sha256', JSON.stringify(meaning), 'binary'), 'latin1');
 }
 
 function bodyError(error: ErrorObject): BodyError {
