@@ -4,6 +4,7 @@
  *   main.js [suite…] [--quick] [--advisory]   run, report page, table
  *   main.js compare A B [--threshold 0.1]     results of two folders
  *   main.js report                            the page from what bench/results/ holds
+ *   main.js keep, main.js table               the results as baseline, as Markdown
  *
  * Exit code 1: a suite failed, a target was missed, or a comparison is worse.
  */
@@ -11,6 +12,7 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { packageFile } from '../engine/core/paths.js';
 import { stopLiving } from '../ops/up/child.js';
+import { keepBaseline, tableOf } from './harness/baseline.js';
 import { compareFolders } from './harness/compare.js';
 import { appendHistory } from './harness/history.js';
 import { writeReport } from './harness/report.js';
@@ -22,6 +24,7 @@ import { large } from './suites/large.js';
 
 const STOP_MS_MAX = 5_000;
 const RESULTS = packageFile('bench/results');
+const BASELINE = packageFile('bench/baseline');
 
 // What a suite that is broken off has started ends with it.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -69,6 +72,14 @@ program
     process.exit(compareFolders(a, b, Number(options.threshold), console.log) ? 0 : 1);
   });
 program.command('report').action(async () => console.log(await writeReport(RESULTS)));
+program
+  .command('keep')
+  .description('make the results the baseline')
+  .action(() => console.log(`${keepBaseline(RESULTS, BASELINE)} results kept in ${BASELINE}`));
+program
+  .command('table')
+  .description('the rows that have a target, as Markdown')
+  .action(() => console.log(tableOf(RESULTS).join('\n')));
 await program.parseAsync();
 
 function childrenOf(pid: number): number[] {
