@@ -76,6 +76,27 @@ describe('the load client', () => {
   });
 });
 
+describe('a load that is never answered', () => {
+  it('should end, and say so', { timeout: 30_000 }, async () => {
+    const server = createServer(() => {});
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const { posts } = await new OpenLoop({
+      target: targetOf(`http://127.0.0.1:${port}`),
+      ratePerSecond: 100,
+      seconds: 0.2,
+      warmUpSeconds: 0,
+      connections: 2,
+      requestOf: () => 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n',
+      expected: 202,
+      pollOf: undefined,
+    }).run();
+    server.closeAllConnections();
+    server.close();
+    assert.deepEqual(posts.failures, { 'never sent': 18, closed: 2 });
+  });
+});
+
 describe('bench compare', () => {
   const folder = mkdtempSync(join(tmpdir(), 'tollgate-compare-'));
   after(() => rmSync(folder, { recursive: true }));

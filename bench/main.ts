@@ -4,12 +4,15 @@
  *   main.js [suite…] [--quick] [--advisory]   run, report page, table
  *   main.js compare A B [--threshold 0.1]     results of two folders
  *   main.js report                            the page from what bench/results/ holds
+ *   main.js keep, main.js table               the results as baseline, as Markdown
  *
  * Exit code 1: a suite failed, a target was missed, or a comparison is worse.
  */
+import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { packageFile } from '../engine/core/paths.js';
 import { stopLiving } from '../ops/up/child.js';
+import { keepBaseline, tableOf } from './harness/baseline.js';
 import { compareFolders } from './harness/compare.js';
 import { appendHistory } from './harness/history.js';
 import { writeReport } from './harness/report.js';
@@ -21,10 +24,12 @@ import { large } from './suites/large.js';
 
 const STOP_MS_MAX = 5_000;
 const RESULTS = packageFile('bench/results');
+const BASELINE = packageFile('bench/baseline');
 
-// Servers of a suite that is broken off end with it.
+// What a suite that is broken off has started ends with it.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {
+    for (const pid of childrenOf(process.pid)) process.kill(pid, 'SIGTERM');
     void stopLiving(STOP_MS_MAX).then(() => {
       disposeAll();
       process.exit(130);
@@ -67,7 +72,20 @@ program
     process.exit(compareFolders(a, b, Number(options.threshold), console.log) ? 0 : 1);
   });
 program.command('report').action(async () => console.log(await writeReport(RESULTS)));
+program
+  .command('keep')
+  .description('make the results the baseline')
+  .action(() => console.log(`${keepBaseline(RESULTS, BASELINE)} results kept in ${BASELINE}`));
+program
+  .command('table')
+  .description('the rows that have a target, as Markdown')
+  .action(() => console.log(tableOf(RESULTS).join('\n')));
 await program.parseAsync();
+
+function childrenOf(pid: number): number[] {
+  const list = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+  return list.split(' ').filter(Boolean).map(Number);
+}
 
 function summarise(
   results: readonly SuiteResult[],

@@ -6,7 +6,6 @@
  * Every request passes here, so each check begins with the cheapest question that lets the
  * usual request through.
  */
-import type { HttpRequest } from 'uWebSockets.js';
 import { hasCardData, isCardField } from '../engine/core/card-fields.js';
 
 export { maskCardData } from '../engine/core/card-mask.js';
@@ -23,16 +22,9 @@ export function bodyHasCardData(text: string, body: unknown): boolean {
   return treeHasCardData(body, isPlain);
 }
 
-/** In the query string and the headers: nothing of them is stored, but a proxy may log them. */
-export function headHasCardData(req: HttpRequest): boolean {
-  const query = req.getQuery();
-  if (query && queryHasCardData(query)) return true;
-  let isFound = false;
-  req.forEach((name, value) => {
-    if (MADE_BY_MACHINES.test(name)) return;
-    if (isCardField(name) || hasCardData(value)) isFound = true;
-  });
-  return isFound;
+/** A header: nothing of it is stored, but a proxy may log it. */
+export function headerHasCardData(name: string, value: string): boolean {
+  return !MADE_BY_MACHINES.test(name) && (isCardField(name) || hasCardData(value));
 }
 
 /** A path as an error may repeat it: without card data, also when that is percent-encoded. */
@@ -40,7 +32,9 @@ export function pathHasCardData(path: string): boolean {
   return hasCardData(path.includes('%') ? decoded(path) : path);
 }
 
-function queryHasCardData(query: string): boolean {
+/** The query string, as it was sent: nothing of it is stored either. */
+export function queryHasCardData(query: string): boolean {
+  if (query === '') return false;
   if (hasCardData(decoded(query.replaceAll('+', ' ')))) return true;
   return [...new URLSearchParams(query).keys()].some(isCardField);
 }

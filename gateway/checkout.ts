@@ -82,7 +82,9 @@ function textOf(raw: Buffer): string | undefined {
 }
 
 function fingerprint(body: CheckoutBody, provider: string): Buffer {
-  const metadata = Object.entries(body.metadata ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+  const metadata = body.metadata
+    ? Object.entries(body.metadata).sort(([a], [b]) => (a < b ? -1 : 1))
+    : [];
   const meaning = [
     body.amount,
     body.currency,
@@ -91,7 +93,8 @@ function fingerprint(body: CheckoutBody, provider: string): Buffer {
     body.description ?? null,
     metadata,
   ];
-  return hash('sha256', JSON.stringify(meaning), 'buffer');
+  // By way of a string: Node makes that much faster than a buffer.
+  return Buffer.from(hash('sha256', JSON.stringify(meaning), 'binary'), 'latin1');
 }
 
 function bodyError(error: ErrorObject): BodyError {

@@ -3,14 +3,13 @@ import uWS, { type HttpRequest, type HttpResponse, type TemplatedApp } from 'uWe
 import type { SharedFlag } from '../engine/ring/shared-flags.js';
 import type { Admission } from './admission.js';
 import { readBody } from './body.js';
-import { headHasCardData } from './card-data.js';
 import { checkCheckoutId, isProblem, parseCheckout } from './checkout.js';
 import { type CheckoutCounts, CheckoutMessage } from './checkout-message.js';
+import { checkHead } from './head.js';
 import { Caller } from './keys/caller.js';
 import type { Merchants } from './keys/merchants.js';
 import { bodyTooLarge, methodNotAllowed, PROBLEMS, type Problem } from './problem.js';
 import type { Reads } from './reads.js';
-import { hasRepeatedHeader } from './repeated-headers.js';
 import { type Reply, replyOf, sendProblem } from './reply.js';
 import { BODY_BYTES_MAX } from './schemas.js';
 import type { ShardGate } from './shard-gate.js';
@@ -116,9 +115,4 @@ function checkHeaders(
     return PROBLEMS.lengthRequired;
   }
   return undefined;
-}
-
-function checkHead(req: HttpRequest): Problem | undefined {
-  if (hasRepeatedHeader(req)) return PROBLEMS.headerRepeated;
-  return headHasCardData(req) ? PROBLEMS.cardData : undefined;
 }

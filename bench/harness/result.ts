@@ -132,19 +132,23 @@ export function machine() {
   };
 }
 
+export function textOfNumber(value: number): string {
+  return value >= 1_000
+    ? Math.round(value).toLocaleString('en')
+    : value.toFixed(value < 10 ? 3 : 1);
+}
+
 /** A line for people. */
 export function textOf(row: Row): string {
-  const number = (value: number): string =>
-    value >= 1_000 ? Math.round(value).toLocaleString('en') : value.toFixed(value < 10 ? 3 : 1);
   const beside =
     row.rival !== null
-      ? `, ${row.rival_name} ${number(row.rival)}`
+      ? `, ${row.rival_name} ${textOfNumber(row.rival)}`
       : row.limit !== null
-        ? `, limit ${number(row.limit)}`
+        ? `, limit ${textOfNumber(row.limit)}`
         : '';
   const verdict =
     row.target === null
       ? ''
-      : `: ratio ${row.ratio.toFixed(2)} (target ${row.target}) ${row.holds ? 'HOLDS' : 'MISSED'}`;
-  return `${row.name}: ${number(row.ours)} ${row.unit}${beside}${verdict}`;
+      : `: ratio ${row.ratio.toFixed(2)} (target ${row.target.toFixed(2)}) ${row.holds ? 'HOLDS' : 'MISSED'}`;
+  return `${row.name}: ${textOfNumber(row.ours)} ${row.unit}${beside}${verdict}`;
 }

@@ -12,6 +12,8 @@ const MICROS_MAX = 120_000_000;
 const TICK_MS_MIN = 0.2;
 const TICK_MS_MAX = 1;
 const POLL_AFTER_MS = 2_000;
+/** After the last request was due, as long as all of it was to take and this much more. */
+const GRACE_MS = 10_000;
 const POLLS_MAX = 30;
 
 export interface OpenLoopPlan {
@@ -121,6 +123,7 @@ export class OpenLoop {
   /** Sends what is due while a connection is free. */
   #dispatch(): void {
     const now = performance.now();
+    if (now > this.#dueAt(this.#total) + this.#graceMs) this.#giveUp();
     while (this.#hasFree()) {
       if (this.#next < this.#total && this.#dueAt(this.#next) <= now) this.#sendPost(now);
       else if (this.#isPollDue(now)) this.#sendPoll(now);
@@ -128,6 +131,19 @@ export class OpenLoop {
     }
     const isOver = this.#next === this.#total && this.#pollHead === this.#polls.length;
     if (isOver && this.#inFlight === 0) this.#done();
+  }
+
+  /** A server that carries far less than the rate, or holds an answer back, is not waited for. */
+  #giveUp(): void {
+    const left = this.#total - this.#next;
+    if (left > 0) this.#posts.failures['never sent'] = left;
+    this.#next = this.#total;
+    this.#pollHead = this.#polls.length;
+    for (const it of this.#all) it.close();
+  }
+
+  get #graceMs(): number {
+    return (this.#plan.seconds + this.#plan.warmUpSeconds) * 1_000 + GRACE_MS;
   }
 
   /** Forgets those that were closed meanwhile: each comes back when it is connected again. */

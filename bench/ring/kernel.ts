@@ -12,7 +12,7 @@ const SLOTS = 512;
 const BYTES_MAX = 1 << 20;
 const SLOTS_MAX = 1 << 16;
 /** A consumer that found nothing leaves the producer's cache line alone for so many turns. */
-const IDLE_TURNS = 64;
+const IDLE_TURNS = 5_000;
 
 export interface Bare {
   readonly published: Sequence;

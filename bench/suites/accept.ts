@@ -55,7 +55,7 @@ export async function alone(stage: Stage, bare: Rival, connections = CONNECTIONS
 }
 
 function saturate(stage: Stage, url: string, connections: number): Promise<number> {
-  return wrk(url, { connections, seconds: stage.size(1, 3), script: 'checkout.lua' });
+  return wrk(url, { connections, seconds: stage.size(1, 2), script: 'checkout.lua' });
 }
 
 /** Stops the engine; what it answered 202 must be what its store holds. */

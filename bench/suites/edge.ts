@@ -22,8 +22,8 @@ export const edge: Suite = {
         const given = {
           url: api,
           rate,
-          duration: stage.size(3, 6),
-          'warm-up': stage.size(2, 4),
+          duration: stage.size(3, 4),
+          'warm-up': stage.size(1, 2),
           ca,
           key,
         };

@@ -44,7 +44,7 @@ export const status: Suite = {
 
 async function throughput(stage: Stage, engine: EngineProcess, payments: number): Promise<void> {
   const bare = await startBare();
-  const seconds = stage.size(1, 3);
+  const seconds = stage.size(1, 2);
   const read = (url: string, count: number): Promise<number> =>
     wrk(url, {
       connections: CONNECTIONS,

@@ -16,13 +16,13 @@ import { type Family, familyId } from '../store/families.js';
 import type { Checkpoint } from './checkpoint.js';
 import { DeliveryWindow } from './delivery-window.js';
 import { kafkaKey } from './kafka-key.js';
+import { PollPace } from './poll-pace.js';
 import { WalFollower } from './wal-follower.js';
 import type { WalPosition } from './wal-position.js';
 import { RecordKind, type WriteBatchCursor } from './write-batch.js';
 
 const WINDOW_MAX = 20_000;
 const BATCHES_PER_TURN = 256;
-const POLL_MS = 5;
 const RETRY_MS = 500;
 const CLOSE_MS_MAX = 3_000;
 const STALL_LOOK_MS = 500;
@@ -56,6 +56,7 @@ export class CdcPublisher {
   #window = new DeliveryWindow(WINDOW_MAX);
   #producer: Producer | undefined;
   readonly #repeats = new Set<Repeat>();
+  #pace: PollPace | undefined;
   #mayPublish = false;
   #hasWarned = false;
   #pumpScheduled = false;
@@ -107,6 +108,7 @@ export class CdcPublisher {
     return new Promise((resolve, reject) => {
       const repeat: Repeat = { resolve, reject };
       this.#repeats.add(repeat);
+      this.#pace?.busy();
       const headers = [{ [ORIGIN_HEADER]: origin }];
       producer.produce(topic, null, value, kafkaKey(topic, key, value), null, { repeat }, headers);
     });
@@ -175,6 +177,7 @@ export class CdcPublisher {
     };
     const headers = [{ [ORIGIN_HEADER]: formatOrigin(origin) }];
     const ticket = this.#window.add(batch);
+    this.#pace?.busy();
     // librdkafka copies the payload before produce returns; the reader's memory is used again.
     producer.produce(
       topic,
@@ -228,9 +231,8 @@ export class CdcPublisher {
   #connectProducer(): void {
     const { config, logger } = this.#parts;
     if (this.#stopped) return;
-    const clientId = `tollgate-engine-${config.shard}`;
     const producer = new rdkafka.Producer(
-      producerSettings(config.kafkaBrokers, clientId),
+      producerSettings(config.kafkaBrokers, `tollgate-engine-${config.shard}`),
       producerTopicSettings(config.kafkaMessageTimeoutMs),
     );
     producer.on('delivery-report', (error, report) => this.#onDelivery(error, report));
@@ -239,8 +241,8 @@ export class CdcPublisher {
       else logger.debug({ reason: error.message }, 'Kafka');
     });
     producer.once('ready', () => {
-      producer.setPollInterval(POLL_MS);
       this.#producer = producer;
+      this.#pace = new PollPace(producer);
       this.#hasWarned = false;
       this.wake();
     });
@@ -259,10 +261,8 @@ export class CdcPublisher {
       repeat.reject(new EngineError('not_delivered', reason, { canRetry: true }));
     this.#repeats.clear();
     const from = this.#lowWater();
-    this.#parts.logger.warn(
-      { reason, sequence: from.sequence },
-      'a new producer starts again at the checkpoint',
-    );
+    const at = { reason, sequence: from.sequence };
+    this.#parts.logger.warn(at, 'a new producer starts again at the checkpoint');
     this.#window = new DeliveryWindow(WINDOW_MAX);
     this.#tail.close();
     this.#tail = new WalFollower(this.#parts.dbDir, from);
@@ -271,6 +271,7 @@ export class CdcPublisher {
   }
 
   #save(): void {
+    if (this.#window.open + this.#repeats.size === 0) this.#pace?.idle();
     const { checkpoint, volume, logger } = this.#parts;
     const position = this.#lowWater();
     if (position.sequence > this.#sample.sequence) {

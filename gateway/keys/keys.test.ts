@@ -34,6 +34,7 @@ describe('API keys', () => {
 
   it('should judge by the new table at once, and know everybody without one', () => {
     const merchants = new Merchants(table);
+    assert.equal(nameOf(merchants, 'Bearer old-key'), 'acme');
     merchants.replace([{ merchant: 'acme', keys: [sha256('new-key')] }]);
     assert.equal(nameOf(merchants, 'Bearer old-key'), 'key_invalid');
     assert.equal(nameOf(merchants, 'Bearer new-key'), 'acme');

@@ -128,7 +128,7 @@ async function atHour(
        where kind = '${kind}' and period = '${period}' and state = 'finished'`,
     );
   stage.must((await runs()).length === 0, `${kind} ${period} was run before its hour`);
-  const processor = await startAt(system, `${day} 0${HOUR - 1}:59:50`);
+  const processor = await startAt(system, `${day} 0${HOUR - 1}:59:56`);
   const since = Date.now();
   try {
     await until(
