@@ -25,6 +25,7 @@ export const reconcileDay: Proof = {
       TOLLGATE_RECONCILE: 'off',
       TOLLGATE_PSP_TIMEOUT_MS: '2000',
       TOLLGATE_ASK_AFTER_MS: '500',
+      TOLLGATE_RETRY_DELAYS: '1s,2s,5s',
     };
     const system = await LocalSystem.start({ settings });
     try {
