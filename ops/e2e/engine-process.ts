@@ -5,7 +5,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { childEnvironment } from '../../engine/core/config.js';
 import { packageFile } from '../../engine/core/paths.js';
 
-const READY_MS_MAX = 20_000;
+const READY_MS_MAX = 40_000;
 const POLL_MS = 20;
 
 export interface EngineProcess {

@@ -5,7 +5,8 @@ import { LocalSystem, until } from '../prove/system.js';
 import { get, post, VISA } from './checkout-client.js';
 import { freePorts } from './engine-process.js';
 
-const DEADLINE_MS = 2_500;
+/** Longer than the first record waits for its consumer. */
+const DEADLINE_MS = 6_000;
 const SETTLE_MS_MAX = 20_000;
 
 interface Payment {

@@ -22,7 +22,6 @@ const SETTINGS = {
 };
 const RATE = 40;
 const KILL_AFTER_MS_MAX = 8_000;
-const SETTLE_MS_MAX = 90_000;
 const KIND = { down: false, error_rate: 0, timeout_rate: 0 };
 const MOODS: readonly object[] = [
   KIND,
@@ -99,7 +98,7 @@ async function audit(
   accepted: readonly string[],
 ): Promise<void> {
   const since = Date.now();
-  await until('all succeed and are published', SETTLE_MS_MAX, async () => {
+  await until('all succeed and are published', stage.size(90_000, 240_000), async () => {
     const [row] = await query<{ done: string }>(
       system,
       `select count(*) as done from payments
