@@ -18,6 +18,7 @@ export class StatusFeed {
   readonly #pool: Pool;
   readonly #producer: Producer;
   readonly #newest = new Array<number>(IDS).fill(0);
+  #delivered = 0;
   #reads = 0;
   #backwards = 0;
 
@@ -32,9 +33,16 @@ export class StatusFeed {
       producerSettings(brokers, 'bench-feed'),
       producerTopicSettings(0),
     );
+    const feed = new StatusFeed(producer, api);
+    producer.on('delivery-report', (error) => {
+      if (error) throw error;
+      feed.#delivered++;
+    });
     await new Promise<void>((resolve) => producer.once('ready', () => resolve()).connect());
     producer.setPollInterval(5);
-    return new StatusFeed(producer, api);
+    feed.#publish(0, 1);
+    while (feed.#delivered === 0) await sleep(PUBLISH_MS);
+    return feed;
   }
 
   async run(ms: number): Promise<{ reads: number; versions: number; backwards: number }> {
