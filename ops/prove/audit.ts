@@ -119,8 +119,9 @@ async function auditStatuses(
       const headers = books.headers[it.merchant] ?? {};
       const path = `/payments/${it.id}`;
       const { body } = await pool.request({ method: 'GET', path, headers });
-      const { status } = (await body.json()) as { status: string };
-      if (status !== 'succeeded') wrong.push(nameOf(it));
+      const answer = (await body.json()) as { status: string | number; code?: string };
+      if (answer.status !== 'succeeded')
+        wrong.push(`${nameOf(it)} (${answer.code ?? answer.status})`);
     }
   };
   await Promise.all(Array.from({ length: READERS }, reader));

@@ -21,10 +21,10 @@ export interface DevelopmentOptions {
   readonly logDir: string;
 }
 
-/** What one machine with two cores carries, with room; a deployment states its own. */
+/** More than one machine with two cores carries; a deployment states its own. */
 export const DEVELOPMENT_LIMITS: Limits = {
-  perKey: 5_000,
-  perAddress: 10_000,
+  perKey: 20_000,
+  perAddress: 40_000,
   connectionsPerAddress: 1_000,
   workerConnections: 8_192,
   bodyKib: 16,
