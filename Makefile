@@ -35,7 +35,7 @@ test: setup stand-ins ## every test
 	@npx biome ci .
 	@node --test --test-concurrency=1 --test-reporter=spec $$(find dist -name '*.test.js' | sort)
 
-prove: setup stand-ins ## every proof, whole (about half an hour)
+prove: setup stand-ins ## every proof, whole (more than an hour, the benches too)
 	@node dist/ops/prove/main.js all
 	@$(MAKE) --no-print-directory prove-bench
 
