@@ -6,7 +6,7 @@
  * silent below `emerg`, and the JSON access log, whose fields are chosen here, says how every
  * request ended. Neither contains a query, a header's value, or what looks like a card number.
  */
-import type { Topology } from '../topology/topology.js';
+import type { Limits, Topology } from '../topology/topology.js';
 
 /** 13 digits in a row, or in the groups that cards are printed in. */
 const CARD_LIKE = String.raw`\d{13}|\d{4}[ /_.-]\d{4}[ /_.-]\d{4}[ /_.-]\d|\d{4}[ /_.-]\d{6}[ /_.-]\d{5}`;
@@ -22,6 +22,19 @@ export function layout(lines: readonly string[]): string {
     return indented;
   });
   return `${out.join('\n')}\n`;
+}
+
+/** What every proxied request is held to; no other peer is tried for one that fails. */
+export function proxyBounds(limits: Limits): string[] {
+  return [
+    `proxy_connect_timeout ${limits.connectMs}ms;`,
+    'proxy_send_timeout 5s;',
+    `proxy_read_timeout ${limits.answerSeconds}s;`,
+    'proxy_next_upstream off;',
+    'proxy_max_temp_file_size 0;',
+    'proxy_buffer_size 16k;',
+    'proxy_buffers 8 16k;',
+  ];
 }
 
 export function when(condition: string, action: string): string[] {

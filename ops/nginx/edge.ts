@@ -7,7 +7,7 @@
  */
 import { SHARD_WEIGHT } from '../../engine/core/shard-ring.js';
 import { currentShards, type Limits, shardServer, type Topology } from '../topology/topology.js';
-import { accessLog, head, identity, LOG_FIELDS, layout, when } from './common.js';
+import { accessLog, head, identity, LOG_FIELDS, layout, proxyBounds, when } from './common.js';
 import { errorPages, problemLocations, refuseWith } from './problems.js';
 
 const CIPHERS = [
@@ -206,13 +206,7 @@ function proxying(topology: Topology): string[] {
     'proxy_set_header CF-Connecting-IP "";',
     'proxy_set_header True-Client-IP "";',
     'proxy_set_header Forwarded "";',
-    `proxy_connect_timeout ${limits.connectMs}ms;`,
-    'proxy_send_timeout 5s;',
-    `proxy_read_timeout ${limits.answerSeconds}s;`,
-    'proxy_next_upstream off;',
-    'proxy_max_temp_file_size 0;',
-    'proxy_buffer_size 16k;',
-    'proxy_buffers 8 16k;',
+    ...proxyBounds(limits),
     'proxy_hide_header uWebSockets;',
     'proxy_ignore_headers X-Accel-Redirect X-Accel-Expires X-Accel-Buffering X-Accel-Limit-Rate;',
     `proxy_ssl_certificate ${own.file};`,

@@ -4,7 +4,7 @@
  * nothing: the edge has done that.
  */
 import { engineSocket, type Limits, type Shard, type Topology } from '../topology/topology.js';
-import { accessLog, head, identity, LOG_FIELDS, layout, when } from './common.js';
+import { accessLog, head, identity, LOG_FIELDS, layout, proxyBounds, when } from './common.js';
 import { errorPages, problemLocations } from './problems.js';
 
 const KEPT_MAX = 128;
@@ -72,13 +72,7 @@ function engineLocation(limits: Limits): string[] {
     'proxy_http_version 1.1;',
     'proxy_set_header Connection "";',
     'proxy_set_header Host engine;',
-    `proxy_connect_timeout ${limits.connectMs}ms;`,
-    'proxy_send_timeout 5s;',
-    `proxy_read_timeout ${limits.answerSeconds}s;`,
-    'proxy_next_upstream off;',
-    'proxy_max_temp_file_size 0;',
-    'proxy_buffer_size 16k;',
-    'proxy_buffers 8 16k;',
+    ...proxyBounds(limits),
     '}',
   ];
 }
