@@ -2,7 +2,6 @@
  * The books of everybody compared: the provider's ledger, Postgres, the engines' statuses,
  * Kafka. Says how many payments there are of each kind; the caller's promises decide.
  */
-import { Pool } from 'undici';
 import { checkoutAccepted, paymentStatus } from '../../engine/codec/records.js';
 import type { KafkaTls } from '../../engine/core/config.js';
 import { DEFAULT_MERCHANT } from '../../engine/core/payment.js';
@@ -18,11 +17,10 @@ import {
   readMetric,
 } from './books.js';
 import type { Stage } from './proof.js';
+import { leftBehind } from './read-back.js';
 import type { LocalSystem } from './system.js';
 
 export { query } from './books.js';
-
-const READERS = 32;
 
 export interface AuditOptions {
   /** A processor that was killed may publish a version twice; nothing may be missing. */
@@ -77,7 +75,8 @@ export async function auditOutcomes(
   stage.must(missing.length === 0, `not charged, e.g. ${missing[0]?.id}`);
   stage.must(twice.length === 0, `charged twice, e.g. ${twice[0]}`);
   await auditPostgres(stage, books, accepted.length);
-  await auditStatuses(stage, books, accepted);
+  const behind = await leftBehind(books, accepted);
+  stage.must(behind.length === 0, `${behind.length} do not read succeeded, e.g. ${behind[0]}`);
 }
 
 /** Captured charges by checkout id, of a system without keys. */
@@ -103,30 +102,6 @@ async function auditPostgres(stage: Stage, books: Books, count: number): Promise
   stage.must(Number(row!.open) === 0, `${row!.open} payments are open in Postgres`);
   stage.must(Number(row!.gaps) === 0, 'payment_events has gaps');
   stage.must(off.length === 0, `the ledger does not sum to zero: ${off}`);
-}
-
-async function auditStatuses(
-  stage: Stage,
-  books: Books,
-  accepted: readonly PaymentName[],
-): Promise<void> {
-  const tls = books.ca === undefined ? {} : { connect: { ca: books.ca } };
-  const pool = new Pool(books.api, { connections: READERS, ...tls });
-  const wrong: string[] = [];
-  const queue = accepted.values();
-  const reader = async (): Promise<void> => {
-    for (const it of queue) {
-      const headers = books.headers[it.merchant] ?? {};
-      const path = `/payments/${it.id}`;
-      const { body } = await pool.request({ method: 'GET', path, headers });
-      const answer = (await body.json()) as { status: string | number; code?: string };
-      if (answer.status !== 'succeeded')
-        wrong.push(`${nameOf(it)} (${answer.code ?? answer.status})`);
-    }
-  };
-  await Promise.all(Array.from({ length: READERS }, reader));
-  await pool.destroy();
-  stage.must(wrong.length === 0, `${wrong.length} do not read succeeded, e.g. ${wrong[0]}`);
 }
 
 /** @returns the shard that each payment's accepted record names */

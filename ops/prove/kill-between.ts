@@ -3,11 +3,12 @@
  * come and go: both ledgers together hold each payment once.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Pool } from 'undici';
+import { DEFAULT_MERCHANT } from '../../engine/core/payment.js';
 import { post, VISA } from '../e2e/checkout-client.js';
 import { query } from './audit.js';
 import { clearFaults, type LedgerCharge, setFaults } from './charges.js';
 import type { Proof, Stage } from './proof.js';
+import { leftBehind } from './read-back.js';
 import { SecondSimulator } from './second-simulator.js';
 import { LocalSystem, until } from './system.js';
 
@@ -122,28 +123,17 @@ async function audit(
   stage.must(twice.length === 0, `${twice.length} captured twice, e.g. ${twice[0]}`);
   const lost = accepted.filter((id) => !captures.has(id));
   stage.must(lost.length === 0, `${lost.length} not captured, e.g. ${lost[0]}`);
-  await mustRead(stage, system, accepted);
+  const behind = await leftBehind(
+    system.books,
+    accepted.map((id) => ({ merchant: DEFAULT_MERCHANT, id })),
+  );
+  stage.must(behind.length === 0, `${behind.length} statuses are left behind, e.g. ${behind[0]}`);
   const [row] = await query<{ fell_back: string; again: string }>(
     system,
     `select count(*) filter (where provider <> case currency when 'EUR' then 'simulator_b'
        else 'simulator' end) as fell_back, count(*) filter (where asks > 0) as again from payments`,
   );
   stage.figure('of these fell back / were taken up again', `${row!.fell_back} / ${row!.again}`);
-}
-
-async function mustRead(stage: Stage, system: LocalSystem, ids: readonly string[]): Promise<void> {
-  const pool = new Pool(system.endpoints.api, { connections: 8 });
-  const behind: string[] = [];
-  const queue = ids.values();
-  const reader = async (): Promise<void> => {
-    for (const id of queue) {
-      const { body } = await pool.request({ method: 'GET', path: `/payments/${id}` });
-      if (((await body.json()) as { status: string }).status !== 'succeeded') behind.push(id);
-    }
-  };
-  await Promise.all(Array.from({ length: 8 }, reader));
-  await pool.destroy();
-  stage.must(behind.length === 0, `${behind.length} statuses are left behind, e.g. ${behind[0]}`);
 }
 
 async function captured(simulator: string): Promise<LedgerCharge[]> {
