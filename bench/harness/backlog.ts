@@ -14,6 +14,7 @@ import { TOPICS } from '../../engine/core/topics.js';
 import { producerSettings, producerTopicSettings } from '../../engine/kafka/client.js';
 import { createTopics, topicSpecs } from '../../engine/kafka/topics-admin.js';
 import { freePorts } from '../../ops/e2e/engine-process.js';
+import { setFaults } from '../../ops/prove/charges.js';
 import { sampleCheckout } from './samples.js';
 import { startBroker, startDatabase } from './servers.js';
 import type { Stage } from './suite.js';
@@ -53,6 +54,8 @@ export async function withBacklog(
     await client.connect();
     const simulatorUrl = `http://127.0.0.1:${port}`;
     await answering(`${simulatorUrl}/healthz`);
+    // Nobody would hear them here; the suite `path` has them.
+    await setFaults(simulatorUrl, { webhook_drop_rate: 1 });
     await work({ brokers: kafka.brokers, databaseUrl: postgres.url, simulatorUrl, client });
   } finally {
     await client.end().catch(() => {});

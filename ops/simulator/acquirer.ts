@@ -2,7 +2,7 @@
  * The simulator's decisions: what a charge request does to the ledger and what is answered,
  * with idempotency keys as Stripe has them. Knows nothing of HTTP.
  */
-import { ulid } from 'ulid';
+import { newUlid } from '../../engine/core/ulid.js';
 import { type Faults, NO_FAULTS } from './faults.js';
 import type { Charge, ChargeStatus, Ledger } from './ledger.js';
 import { type Behaviour, behaviourOf } from './tokens.js';
@@ -108,7 +108,7 @@ export class Acquirer {
         return error(400, 'refund_exceeds_charge', 'more than what was captured');
       const created_at = new Date().toISOString();
       refund = {
-        refund_reference: `re_${ulid()}`,
+        refund_reference: `re_${newUlid()}`,
         idempotency_key: key,
         reference,
         amount,
@@ -182,7 +182,7 @@ export class Acquirer {
 
   #take(key: string, body: ChargeBody, behaviour: Behaviour): Charge {
     const charge: Charge = {
-      reference: `ch_${ulid()}`,
+      reference: `ch_${newUlid()}`,
       ...body,
       idempotency_key: key,
       status: behaviour.status,
@@ -214,7 +214,7 @@ export class Acquirer {
   #tell(charge: Charge, status: ChargeStatus | 'disputed', amount: number): void {
     const { merchant, checkout_id, reference, currency, failure_code } = charge;
     const event = {
-      id: `evt_${ulid()}`,
+      id: `evt_${newUlid()}`,
       type: `charge.${status}`,
       created_at: new Date().toISOString(),
       data: { merchant, checkout_id, reference, status, amount, currency, failure_code },

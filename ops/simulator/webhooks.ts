@@ -5,6 +5,7 @@
  */
 import { createHmac } from 'node:crypto';
 import { Pool } from 'undici';
+import { Fifo } from '../../engine/core/fifo.js';
 import type { Faults } from './faults.js';
 
 const CONNECTIONS_MAX = 32;
@@ -70,7 +71,7 @@ export class WebhookSender {
   readonly #target: WebhookTarget;
   readonly #pool: Pool;
   readonly #timers = new Set<NodeJS.Timeout>();
-  #waiting: Delivery[] = [];
+  readonly #waiting = new Fifo<Delivery>();
   #inFlight = 0;
   #isClosed = false;
 
@@ -108,7 +109,7 @@ export class WebhookSender {
   async close(): Promise<void> {
     this.#isClosed = true;
     for (const timer of this.#timers) clearTimeout(timer);
-    this.#waiting = [];
+    this.#waiting.clear();
     await this.#pool.destroy();
   }
 
@@ -167,7 +168,6 @@ export class WebhookSender {
           'x-psp-signature': signatureOf(body, this.#target.secret, Date.now()),
         },
         body,
-        signal: AbortSignal.timeout(ANSWER_MS_MAX),
       });
       await answer.body.dump();
       return answer.statusCode >= 200 && answer.statusCode < 300;

@@ -2,10 +2,11 @@
  * What an answer, or the lack of one, means for a payment: the row to write, and what becomes
  * of the work. Pure but for ids and jitter; the state machine alone decides a status.
  */
-import { ulid } from 'ulid';
+
 import type { RetryTicket } from '../../engine/codec/records.js';
 import { retryTicket } from '../../engine/codec/records.js';
 import { isTerminal, paymentKey } from '../../engine/core/payment.js';
+import { newUlid } from '../../engine/core/ulid.js';
 import type { Ask } from '../postgres/asks.js';
 import type { OutcomeRow } from '../postgres/outcomes.js';
 import type { PspAnswer, PspRequest } from '../psp/port.js';
@@ -129,7 +130,7 @@ export class Settlements {
       never_sent: wasNeverSent && answer.outcome === 'not_sent',
       find_only: mayBeReplay && this.#replaysErrors(ask.provider),
       action_expires_ms: this.#settings.actionExpiresMs,
-      call_id: ulid(),
+      call_id: newUlid(),
       operation,
       idempotency_key: idempotencyKey,
       request: rest,

@@ -8,6 +8,7 @@ import rdkafka, {
   type LibrdKafkaError,
   type Message,
 } from 'node-rdkafka';
+import { Fifo } from '../../engine/core/fifo.js';
 import type { Logger } from '../../engine/core/log.js';
 import { clientSettings } from '../../engine/kafka/client.js';
 import { Held, type Hold } from './held.js';
@@ -43,7 +44,7 @@ export class Intake {
   #isPaused = false;
   #isClosing = false;
   /** What librdkafka had handed over when the pause came: bounded by its own prefetch. */
-  #waiting: { readonly message: Message; readonly offsets: Offsets }[] = [];
+  readonly #waiting = new Fifo<{ readonly message: Message; readonly offsets: Offsets }>();
   readonly #held = new Held((partition) => this.#refill(partition));
   consumed = 0;
 

@@ -81,8 +81,14 @@ export class Egress {
 
   /** Throws EgressFault, and nothing else. */
   async send({ method, path, headers, body }: EgressRequest): Promise<EgressAnswer> {
+    // Not AbortSignal.timeout: its timer would live on after the answer.
+    const late = new AbortController();
+    const timer = setTimeout(
+      () => late.abort(new DOMException('the call took too long', 'TimeoutError')),
+      this.#timeoutMs,
+    );
+    const { signal } = late;
     try {
-      const signal = AbortSignal.timeout(this.#timeoutMs);
       const answer = await this.#pool.request({ method, path, headers, body, signal });
       return {
         httpStatus: answer.statusCode,
@@ -92,6 +98,8 @@ export class Egress {
     } catch (error) {
       const fault = error instanceof Error ? error : new errors.UndiciError(String(error));
       throw new EgressFault(fault, !this.#connectErrors.has(fault));
+    } finally {
+      clearTimeout(timer);
     }
   }
 

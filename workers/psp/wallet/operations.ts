@@ -9,7 +9,7 @@
  * recorded.
  */
 import type pg from 'pg';
-import { ulid } from 'ulid';
+import { newUlid } from '../../../engine/core/ulid.js';
 import { ACCOUNTS } from '../../ledger/accounts.js';
 
 export interface WalletOperation {
@@ -148,7 +148,15 @@ async function operate(
   subject: string,
 ): Promise<Done> {
   const { key, merchant, checkoutId, currency, amountMinor } = it;
-  const values = [key, `${prefix}_${ulid()}`, merchant, checkoutId, subject, currency, amountMinor];
+  const values = [
+    key,
+    `${prefix}_${newUlid()}`,
+    merchant,
+    checkoutId,
+    subject,
+    currency,
+    amountMinor,
+  ];
   try {
     const { rows } = await db.query<WalletOperation>(text, values);
     return { isReused: false, operation: rows[0]! };
