@@ -15,6 +15,8 @@ import { installPostgresTls, postgresTlsUrl } from './postgres-tls.js';
 const START_MS_MAX = 30_000;
 const USER = 'tollgate';
 const OS_USER = 'postgres';
+// Compares bytes, where libc's C.UTF-8 calls strcoll.
+const LOCALE = ['--locale=C.UTF-8', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
 
 export interface PostgresOptions {
   readonly dir: string;
@@ -85,7 +87,7 @@ function initialise(command: readonly string[], dir: string, data: string): void
   const passwordFile = join(dir, 'password');
   writeFileSync(passwordFile, USER, { mode: 0o644 });
   const args = ['-D', data, '-U', USER, '-A', 'scram-sha-256', `--pwfile=${passwordFile}`];
-  const [program, ...rest] = [...command, ...args, '-E', 'UTF8', '--locale=C.UTF-8'];
+  const [program, ...rest] = [...command, ...args, '-E', 'UTF8', ...LOCALE];
   const done = spawnSync(program!, rest, { encoding: 'utf8' });
   if (done.status === 0) return;
   throw new EngineError(

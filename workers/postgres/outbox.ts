@@ -8,6 +8,8 @@ import type { HistoryEntry, PaymentStatus } from '../../engine/codec/records.js'
 import type { PaymentStatusName } from '../../engine/core/payment.js';
 
 const HISTORY_MAX = 32;
+/** That a payment has begun is told once it has lasted so long, else together with its outcome. */
+const STARTED_MS = 100;
 
 interface Row {
   merchant: string;
@@ -33,7 +35,10 @@ select p.merchant, p.checkout_id, p.shard, p.provider, p.provider_reference, p.f
       floor(extract(epoch from e.at) * 1000)::bigint, e.reason) order by e.version)
     from payment_events e where e.merchant = p.merchant and e.checkout_id = p.checkout_id
       and e.version > p.published_version - ${HISTORY_MAX} and e.version <= p.version) as events
-from payments p where p.version > p.published_version order by p.updated_at limit $1`,
+from payments p where p.version > p.published_version
+  and (p.version > 1 or p.status <> 'processing'
+    or p.updated_at < now() - ${STARTED_MS} * interval '1 ms')
+order by p.updated_at limit $1`,
 };
 
 const MARK = {

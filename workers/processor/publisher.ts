@@ -63,6 +63,8 @@ export class OutboxPublisher {
       isBroken = true;
     });
     await client.connect();
+    // A mark that a crash of Postgres takes back is published again, as after our own.
+    await client.query('set synchronous_commit = off');
     try {
       while (!this.#stopped && !isBroken) {
         this.isLeader ||= await isLocked(client);
