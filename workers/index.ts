@@ -158,6 +158,7 @@ export class Processor {
       try {
         const result = await this.#workers.run(task);
         this.#count(result.kind === 'done' ? result.outcome : `${result.kind}_${result.reason}`);
+        this.#outbox.wake();
         if (result.kind === 'retry') await this.#retry(result);
         if (result.kind === 'dead') await this.#letDie(key, result, message);
         return result;

@@ -19,6 +19,8 @@ import { type LaneProducer, NO_SLOT } from '../ring/lane-producer.js';
 
 const BATCH_MAX = 500;
 const POLL_MS = 100;
+/** What has come together with the first record is taken with it; nothing waits for more. */
+const GATHER_MS = 1;
 const CONNECT_MS_MAX = 5_000;
 const CLOSE_MS_MAX = 2_000;
 const EMPTY = Buffer.alloc(0);
@@ -158,14 +160,11 @@ function connected(brokers: string): Promise<KafkaConsumer> {
       'group.id': 'tollgate-status',
       'enable.auto.commit': false,
       'enable.auto.offset.store': false,
-      // The end of the partition ends a batch at once, rather than after POLL_MS.
-      'enable.partition.eof': true,
       'fetch.wait.max.ms': 50,
       'queued.max.messages.kbytes': 4_096,
     },
     { 'auto.offset.reset': 'earliest' },
   );
-  consumer.setDefaultConsumeTimeout(POLL_MS);
   return new Promise((resolve, reject) =>
     consumer.connect({ timeout: CONNECT_MS_MAX }, (error) =>
       error ? reject(error) : resolve(consumer),
@@ -173,12 +172,24 @@ function connected(brokers: string): Promise<KafkaConsumer> {
   );
 }
 
-function nextBatch(consumer: KafkaConsumer, logger: Logger): Promise<Message[]> {
-  return new Promise((resolve) =>
-    consumer.consume(BATCH_MAX, (error, messages) => {
-      if (!error) return resolve(messages);
-      logger.debug({ reason: error.message }, 'payments.status');
-      setTimeout(() => resolve([]), POLL_MS);
-    }),
+async function nextBatch(consumer: KafkaConsumer, logger: Logger): Promise<Message[]> {
+  try {
+    const first = await consumed(consumer, 1, POLL_MS);
+    if (first.length === 0) return first;
+    // An error comes again at the next call; what was taken must not be lost to it.
+    const more = await consumed(consumer, BATCH_MAX, GATHER_MS).catch(() => []);
+    return [...first, ...more];
+  } catch (error) {
+    logger.debug({ reason: (error as Error).message }, 'payments.status');
+    await sleep(POLL_MS);
+    return [];
+  }
+}
+
+/** Waits so long for each of them, not for all. */
+function consumed(consumer: KafkaConsumer, countMax: number, ms: number): Promise<Message[]> {
+  consumer.setDefaultConsumeTimeout(ms);
+  return new Promise((resolve, reject) =>
+    consumer.consume(countMax, (error, messages) => (error ? reject(error) : resolve(messages))),
   );
 }

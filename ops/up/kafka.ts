@@ -4,6 +4,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { EngineError } from '../../engine/core/errors.js';
 import { caFile, clientTls, roleFile } from '../pki/authority.js';
@@ -14,6 +15,7 @@ import { accepts, becomes, type Running, startChild } from './child.js';
 const CLUSTER_ID = 'dG9sbGdhdGUtbG9jYWwtMQ';
 const LISTEN_MS_MAX = 60_000;
 const NODE_ID = 1;
+const IO_THREADS = Math.max(2, availableParallelism() >> 1);
 const TLS_LISTENER = 'SSL';
 
 export interface KafkaOptions {
@@ -71,7 +73,13 @@ export async function startKafka(options: KafkaOptions): Promise<LocalKafka> {
     }
   }
   const log = options.log ?? join(options.dir, 'kafka.log');
-  const heap = ['-Xmx512m', '-XX:+UseSerialGC', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn'];
+  // The second compiler would take a core for the first minute.
+  const heap = [
+    '-Xmx512m',
+    '-XX:+UseSerialGC',
+    '-XX:TieredStopAtLevel=1',
+    '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
+  ];
   const broker = startChild('java', [...heap, '-cp', jars, 'kafka.Kafka', properties], log);
   if (await becomes(() => listens(options), broker, LISTEN_MS_MAX)) return broker;
   await broker.stop('SIGKILL', 1_000);
@@ -108,6 +116,9 @@ function serverProperties(options: KafkaOptions): string {
     'controller.listener.names': 'CONTROLLER',
     'log.dirs': join(resolve(options.dir), 'data'),
     'auto.create.topics.enable': false,
+    // It shares its cores: more threads only wake one another.
+    'num.network.threads': IO_THREADS,
+    'num.io.threads': IO_THREADS,
     'offsets.topic.replication.factor': 1,
     'offsets.topic.num.partitions': 4,
     'transaction.state.log.replication.factor': 1,

@@ -19,6 +19,9 @@ import { Settlements } from './settlement.js';
 import { BREAKER_CHANNEL, type Task, type TaskResult, type WorkerSettings } from './tasks.js';
 
 const ROWS_MAX = 500;
+const GATHER_MS = 2;
+/** Most of them say what the call has said already. */
+const WEBHOOK_GATHER_MS = 20;
 const CONNECTIONS_MAX = 3;
 
 const settings = workerData as WorkerSettings;
@@ -55,8 +58,16 @@ const NO_PAYMENT = { attempts: 1, value: null, payment: null } as const;
 function openWebhooks(): WebhookJudge {
   return new WebhookJudge({
     settings,
-    payments: new Batcher((rows: readonly WebhookQuestion[]) => findPayments(pool, rows), ROWS_MAX),
-    verdicts: new Batcher((rows: readonly VerdictRow[]) => recordVerdicts(pool, rows), ROWS_MAX),
+    payments: new Batcher(
+      (rows: readonly WebhookQuestion[]) => findPayments(pool, rows),
+      ROWS_MAX,
+      WEBHOOK_GATHER_MS,
+    ),
+    verdicts: new Batcher(
+      (rows: readonly VerdictRow[]) => recordVerdicts(pool, rows),
+      ROWS_MAX,
+      WEBHOOK_GATHER_MS,
+    ),
   });
 }
 
@@ -66,15 +77,27 @@ function openExecutor(): Executor {
   const calls = new Calls({
     psps,
     gates: new Map([...psps.keys()].map((name) => [name, gateOf(name)])),
-    outcomes: new Batcher<OutcomeRow, boolean>((rows) => recordOutcomes(pool, rows), ROWS_MAX),
-    sends: new Batcher<SendRow, boolean>((rows) => commitSends(pool, rows), ROWS_MAX),
+    outcomes: new Batcher<OutcomeRow, boolean>(
+      (rows) => recordOutcomes(pool, rows),
+      ROWS_MAX,
+      GATHER_MS,
+    ),
+    sends: new Batcher<SendRow, boolean>((rows) => commitSends(pool, rows), ROWS_MAX, GATHER_MS),
     settlements,
   });
   return new Executor({
     settings,
     psps,
-    intents: new Batcher<IntentRow, IntentResult>((rows) => insertIntents(pool, rows), ROWS_MAX),
-    tickets: new Batcher<TicketRow, Ask | undefined>((rows) => claimTickets(pool, rows), ROWS_MAX),
+    intents: new Batcher<IntentRow, IntentResult>(
+      (rows) => insertIntents(pool, rows),
+      ROWS_MAX,
+      GATHER_MS,
+    ),
+    tickets: new Batcher<TicketRow, Ask | undefined>(
+      (rows) => claimTickets(pool, rows),
+      ROWS_MAX,
+      GATHER_MS,
+    ),
     calls,
     settlements,
   });

@@ -15,10 +15,13 @@ pg.types.setTypeParser(pg.types.builtins.INT8, (text) => {
 });
 
 /**
- * Every statement here looks rows up by key. Plans are made anew each time and never scan a
- * whole table: one that was made while the tables were small, and kept, is ruinous later.
+ * Every statement here looks rows up by key: it never scans a whole table, and its plan serves
+ * any values. Making one takes longer than a small batch takes to run, so plans are kept; but not
+ * for long, since one made while the tables were small is ruinous later.
  */
-const PLANNER = '-c plan_cache_mode=force_custom_plan -c enable_seqscan=off -c jit=off';
+const PLANNER =
+  '-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_mergejoin=off -c jit=off';
+export const PLANS_SECONDS_MAX = 15;
 
 export function connectionSettings(databaseUrl: string): pg.ClientConfig {
   return {
@@ -38,7 +41,11 @@ export function openPool(
   timeouts: pg.ClientConfig = {},
 ): pg.Pool {
   const settings = { ...connectionSettings(databaseUrl), ...timeouts };
-  const pool = new pg.Pool({ ...settings, max: connectionsMax });
+  const pool = new pg.Pool({
+    ...settings,
+    max: connectionsMax,
+    maxLifetimeSeconds: PLANS_SECONDS_MAX,
+  });
   // An idle connection that breaks is replaced at the next use; one in use fails its query, and
   // would besides end the process by an event that nobody listens to.
   pool.on('error', () => {});

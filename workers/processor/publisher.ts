@@ -10,12 +10,15 @@ import type { Logger } from '../../engine/core/log.js';
 import { paymentKey } from '../../engine/core/payment.js';
 import { TOPICS } from '../../engine/core/topics.js';
 import { markPublished, unpublished } from '../postgres/outbox.js';
-import { connectionSettings } from '../postgres/pool.js';
+import { connectionSettings, PLANS_SECONDS_MAX } from '../postgres/pool.js';
 import type { Sender } from './sender.js';
 
 const LOCK = 7_011_001;
 const ROWS_MAX = 1_000;
+/** Others change payments too: it looks so often by itself. */
 const IDLE_MS = 20;
+/** What is told to change is looked at so much later, together with what comes with it. */
+const GATHER_MS = 2;
 const FOLLOWER_MS = 500;
 const RETRY_MS = 500;
 
@@ -25,6 +28,7 @@ export class OutboxPublisher {
   readonly #logger: Logger;
   #stopped = false;
   #loop: Promise<void> | undefined;
+  #wake: (() => void) | undefined;
   isLeader = false;
   published = 0;
 
@@ -36,6 +40,11 @@ export class OutboxPublisher {
 
   start(): void {
     this.#loop = this.#run();
+  }
+
+  /** A payment was changed by this process. */
+  wake(): void {
+    this.#wake?.();
   }
 
   /** Stops after the round under way; bounded when Kafka is away. */
@@ -66,15 +75,31 @@ export class OutboxPublisher {
     // A mark that a crash of Postgres takes back is published again, as after our own.
     await client.query('set synchronous_commit = off');
     try {
+      let plannedAt = Date.now();
       while (!this.#stopped && !isBroken) {
+        if (Date.now() - plannedAt > PLANS_SECONDS_MAX * 1_000) {
+          await client.query('discard plans');
+          plannedAt = Date.now();
+        }
         this.isLeader ||= await isLocked(client);
         if (!this.isLeader) await sleep(FOLLOWER_MS);
-        else if ((await this.#publishOnce(client)) === 0) await sleep(IDLE_MS);
+        else if ((await this.#publishOnce(client)) === 0) await this.#pause();
       }
     } finally {
       this.isLeader = false;
       await client.end().catch(() => {});
     }
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, IDLE_MS);
+      this.#wake = () => {
+        this.#wake = undefined;
+        clearTimeout(timer);
+        setTimeout(resolve, GATHER_MS);
+      };
+    });
   }
 
   async #publishOnce(client: pg.Client): Promise<number> {

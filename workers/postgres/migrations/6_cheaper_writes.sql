@@ -7,9 +7,13 @@ set enable_seqscan = off as $$
 declare
   off record;
 begin
-  select transaction_id, currency into off
-  from ledger_entries where transaction_id in (select transaction_id from added)
-  group by transaction_id, currency having sum(amount_minor) <> 0 limit 1;
+  select a.transaction_id, e.currency into off
+  from (select distinct transaction_id from added) a
+  cross join lateral (
+    select currency from ledger_entries
+    where transaction_id = a.transaction_id
+    group by currency having sum(amount_minor) <> 0) e
+  limit 1;
   if found then
     raise exception 'ledger transaction % does not sum to zero in %',
       off.transaction_id, off.currency using errcode = 'check_violation';
