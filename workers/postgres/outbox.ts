@@ -9,7 +9,7 @@ import type { PaymentStatusName } from '../../engine/core/payment.js';
 
 const HISTORY_MAX = 32;
 /** That a payment has begun is told once it has lasted so long, else together with its outcome. */
-const STARTED_MS = 500;
+export const STARTED_MS = 500;
 
 interface Row {
   merchant: string;

@@ -3,6 +3,7 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import { freePorts } from '../../ops/e2e/engine-process.js';
 import { type LocalPostgres, startPostgres } from '../../ops/up/postgres.js';
@@ -11,7 +12,7 @@ import { Batcher } from './batcher.js';
 import { bury, deadAmong, redrivePayments } from './dead.js';
 import { type IntentResult, type IntentRow, insertIntents } from './intents.js';
 import { migrate } from './migrate.js';
-import { markPublished, unpublished } from './outbox.js';
+import { markPublished, STARTED_MS, unpublished } from './outbox.js';
 import { type OutcomeRow, recordOutcomes } from './outcomes.js';
 import { isBadData, openPool } from './pool.js';
 import { commitSends, type SendRow } from './sends.js';
@@ -139,6 +140,9 @@ describe('payments in Postgres', { timeout: 120_000 }, () => {
       (await unpublished(client, 100))
         .filter((it) => it.checkout_id === 'again')
         .map((it) => it.version);
+    assert.deepEqual(await versions(), [], 'a payment that has just begun is not told yet');
+    await sleep(STARTED_MS + 100);
+    assert.deepEqual(await versions(), [1]);
     await markPublished(client, await unpublished(client, 100));
     assert.deepEqual(await versions(), []);
     await insertIntents(pool, [intent('again')]);
