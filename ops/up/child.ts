@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import { dirname } from 'node:path';
 
 const LOG_BYTES_MAX = 64 << 20;
+const PATIENT_NICE = '10';
 const living = new Set<Running>();
 
 export interface Running {
@@ -16,6 +17,11 @@ export interface Running {
   stop(signal: NodeJS.Signals, msMax: number): Promise<void>;
 }
 
+export interface ChildOptions extends SpawnOptions {
+  /** What can wait does: where cores are shared, checkouts are accepted before they are processed. */
+  readonly isPatient?: boolean;
+}
+
 /**
  * Starts a process in a group of its own, so that Ctrl-C at the terminal reaches only us.
  * Its output goes to `log`, which is emptied at a start when it has grown beyond 64 MiB.
@@ -24,13 +30,15 @@ export function startChild(
   command: string,
   args: readonly string[],
   log: string,
-  options: SpawnOptions = {},
+  options: ChildOptions = {},
 ): Running {
   mkdirSync(dirname(log), { recursive: true });
   const fd = openSync(log, 'a', 0o600);
   if (statSync(log).size > LOG_BYTES_MAX) truncateSync(log);
-  const child = spawn(command, args, {
-    ...options,
+  const { isPatient = false, ...rest } = options;
+  const line = [...(isPatient ? ['nice', '-n', PATIENT_NICE] : []), command, ...args];
+  const child = spawn(line[0]!, line.slice(1), {
+    ...rest,
     detached: true,
     stdio: [options.stdio === 'pipe' ? 'pipe' : 'ignore', fd, fd],
   });

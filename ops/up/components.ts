@@ -97,7 +97,8 @@ export function productSpec(options: ProductOptions): ComponentSpec {
     async start() {
       const log = logFile(options, name);
       const args = [packageFile('ops/cli/tollgate.mjs'), command];
-      const child = startChild(process.execPath, args, log, { env, stdio: 'pipe' });
+      const isPatient = command !== 'engine';
+      const child = startChild(process.execPath, args, log, { env, stdio: 'pipe', isPatient });
       if (await becomes(() => answersOk(readyUrl), child, READY_MS_MAX)) return child;
       await child.stop('SIGKILL', 1_000);
       throw new EngineError('start_failed', `${name} did not start: see ${log}.`);

@@ -80,7 +80,8 @@ export async function startKafka(options: KafkaOptions): Promise<LocalKafka> {
     '-XX:TieredStopAtLevel=1',
     '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
   ];
-  const broker = startChild('java', [...heap, '-cp', jars, 'kafka.Kafka', properties], log);
+  const args = [...heap, '-cp', jars, 'kafka.Kafka', properties];
+  const broker = startChild('java', args, log, { isPatient: true });
   if (await becomes(() => listens(options), broker, LISTEN_MS_MAX)) return broker;
   await broker.stop('SIGKILL', 1_000);
   throw new EngineError(

@@ -55,7 +55,7 @@ export async function startPostgres(options: PostgresOptions): Promise<LocalPost
   };
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   const [command, ...args] = [...prefix, binaries.postgres, '-D', data, ...flags];
-  const server = startChild(command!, args, log);
+  const server = startChild(command!, args, log, { isPatient: true });
   const admin =
     pki === undefined ? plainAdminUrl(port) : postgresTlsUrl(port, pki, 'admin', 'postgres');
   if (!(await becomes(() => answers(admin), server, START_MS_MAX))) {
