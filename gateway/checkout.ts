@@ -5,8 +5,9 @@
  */
 import { isAscii, isUtf8 } from 'node:buffer';
 import { hash } from 'node:crypto';
-import { Ajv, type ErrorObject } from 'ajv';
+import type { ErrorObject } from 'ajv';
 import type { CheckoutAccepted } from '../engine/codec/records.js';
+import { newAjv } from '../engine/core/ajv.js';
 import { hasCardData } from '../engine/core/card-fields.js';
 import { bodyHasCardData } from './card-data.js';
 import { type BodyError, invalidBody, PROBLEMS, type Problem } from './problem.js';
@@ -16,7 +17,7 @@ const CHECKOUT_ID = new RegExp(CHECKOUT_ID_PATTERN);
 const ERRORS_MAX = 10;
 const known = new Set(CURRENCIES);
 
-const ajv = new Ajv({ strict: true, allErrors: false });
+const ajv = newAjv();
 ajv.addFormat('currency', (text) => known.has(text));
 // U+0000 cannot be stored by Postgres, and an unpaired surrogate has no UTF-8.
 ajv.addFormat('text', (text) => !text.includes('\u0000') && text.isWellFormed());

@@ -15,7 +15,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { type Static, Type } from '@sinclair/typebox';
-import { Ajv } from 'ajv';
+import { newAjv } from '../core/ajv.js';
 import { EngineError } from '../core/errors.js';
 
 const MERCHANTS_MAX = 10_000;
@@ -42,7 +42,7 @@ const KeysDocument = Type.Object(
 export type MerchantEntry = Static<typeof MerchantEntry>;
 export type KeyTable = readonly MerchantEntry[];
 
-const validate = new Ajv({ strict: true }).compile<Static<typeof KeysDocument>>(KeysDocument);
+const validate = newAjv().compile<Static<typeof KeysDocument>>(KeysDocument);
 
 /** Throws EngineError `keys_file_unusable` that says why, and never what is in the file. */
 export function readKeysFile(path: string): KeyTable {

@@ -1,7 +1,7 @@
 /** Asking other engines for rows: JSON over HTTP, with mutual TLS where certificates are set. */
 import { readFileSync } from 'node:fs';
-import { Ajv } from 'ajv';
 import { Agent } from 'undici';
+import { newAjv } from '../core/ajv.js';
 import { EngineError } from '../core/errors.js';
 import { FileWatch } from '../core/file-watch.js';
 import { MovedRow, type Page } from './rows.js';
@@ -20,7 +20,7 @@ export interface PeerTls {
   readonly peerKey: string;
 }
 
-const isRow = new Ajv({ strict: true }).compile<MovedRow>(MovedRow);
+const isRow = newAjv().compile<MovedRow>(MovedRow);
 
 export class Peers {
   #agent: Agent;

@@ -4,7 +4,7 @@
  * `preparing` moves nothing yet: its rows are being copied.
  */
 import { type Static, Type } from '@sinclair/typebox';
-import { Ajv } from 'ajv';
+import { newAjv } from '../core/ajv.js';
 import { EngineError } from '../core/errors.js';
 import { ShardRing } from '../core/shard-ring.js';
 
@@ -40,7 +40,7 @@ export const Topology = Type.Object(
 export type Topology = Static<typeof Topology>;
 export type Epoch = Topology['epochs'][number];
 
-const validate = new Ajv({ strict: true }).compile<Topology>(Topology);
+const validate = newAjv().compile<Topology>(Topology);
 
 /** @throws EngineError `topology_invalid` */
 export function parseTopology(value: unknown): Topology {

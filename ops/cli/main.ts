@@ -1,39 +1,31 @@
 /** The command line. Exit codes: 0 done, 1 failed, 2 wrong use, 3 done with open items. */
 import { Command, CommanderError } from 'commander';
 import { stopsWithParent } from '../../engine/core/config.js';
-import { registerCerts } from './certs.js';
-import { registerDlq } from './dlq.js';
-import { registerDoctor } from './doctor.js';
-import { registerEngine } from './engine.js';
-import { registerKeys } from './keys.js';
-import { registerNginx } from './nginx.js';
-import { registerPay } from './pay.js';
-import { registerPlan } from './plan.js';
-import { registerProcessor } from './processor.js';
-import { registerReconcile } from './reconcile.js';
-import { registerShard } from './shard.js';
-import { registerSimulator } from './simulator.js';
-import { registerUp } from './up.js';
-import { registerWallet } from './wallet.js';
+
+/** By the file's name, which may hold several commands. Only what is called is loaded. */
+const COMMANDS: Record<string, () => Promise<(program: Command) => void>> = {
+  engine: async () => (await import('./engine.js')).registerEngine,
+  processor: async () => (await import('./processor.js')).registerProcessor,
+  simulator: async () => (await import('./simulator.js')).registerSimulator,
+  up: async () => (await import('./up.js')).registerUp,
+  pay: async () => (await import('./pay.js')).registerPay,
+  dlq: async () => (await import('./dlq.js')).registerDlq,
+  wallet: async () => (await import('./wallet.js')).registerWallet,
+  shard: async () => (await import('./shard.js')).registerShard,
+  certs: async () => (await import('./certs.js')).registerCerts,
+  keys: async () => (await import('./keys.js')).registerKeys,
+  reconcile: async () => (await import('./reconcile.js')).registerReconcile,
+  doctor: async () => (await import('./doctor.js')).registerDoctor,
+  nginx: async () => (await import('./nginx.js')).registerNginx,
+  plan: async () => (await import('./plan.js')).registerPlan,
+};
 
 const program = new Command('tollgate')
   .description('A small payment system: durable before it answers, never charges twice.')
   .version('0.3.0')
   .exitOverride();
-registerEngine(program);
-registerProcessor(program);
-registerSimulator(program);
-registerUp(program);
-registerPay(program);
-registerDlq(program);
-registerWallet(program);
-registerShard(program);
-registerCerts(program);
-registerKeys(program);
-registerReconcile(program);
-registerDoctor(program);
-registerNginx(program);
-registerPlan(program);
+const named = COMMANDS[process.argv[2] ?? ''];
+for (const load of named ? [named] : Object.values(COMMANDS)) (await load())(program);
 
 if (stopsWithParent()) process.stdin.on('end', () => process.kill(process.pid, 'SIGTERM')).resume();
 try {

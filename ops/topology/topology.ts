@@ -7,8 +7,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { type Static, Type } from '@sinclair/typebox';
-import { Ajv } from 'ajv';
 import ipaddr from 'ipaddr.js';
+import { newAjv } from '../../engine/core/ajv.js';
 import { EngineError } from '../../engine/core/errors.js';
 
 const SHARD_NUMBER_MAX = 4_095;
@@ -95,7 +95,7 @@ export const Topology = Type.Object(
 );
 export type Topology = Static<typeof Topology>;
 
-const ajv = new Ajv({ strict: true, allErrors: true });
+const ajv = newAjv({ allErrors: true });
 ajv.addFormat('address', (text) => ipaddr.isValid(text));
 ajv.addFormat('network', (text) => ipaddr.isValidCIDR(text));
 const validate = ajv.compile<Topology>(Topology);

@@ -1,6 +1,6 @@
 /** A child process of the local stack: its log, its end, and its stop within a bound. */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, statSync, truncateSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 
@@ -43,10 +43,20 @@ export function startChild(
     stdio: [options.stdio === 'pipe' ? 'pipe' : 'ignore', fd, fd],
   });
   closeSync(fd);
+  if (isPatient && child.pid !== undefined) lowerGroup(child.pid);
   const it = running(child);
   living.add(it);
   void it.exited.then(() => living.delete(it));
   return it;
+}
+
+/** Where the scheduler shares by session, `nice` ranks only within one: each child is one. */
+function lowerGroup(pid: number): void {
+  try {
+    writeFileSync(`/proc/${pid}/autogroup`, PATIENT_NICE);
+  } catch {
+    // A kernel without such groups: `nice` says it all.
+  }
 }
 
 /** Stops every child there is, also one that is only starting. */
