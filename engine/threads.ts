@@ -87,12 +87,13 @@ export class EngineThreads {
     this.#writers = this.#writerBells.map((_, i) =>
       this.#spawn(writerFile, this.#writerData(i), `writer ${i}`),
     );
-    await Promise.all(this.#writers.map((it) => once(it, 'message')));
+    // A gateway that listens first is answered once the writers are there.
+    const writing = this.#writers.map((it) => once(it, 'message'));
     const { gatewayWorker } = this.#options;
     this.#gateways = this.#gatewayBells.map((_, i) =>
       this.#spawn(gatewayWorker, this.#gatewayData(i), `gateway ${i}`),
     );
-    await Promise.all(this.#gateways.map((it) => this.#listening(it)));
+    await Promise.all([...writing, ...this.#gateways.map((it) => this.#listening(it))]);
   }
 
   /** Resolves when every gateway works by the topology and has answered what it took before. */

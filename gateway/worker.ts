@@ -28,6 +28,7 @@ import { Merchants } from './keys/merchants.js';
 import { Reads } from './reads.js';
 import { buildServer, type ServerParts } from './server.js';
 import { ShardGate } from './shard-gate.js';
+import { warmUp } from './warm-up.js';
 import { Webhooks } from './webhooks/webhooks.js';
 
 const CLOSE_POLL_MS = 10;
@@ -137,6 +138,7 @@ function watchedMerchants(data: GatewayData): Merchants {
 async function run(data: GatewayData, port: NonNullable<typeof parentPort>): Promise<void> {
   const say = (message: GatewayMessage): void => port.postMessage(message);
   const gateway = await Gateway.open(data, say);
+  warmUp(data.shard);
   gateway.listen((socket) => {
     port.on('message', (command: GatewayCommand) => {
       if (command.type === 'asked') gateway.onFound(command.question, command.found);

@@ -7,7 +7,7 @@
 import { BELL_OFFSET, DOORBELL_BYTES, PARKED_OFFSET } from './layout.js';
 
 /** An event loop re-arms this often; long waits on `Atomics.waitAsync` leak. */
-const ASYNC_WAIT_MS = 100;
+const ASYNC_WAIT_MS = 250;
 
 export class Doorbell {
   readonly #bell: Int32Array;

@@ -18,7 +18,7 @@ import { createTopics, topicSpecs } from '../kafka/topics-admin.js';
 import { type LaneProducer, NO_SLOT } from '../ring/lane-producer.js';
 
 const BATCH_MAX = 500;
-const POLL_MS = 100;
+const POLL_MS = 250;
 /** What has come together with the first record is taken with it; nothing waits for more. */
 const GATHER_MS = 1;
 const CONNECT_MS_MAX = 5_000;
@@ -70,7 +70,7 @@ export class StatusConsumer {
     this.#identity.stop();
     this.wake();
     // A try to connect that is under way ends by itself, later.
-    await Promise.race([this.#running, sleep(POLL_MS * 5)]);
+    await Promise.race([this.#running, sleep(POLL_MS * 2)]);
     await this.#leave();
   }
 
@@ -160,7 +160,6 @@ function connected(brokers: string): Promise<KafkaConsumer> {
       'group.id': 'tollgate-status',
       'enable.auto.commit': false,
       'enable.auto.offset.store': false,
-      'fetch.wait.max.ms': 50,
       'queued.max.messages.kbytes': 4_096,
     },
     { 'auto.offset.reset': 'earliest' },
