@@ -33,7 +33,10 @@ export const order: Proof = {
   },
 };
 
-/** `pm_requires_action` makes three versions of each payment: processing, action, outcome. */
+/**
+ * `pm_requires_action` makes three versions of each payment: processing, action, outcome. Two,
+ * where the provider's webhook tells of the outcome before its answer is recorded.
+ */
 async function joinAndLeave(stage: Stage, system: LocalSystem): Promise<void> {
   const count = stage.size(1_000, 10_000);
   const loading = runLoad({
@@ -53,14 +56,16 @@ async function joinAndLeave(stage: Stage, system: LocalSystem): Promise<void> {
   }
   const result = await loading;
   stage.must(result.statuses.size === count, `${result.statuses.size} of ${count} terminal`);
-  const [row] = await query<{ ids: number; events: number; bad: number }>(
+  const [row] = await query<Record<'ids' | 'events' | 'three' | 'bad', number>>(
     system,
-    `select count(*) as ids, sum(n) as events, count(*) filter (where n <> top or n < 3) as bad
+    `select count(*) as ids, sum(n) as events, count(*) filter (where n = 3) as three,
+       count(*) filter (where n <> top or n < 2) as bad
      from (select count(*) as n, max(version) as top from payment_events
        group by merchant, checkout_id) e`,
   );
   stage.figure('ids / events / with gaps', `${row!.ids} / ${row!.events} / ${row!.bad}`);
   stage.must(Number(row!.bad) === 0, 'payment_events has gaps');
+  stage.must(Number(row!.three) > count / 2, `only ${row!.three} payments went all the way`);
   const disorder = await statusDisorder(system.endpoints.kafka, false);
   stage.figure('payments.status', disorder ?? '1..n for every id');
   stage.must(disorder === undefined, `payments.status: ${disorder}`);
