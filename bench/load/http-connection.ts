@@ -37,6 +37,7 @@ export class HttpConnection {
   #socket: Socket | undefined;
   #pending: ((answer: Answer) => void) | undefined;
   #received: Buffer | undefined;
+  #isOffered = false;
   #isClosed = false;
 
   /** @param onReady called whenever it may take a request */
@@ -50,8 +51,14 @@ export class HttpConnection {
     return this.#socket !== undefined;
   }
 
+  /** It will not be used as it was offered: it calls `onReady` again once it is connected. */
+  withdraw(): void {
+    this.#isOffered = false;
+  }
+
   /** Only after `onReady`, and one at a time. */
   send(request: string, onAnswer: (answer: Answer) => void): void {
+    this.#isOffered = false;
     this.#pending = onAnswer;
     this.#socket?.write(request, 'latin1');
   }
@@ -69,7 +76,7 @@ export class HttpConnection {
     socket.setNoDelay(true);
     socket.once(isTls ? 'secureConnect' : 'connect', () => {
       this.#socket = socket;
-      this.#onReady(this);
+      this.#offer();
     });
     let problem = 'closed';
     socket.on('error', (error: NodeJS.ErrnoException) => {
@@ -105,7 +112,14 @@ export class HttpConnection {
     const body = bytes.toString('utf8', start);
     this.#finish({ status, head, body, problem: '' });
     if (isLast) this.#socket?.destroy();
-    else this.#onReady(this);
+    else this.#offer();
+  }
+
+  /** One that was closed while it stood ready is still known: twice would mix up two answers. */
+  #offer(): void {
+    if (this.#isOffered) return;
+    this.#isOffered = true;
+    this.#onReady(this);
   }
 
   #finish(answer: Answer): void {

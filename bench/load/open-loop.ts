@@ -148,7 +148,7 @@ export class OpenLoop {
 
   /** Forgets those that were closed meanwhile: each comes back when it is connected again. */
   #hasFree(): boolean {
-    while (this.#free.length > 0 && !this.#free.at(-1)!.isConnected) this.#free.pop();
+    while (this.#free.length > 0 && !this.#free.at(-1)!.isConnected) this.#free.pop()!.withdraw();
     return this.#free.length > 0;
   }
 

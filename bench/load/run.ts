@@ -4,6 +4,8 @@ import { promisify } from 'node:util';
 import { packageFile } from '../../engine/core/paths.js';
 import { type LoadReport, reportOf, type Sent } from './report.js';
 
+/** For warming up, polls that go on, and answers that are given up. */
+const SLACK_MS = 120_000;
 const OUTPUT_BYTES_MAX = 16 * 1024 * 1024;
 
 export interface LoadArguments {
@@ -29,6 +31,7 @@ export async function load(given: LoadArguments): Promise<LoadReport[]> {
   const file = packageFile('dist/bench/load/main.js');
   const child = promisify(execFile)(process.execPath, [file, '--json', ...flags], {
     maxBuffer: OUTPUT_BYTES_MAX,
+    timeout: given.duration * 3_000 + SLACK_MS,
   }).catch((error: Error & { stdout?: string }) => {
     // Exit code 1 says that some answers were not the expected ones; they are in the report.
     if (error.stdout) return { stdout: error.stdout };
