@@ -23,6 +23,8 @@ export const cdc: Suite = {
     try {
       const config = engineConfig({ TOLLGATE_KAFKA_BROKERS: brokers, TOLLGATE_SHARDS: '2' });
       await createTopics(brokers, topicSpecs(config), 1);
+      // First, for its consumer reads the topic from its beginning.
+      await lag(stage, brokers);
       const records = stage.size(40_000, 200_000);
       const samples = await stage.inTurns(
         async (round) => {
@@ -34,7 +36,6 @@ export const cdc: Suite = {
       );
       const rivalName = 'bare node-rdkafka, same bytes';
       stage.row({ name: 'log to Kafka', unit: 'records/s', ...samples, rivalName, target: TARGET });
-      await lag(stage, brokers);
     } finally {
       await kafka.stop('SIGTERM', 5_000);
     }
