@@ -13,13 +13,13 @@ import type { Logger } from './core/log.js';
 import { ORIGIN_HEADER, parseOrigin, TOPICS } from './core/topics.js';
 import { readTopic } from './kafka/read-topic.js';
 import { Marks } from './marks.js';
-import { ageKey, encodeOffset, META_STATUS_OFFSET } from './store/families.js';
+import { putAges } from './store/age.js';
+import { encodeOffset, META_STATUS_OFFSET } from './store/families.js';
 import { Store, type WriteBatch } from './store/store.js';
 import { claimVolume, isEmpty } from './volume.js';
 
 const BATCH_ROWS = 1_000;
 const LOST_MAX = 100_000;
-const EMPTY = Buffer.alloc(0);
 
 export interface Recovered {
   readonly checkouts: number;
@@ -109,6 +109,8 @@ class Rows {
   readonly #batch: WriteBatch;
   readonly #onProgress: (rows: number) => void;
   #inBatch = new Map<string, number>();
+  #accepted: Buffer[] = [];
+  #newestMs = 0;
   rows = 0;
 
   constructor(store: Store, onProgress: (rows: number) => void) {
@@ -122,7 +124,8 @@ class Rows {
     if (this.#inBatch.has(name) || this.#store.get('checkouts', key)) return;
     this.#inBatch.set(name, 0);
     this.#batch.put('checkouts', key, value);
-    this.#batch.put('age', ageKey(acceptedAt(value), key), EMPTY);
+    this.#accepted.push(key);
+    this.#newestMs = Math.max(this.#newestMs, acceptedAt(value));
     this.#counted();
   }
 
@@ -142,8 +145,11 @@ class Rows {
   }
 
   flush(): void {
+    putAges(this.#batch, 'checkouts', this.#newestMs, this.#accepted);
     if (this.#batch.size > 0) this.#batch.write();
     this.#inBatch = new Map();
+    this.#accepted = [];
+    this.#newestMs = 0;
     this.#onProgress(this.rows);
   }
 

@@ -7,25 +7,35 @@ import { paymentStatus } from './codec/records.js';
 import { createLogger } from './core/log.js';
 import type { PaymentStatusName } from './core/payment.js';
 import { Retention } from './retention.js';
-import { ageKey, inboxAgeKey } from './store/families.js';
+import { ageBound, agePage, putAges } from './store/age.js';
 import { Store } from './store/store.js';
 
 it('should delete what is old and terminal, and nothing else', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'tollgate-retention-'));
   const store = await Store.open(dir, { memtableMb: 8 });
   const keep = (name: string, acceptedAt: number, status?: PaymentStatusName): void => {
-    const key = Buffer.from(`default/${name}`);
+    keepTogether([name], acceptedAt, status ? [status] : []);
+  };
+  const keepTogether = (
+    names: string[],
+    acceptedAt: number,
+    statuses: (PaymentStatusName | undefined)[],
+  ): void => {
     const batch = store.batch();
-    batch.put('checkouts', key, Buffer.from('row'));
-    batch.put('age', ageKey(acceptedAt, key), Buffer.alloc(0));
-    if (status) batch.put('status', key, encodedStatus(name, status));
+    const keys = names.map((name) => Buffer.from(`default/${name}`));
+    putAges(batch, 'checkouts', acceptedAt, keys);
+    names.forEach((name, i) => {
+      batch.put('checkouts', keys[i]!, Buffer.from('row'));
+      const status = statuses[i];
+      if (status) batch.put('status', keys[i]!, encodedStatus(name, status));
+    });
     batch.write();
   };
   const receive = (name: string, receivedAt: number): void => {
     const key = Buffer.from(`simulator/${name}`);
     const batch = store.batch();
     batch.put('inbox', key, Buffer.from('row'));
-    batch.put('age', inboxAgeKey(receivedAt, key), Buffer.alloc(0));
+    putAges(batch, 'inbox', receivedAt, [key]);
     batch.write();
   };
   const logger = createLogger('test', 'error');
@@ -35,11 +45,12 @@ it('should delete what is old and terminal, and nothing else', async () => {
     keep('old-open', 1, 'processing');
     keep('old-without-status', 2);
     keep('young', 9_500, 'failed');
+    keepTogether(['shared-1', 'shared-2', 'shared-3'], 3, ['failed', 'processing', undefined]);
     receive('evt-old', 6_000);
     receive('evt-not-published', 8_500);
     receive('evt-young', 9_500);
     await retention.pass(10_000);
-    assert.equal(retention.deleted, 1_201);
+    assert.equal(retention.deleted, 1_202);
     const inbox = store.range('inbox', Buffer.alloc(0), undefined, 100);
     assert.deepEqual(inbox.filter((_, i) => i % 2 === 0).map(String), [
       'simulator/evt-not-published',
@@ -47,9 +58,24 @@ it('should delete what is old and terminal, and nothing else', async () => {
     ]);
     const left = store.range('checkouts', Buffer.alloc(0), undefined, 100);
     const names = left.filter((_, i) => i % 2 === 0).map(String);
-    assert.deepEqual(names, ['default/old-open', 'default/old-without-status', 'default/young']);
-    assert.equal(store.range('age', Buffer.alloc(0), undefined, 100).length / 2, 5);
-    assert.equal(store.range('status', Buffer.alloc(0), undefined, 100).length / 2, 2);
+    const open = ['old-open', 'old-without-status', 'shared-2', 'shared-3', 'young'];
+    assert.deepEqual(
+      names,
+      open.map((name) => `default/${name}`),
+    );
+    const ages = agePage(store, ageBound(0), undefined).rows;
+    assert.deepEqual(
+      ages.map((it) => [it.atMs, it.family, it.keys.map(String).join(' ')]),
+      [
+        [1, 'checkouts', 'default/old-open'],
+        [2, 'checkouts', 'default/old-without-status'],
+        [3, 'checkouts', 'default/shared-2 default/shared-3'],
+        [8_500, 'inbox', 'simulator/evt-not-published'],
+        [9_500, 'inbox', 'simulator/evt-young'],
+        [9_500, 'checkouts', 'default/young'],
+      ],
+    );
+    assert.equal(store.range('status', Buffer.alloc(0), undefined, 100).length / 2, 3);
   } finally {
     retention.stop();
     await store.close();

@@ -5,11 +5,10 @@
  */
 import type { Logger } from './core/log.js';
 import { isSettled } from './open-rows.js';
-import { ageBound, splitAgeKey } from './store/families.js';
-import type { Store } from './store/store.js';
+import { type AgeRow, ageBound, agePage, putAges } from './store/age.js';
+import type { Store, WriteBatch } from './store/store.js';
 
 const PASS_MS = 600_000;
-const PAGE_ROWS = 500;
 
 export class Retention {
   readonly #store: Store;
@@ -40,28 +39,32 @@ export class Retention {
 
   async pass(nowMs: number): Promise<void> {
     const until = ageBound(Math.max(0, nowMs - this.#keepMs));
-    // A webhook is stamped before it is durable; the distance of a whole retention covers that.
-    const publishedBefore = this.#publishedUpTo() - this.#keepMs;
-    let from = ageBound(0);
-    while (!this.#isStopped) {
-      const page = this.#store.range('age', from, until, PAGE_ROWS);
+    let from: Buffer | undefined = ageBound(0);
+    while (from !== undefined && !this.#isStopped) {
+      const page = agePage(this.#store, from, until);
       const batch = this.#store.batch();
-      let last: Buffer | undefined;
-      for (let i = 0; i < page.length; i += 2) {
-        last = page[i]!;
-        const { acceptedAtMs, family, key } = splitAgeKey(last);
-        const isDone =
-          family === 'inbox' ? acceptedAtMs < publishedBefore : isSettled(this.#store, key);
-        if (!isDone) continue;
-        batch.delete('age', last);
-        batch.delete(family, key);
-        if (family === 'checkouts') batch.delete('status', key);
-        this.deleted++;
-      }
+      for (const row of page.rows) this.#deleteDone(row, batch);
       if (batch.size > 0) batch.write();
-      if (last === undefined || page.length < PAGE_ROWS * 2) return;
-      from = Buffer.concat([last, Buffer.alloc(1)]);
+      from = page.next;
       await new Promise((done) => setImmediate(done));
     }
+  }
+
+  #deleteDone({ row, atMs, family, keys }: AgeRow, batch: WriteBatch): void {
+    // A webhook is stamped before it is durable; the distance of a whole retention covers that.
+    const isPublished = atMs < this.#publishedUpTo() - this.#keepMs;
+    const left: Buffer[] = [];
+    for (const key of keys) {
+      if (family === 'inbox' ? !isPublished : !isSettled(this.#store, key)) {
+        left.push(key);
+        continue;
+      }
+      batch.delete(family, key);
+      if (family === 'checkouts') batch.delete('status', key);
+      this.deleted++;
+    }
+    if (left.length === keys.length) return;
+    batch.delete('age', row);
+    putAges(batch, family, atMs, left);
   }
 }

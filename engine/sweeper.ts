@@ -5,10 +5,8 @@
 import type { CdcPublisher } from './cdc/publisher.js';
 import type { Logger } from './core/log.js';
 import { type Row, republishAll } from './open-rows.js';
-import { ageBound, splitAgeKey } from './store/families.js';
+import { ageBound, agePage } from './store/age.js';
 import type { Store } from './store/store.js';
-
-const PAGE_ROWS = 500;
 
 export class Sweeper {
   readonly #store: Store;
@@ -49,28 +47,31 @@ export class Sweeper {
     const { signal } = this.#stop;
     const until = ageBound(this.#publisher.caughtUpAt - this.#afterMs);
     if (this.#publisher.caughtUpAt <= this.#afterMs) return;
-    let from = ageBound(this.#settledUpTo);
+    let from: Buffer | undefined = ageBound(this.#settledUpTo);
     let allSettled = true;
-    while (!signal.aborted) {
-      const page = this.#store.range('age', from, until, PAGE_ROWS);
+    while (from !== undefined && !signal.aborted) {
+      const page = agePage(this.#store, from, until);
       const rows: Row[] = [];
-      let last: Buffer | undefined;
-      for (let i = 0; i < page.length; i += 2) {
-        last = page[i]!;
-        const { acceptedAtMs, family, key } = splitAgeKey(last);
+      for (const { atMs, family, keys } of page.rows) {
         if (family === 'inbox') continue;
-        const value = this.#store.get('status', key)
-          ? undefined
-          : this.#store.get('checkouts', key);
-        if (value) rows.push({ family: 'checkouts', key, value });
-        allSettled &&= value === undefined;
-        if (allSettled) this.#settledUpTo = acceptedAtMs;
+        const open = this.#withoutStatus(keys);
+        rows.push(...open);
+        allSettled &&= open.length === 0;
+        if (allSettled) this.#settledUpTo = atMs;
       }
       if (rows.length > 0) await this.#again(rows);
-      if (last === undefined || page.length < PAGE_ROWS * 2) return;
-      from = Buffer.concat([last, Buffer.alloc(1)]);
+      from = page.next;
       await new Promise((done) => setImmediate(done));
     }
+  }
+
+  #withoutStatus(keys: readonly Buffer[]): Row[] {
+    const rows: Row[] = [];
+    for (const key of keys) {
+      const value = this.#store.get('status', key) ? undefined : this.#store.get('checkouts', key);
+      if (value) rows.push({ family: 'checkouts', key, value });
+    }
+    return rows;
   }
 
   async #again(rows: readonly Row[]): Promise<void> {

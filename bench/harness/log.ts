@@ -7,13 +7,12 @@ import { cdcStart } from '../../engine/cdc/start.js';
 import { checkoutAccepted } from '../../engine/codec/records.js';
 import type { EngineConfig } from '../../engine/core/config.js';
 import { createLogger } from '../../engine/core/log.js';
-import { ageKey } from '../../engine/store/families.js';
+import { putAges } from '../../engine/store/age.js';
 import { Store } from '../../engine/store/store.js';
 import { longCheckout } from './samples.js';
 
 const BATCH = 256;
 const MEMTABLE = { memtableMb: 128 };
-const NOTHING = Buffer.alloc(0);
 
 /** Records and their ages, as the journal writes them. @returns the open store */
 export async function fillStore(
@@ -24,12 +23,16 @@ export async function fillStore(
   const store = await Store.open(dataDir, MEMTABLE);
   for (let n = 0; n < records; n += BATCH) {
     const batch = store.batch();
+    const keys: Buffer[] = [];
+    let newestMs = 0;
     for (let i = n; i < Math.min(n + BATCH, records); i++) {
       const key = Buffer.from(`default/bench-${i}`);
       const record = longCheckout(`bench-${i}`, i);
       batch.put('checkouts', key, checkoutAccepted.encode(record));
-      batch.put('age', ageKey(record.accepted_at, key), NOTHING);
+      keys.push(key);
+      newestMs = Math.max(newestMs, record.accepted_at);
     }
+    putAges(batch, 'checkouts', newestMs, keys);
     batch.write();
     if (n % (BATCH * 1_000) === 0) onProgress(n);
   }

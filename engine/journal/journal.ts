@@ -10,17 +10,10 @@ import type { BatchHandler } from '../ring/batch-processor.js';
 import type { BroadcastWriter } from '../ring/broadcast.js';
 import { hashBytes } from '../ring/hash.js';
 import type { LaneConsumer } from '../ring/lane-consumer.js';
-import {
-  ageKey,
-  encodeOffset,
-  type Family,
-  inboxAgeKey,
-  META_STATUS_OFFSET,
-} from '../store/families.js';
+import { putAges } from '../store/age.js';
+import { encodeOffset, META_STATUS_OFFSET } from '../store/families.js';
 import type { Store, WriteBatch } from '../store/store.js';
 import { MessageKind, WriteResult } from './messages.js';
-
-const EMPTY = Buffer.alloc(0);
 
 interface Entry {
   readonly lane: LaneConsumer;
@@ -75,9 +68,11 @@ export class Journal implements BatchHandler {
   }
 
   onBatchEnd(): void {
-    this.#insertNew(this.#checkouts, 'checkouts');
+    const checkouts = this.#insertNew(this.#checkouts, 'checkouts');
+    putAges(this.#batch, 'checkouts', newest(checkouts, acceptedAt), checkouts.map(keyOf));
     this.#insertNew(this.#commands, 'commands');
-    this.#insertNew(this.#webhooks, 'inbox');
+    const webhooks = this.#insertNew(this.#webhooks, 'inbox');
+    putAges(this.#batch, 'inbox', newest(webhooks, receivedAt), webhooks.map(keyOf));
     const changed = this.#applyStatuses();
     const rows = this.#batch.size;
     const start = performance.now();
@@ -97,8 +92,10 @@ export class Journal implements BatchHandler {
     this.#events.onStatusChanged();
   }
 
-  #insertNew(entries: readonly Entry[], family: Family): void {
-    if (entries.length === 0) return;
+  /** @returns the entries that are new */
+  #insertNew(entries: readonly Entry[], family: 'checkouts' | 'commands' | 'inbox'): Entry[] {
+    const fresh: Entry[] = [];
+    if (entries.length === 0) return fresh;
     const stored = this.#store.getMany(
       family,
       entries.map((it) => it.key),
@@ -111,16 +108,13 @@ export class Journal implements BatchHandler {
       if (first === undefined) {
         inThisBatch.set(name, entry.value);
         this.#batch.put(family, entry.key, entry.value);
-        if (family === 'checkouts') {
-          this.#batch.put('age', ageKey(acceptedAt(entry.value), entry.key), EMPTY);
-        } else if (family === 'inbox') {
-          this.#batch.put('age', inboxAgeKey(receivedAt(entry.value), entry.key), EMPTY);
-        }
+        fresh.push(entry);
         entry.lane.memory.setResult(entry.slot, WriteResult.accepted, 0);
       } else {
         answerRepeat(entry, first);
       }
     }
+    return fresh;
   }
 
   /** @returns the entries whose status is written */
@@ -151,6 +145,16 @@ export class Journal implements BatchHandler {
     if (offset > 0) this.#batch.put('meta', META_STATUS_OFFSET, encodeOffset(offset));
     return changed;
   }
+}
+
+function keyOf(entry: Entry): Buffer {
+  return entry.key;
+}
+
+function newest(entries: readonly Entry[], timeOf: (value: Buffer) => number): number {
+  let newestMs = 0;
+  for (const { value } of entries) newestMs = Math.max(newestMs, timeOf(value));
+  return newestMs;
 }
 
 function answerRepeat(entry: Entry, first: Buffer): void {

@@ -3,11 +3,12 @@
  * follow the `age` family, so that what came after a moment can be asked for alone.
  */
 import { type Static, Type } from '@sinclair/typebox';
-import { ageBound, splitAgeKey } from '../store/families.js';
+import { type AgeRow, ageBound, agePage, behind } from '../store/age.js';
 import type { Store } from '../store/store.js';
 
 const PAGE_BYTES_MAX = 4 << 20;
-const SCANNED_MAX = 5_000;
+/** Looks at the `age` family for one page, so that nobody waits long behind it. */
+const SCANS_MAX = 16;
 
 const base64 = (bytesMax: number) => Type.String({ maxLength: Math.ceil(bytesMax / 3) * 4 });
 
@@ -41,23 +42,24 @@ export function rowOf(store: Store, key: string): MovedRow | undefined {
 
 /**
  * A page of the payments that `belongs` names.
- * @param from hex of the `age` key to begin at; see `pageStart`
+ * @param from hex of the `age` row to begin at; see `pageStart`
  */
 export function pageOf(store: Store, from: string, belongs: (id: string) => boolean): Page {
   const rows: MovedRow[] = [];
-  const scanned = store.range('age', Buffer.from(from, 'hex'), undefined, SCANNED_MAX);
   let bytes = 0;
-  for (let i = 0; i < scanned.length; i += 2) {
-    const key = splitAgeKey(scanned[i]!).key.toString();
-    if (!belongs(key.slice(key.indexOf('/') + 1))) continue;
-    const row = rowOf(store, key);
-    if (row === undefined) continue;
-    rows.push(row);
-    bytes += row.checkout.length + (row.status?.length ?? 0);
-    if (bytes > PAGE_BYTES_MAX) return { rows, next: after(scanned[i]!) };
+  let next: Buffer | undefined = Buffer.from(from, 'hex');
+  for (let scans = 0; next !== undefined && scans < SCANS_MAX; scans++) {
+    const page = agePage(store, next, undefined);
+    for (const age of page.rows) {
+      for (const row of movedOf(store, age, belongs)) {
+        rows.push(row);
+        bytes += row.checkout.length + (row.status?.length ?? 0);
+      }
+      if (bytes > PAGE_BYTES_MAX) return { rows, next: behind(age.row).toString('hex') };
+    }
+    next = page.next;
   }
-  const isLast = scanned.length < SCANNED_MAX * 2;
-  return { rows, next: isLast ? null : after(scanned.at(-2)!) };
+  return { rows, next: next?.toString('hex') ?? null };
 }
 
 /** The first page of what was accepted since a moment. */
@@ -65,6 +67,11 @@ export function pageStart(acceptedSinceMs: number): string {
   return ageBound(acceptedSinceMs).toString('hex');
 }
 
-function after(ageKey: Buffer): string {
-  return `${ageKey.toString('hex')}00`;
+function movedOf(store: Store, age: AgeRow, belongs: (id: string) => boolean): MovedRow[] {
+  if (age.family === 'inbox') return [];
+  return age.keys
+    .map((key) => key.toString())
+    .filter((key) => belongs(key.slice(key.indexOf('/') + 1)))
+    .map((key) => rowOf(store, key))
+    .filter((row) => row !== undefined);
 }
