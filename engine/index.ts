@@ -22,6 +22,9 @@ import { EngineThreads } from './threads.js';
 import { topologyFile } from './topology/topology-file.js';
 import { claimVolume } from './volume.js';
 
+/** Writers ring after every batch; publishing a millisecond later costs a tenth of the wake-ups. */
+const BELL_REST_MS = 1;
+
 /** What the layers above hand in, so that nothing here imports upwards. */
 export interface Composition {
   readonly gatewayWorker: URL;
@@ -152,6 +155,7 @@ function listen(
       for (const it of sleepers) it.wake();
     },
     () => threads.statusLane.hasAnswers() || threads.durableSequence !== seen,
+    BELL_REST_MS,
   );
 }
 

@@ -22,9 +22,12 @@ export function bodyHasCardData(text: string, body: unknown): boolean {
   return treeHasCardData(body, isPlain);
 }
 
-/** A header: nothing of it is stored, but a proxy may log it. */
-export function headerHasCardData(name: string, value: string): boolean {
-  return !MADE_BY_MACHINES.test(name) && (isCardField(name) || hasCardData(value));
+export type HeaderRule = 'exempt' | 'refuse' | 'look';
+
+/** What a header's name says of its value: nothing of it is stored, but a proxy may log it. */
+export function headerRule(name: string): HeaderRule {
+  if (MADE_BY_MACHINES.test(name)) return 'exempt';
+  return isCardField(name) ? 'refuse' : 'look';
 }
 
 /** A path as an error may repeat it: without card data, also when that is percent-encoded. */

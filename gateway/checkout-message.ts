@@ -47,12 +47,12 @@ export class CheckoutMessage implements Message {
     }
     const isReplay = result === WriteResult.replayed;
     this.#counts.add(isReplay ? 'replayed' : 'accepted', 1);
-    const headers = {
+    const headers: Record<string, string> = {
       'Content-Type': 'application/json',
       Location: `/payments/${this.#record.checkout_id}`,
       'Retry-After': '2',
-      ...(isReplay ? { 'Idempotent-Replayed': 'true' } : {}),
     };
+    if (isReplay) headers['Idempotent-Replayed'] = 'true';
     const at = isReplay ? acceptedAtMs : this.#record.accepted_at;
     send(this.#reply, '202 Accepted', headers, acceptedBody(this.#record, at));
   }

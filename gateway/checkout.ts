@@ -83,19 +83,21 @@ function textOf(raw: Buffer): string | undefined {
 }
 
 function fingerprint(body: CheckoutBody, provider: string): Buffer {
-  const metadata = body.metadata
-    ? Object.entries(body.metadata).sort(([a], [b]) => (a < b ? -1 : 1))
-    : [];
-  const meaning = [
-    body.amount,
-    body.currency,
-    body.payment_method,
-    provider,
-    body.description ?? null,
-    metadata,
-  ];
   // By way of a string: Node makes that much faster than a buffer.
-  return Buffer.from(hash('sha256', JSON.stringify(meaning), 'binary'), 'latin1');
+  return Buffer.from(hash('sha256', meaningOf(body, provider), 'binary'), 'latin1');
+}
+
+/**
+ * The JSON of [amount, currency, payment method, provider, description, sorted metadata]. Put
+ * together by hand where the patterns leave nothing to escape; stored fingerprints rest on it.
+ */
+export function meaningOf(body: CheckoutBody, provider: string): string {
+  const { amount, currency, payment_method: method, description, metadata } = body;
+  const entries = metadata
+    ? JSON.stringify(Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1)))
+    : '[]';
+  const text = description === undefined ? 'null' : JSON.stringify(description);
+  return `[${amount},"${currency}","${method}","${provider}",${text},${entries}]`;
 }
 
 function bodyError(error: ErrorObject): BodyError {

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { isProblem, parseCheckout } from './checkout.js';
+import { isProblem, meaningOf, parseCheckout } from './checkout.js';
 import { acceptedBody } from './payment-view.js';
 import { iso } from './time.js';
 
 describe('what is rendered by hand', () => {
+  const token = fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/);
+
   it('should write times as Date does', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 253_402_300_799_999 }), fc.nat(999), (at, later) => {
@@ -17,7 +19,6 @@ describe('what is rendered by hand', () => {
   });
 
   it('should write the 202 as JSON.stringify does', () => {
-    const token = fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/);
     const record = fc.record({
       checkout_id: token,
       amount: fc.integer({ min: 1, max: 999_999_999_999 }),
@@ -38,6 +39,28 @@ describe('what is rendered by hand', () => {
           created_at: new Date(at).toISOString(),
         });
         assert.equal(acceptedBody(it, at), expected);
+      }),
+    );
+  });
+
+  it('should write what a fingerprint is made of as JSON.stringify does', () => {
+    const text = fc.string({ unit: 'binary', maxLength: 20 });
+    const body = fc.record(
+      {
+        amount: fc.integer({ min: 1, max: 999_999_999_999 }),
+        currency: fc.constantFrom('USD', 'JPY'),
+        payment_method: token,
+        description: text,
+        metadata: fc.dictionary(text, text),
+      },
+      { requiredKeys: ['amount', 'currency', 'payment_method'] },
+    );
+    fc.assert(
+      fc.property(body, (it) => {
+        const entries = Object.entries(it.metadata ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+        const { amount, currency, payment_method: method, description = null } = it;
+        const expected = JSON.stringify([amount, currency, method, 'auto', description, entries]);
+        assert.equal(meaningOf(it, 'auto'), expected);
       }),
     );
   });

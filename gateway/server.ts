@@ -5,7 +5,7 @@ import type { Admission } from './admission.js';
 import { readBody } from './body.js';
 import { checkCheckoutId, isProblem, parseCheckout } from './checkout.js';
 import { type CheckoutCounts, CheckoutMessage } from './checkout-message.js';
-import { checkHead } from './head.js';
+import { type Head, readHead } from './head.js';
 import { Caller } from './keys/caller.js';
 import type { Merchants } from './keys/merchants.js';
 import { bodyTooLarge, methodNotAllowed, PROBLEMS, type Problem } from './problem.js';
@@ -52,12 +52,13 @@ type Refuse = (reply: Reply, problem: Problem) => void;
 function getPayment(parts: ServerParts, res: HttpResponse, req: HttpRequest, refuse: Refuse): void {
   const reply = replyOf(res, req.getUrl());
   const checkoutId = req.getParameter(0) ?? '';
-  const caller = Caller.of(parts.merchants, req, 'GET', checkoutId);
+  const head = readHead(req);
+  const caller = Caller.of(parts.merchants, head, 'GET', reply.instance, checkoutId);
   if (isProblem(caller)) {
     refuse(reply, caller);
     return;
   }
-  const problem = caller.checkBody() ?? checkCheckoutId(checkoutId) ?? checkHead(req);
+  const problem = caller.checkBody() ?? checkCheckoutId(checkoutId) ?? head.problem;
   if (problem) {
     refuse(reply, problem);
     return;
@@ -66,8 +67,8 @@ function getPayment(parts: ServerParts, res: HttpResponse, req: HttpRequest, ref
   const request = {
     merchant: caller.merchant,
     checkoutId,
-    ifNoneMatch: req.getHeader('if-none-match'),
-    prefer: req.getHeader('prefer'),
+    ifNoneMatch: head.ifNoneMatch,
+    prefer: head.prefer,
   };
   parts.gate.beforeRead(request.merchant, checkoutId, (moving) =>
     moving ? refuse(reply, moving) : parts.reads.read(reply, request),
@@ -81,9 +82,10 @@ function postPayment(
   refuse: Refuse,
 ): void {
   const reply = replyOf(res, '/payments');
-  const checkoutId = req.getHeader('x-payment-checkout-id');
-  const caller = Caller.of(parts.merchants, req, 'POST', checkoutId);
-  const problem = checkHeaders(parts, req, checkoutId);
+  const head = readHead(req);
+  const { checkoutId } = head;
+  const caller = Caller.of(parts.merchants, head, 'POST', reply.instance, checkoutId);
+  const problem = checkPostHead(parts, head);
   readBody(reply, BODY_BYTES_MAX, (body) => {
     if (isProblem(caller)) return refuse(reply, caller);
     if (problem) return refuse(reply, problem);
@@ -100,19 +102,17 @@ function postPayment(
   });
 }
 
-function checkHeaders(
-  parts: ServerParts,
-  req: HttpRequest,
-  checkoutId: string,
-): Problem | undefined {
+function checkPostHead(parts: ServerParts, head: Head): Problem | undefined {
   if (!parts.accepting.isSet) return PROBLEMS.unavailable;
-  const problem = checkCheckoutId(checkoutId) ?? checkHead(req);
+  const problem = checkCheckoutId(head.checkoutId) ?? head.problem;
   if (problem) return problem;
-  const type = req.getHeader('content-type').split(';')[0]!.trim().toLowerCase();
-  if (type !== 'application/json') return PROBLEMS.unsupportedType;
-  if (Number(req.getHeader('content-length')) > BODY_BYTES_MAX) return bodyTooLarge(BODY_BYTES_MAX);
-  if (req.getHeader('content-length') === '' && req.getHeader('transfer-encoding') === '') {
-    return PROBLEMS.lengthRequired;
-  }
+  if (!isJson(head.contentType)) return PROBLEMS.unsupportedType;
+  if (Number(head.contentLength) > BODY_BYTES_MAX) return bodyTooLarge(BODY_BYTES_MAX);
+  if (head.contentLength === '' && head.transferEncoding === '') return PROBLEMS.lengthRequired;
   return undefined;
+}
+
+function isJson(contentType: string): boolean {
+  if (contentType === 'application/json') return true;
+  return contentType.split(';')[0]!.trim().toLowerCase() === 'application/json';
 }

@@ -4,6 +4,7 @@
  * load. The waiter raises the flag, looks at all its lanes again, and only then sleeps: as
  * both sides store first and load second (sequentially consistent), no ring is lost.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { BELL_OFFSET, DOORBELL_BYTES, PARKED_OFFSET } from './layout.js';
 
 /** An event loop re-arms this often; long waits on `Atomics.waitAsync` leak. */
@@ -42,9 +43,10 @@ export class Doorbell {
 
   /**
    * Calls `drain` whenever the bell rings until `stop` of the result is called, never
-   * blocking the event loop. `drain` works off all there is.
+   * blocking the event loop. `drain` works off all there is; rings within `restMs` after it are
+   * taken together.
    */
-  listen(drain: () => void, hasWork: () => boolean): { stop(): void } {
+  listen(drain: () => void, hasWork: () => boolean, restMs = 0): { stop(): void } {
     let stopped = false;
     const keepAlive = setInterval(() => {}, 1_000);
     const loop = async (): Promise<void> => {
@@ -58,8 +60,9 @@ export class Doorbell {
         Atomics.store(this.#parked, 0, 0);
         if (stopped) return;
         drain();
+        if (restMs > 0) await sleep(restMs);
         // Everything else of this event loop gets its turn between two drains.
-        if (hasWork()) await new Promise((resolve) => setImmediate(resolve));
+        else if (hasWork()) await new Promise((resolve) => setImmediate(resolve));
       }
     };
     loop().catch((error: unknown) => {

@@ -1,5 +1,5 @@
 /** Who sent a request: the merchant by its key and, where it has a secret, by its checksum. */
-import type { HttpRequest } from 'uWebSockets.js';
+import type { Head } from '../head.js';
 import type { Problem } from '../problem.js';
 import { checkSignedBody, checkSignedHead, type SignedHead } from './checksum.js';
 import type { Merchants } from './merchants.js';
@@ -17,24 +17,19 @@ export class Caller {
     this.#secrets = secrets;
   }
 
-  /** What the headers tell. They must be read before the first return to the event loop. */
   static of(
     merchants: Merchants,
-    req: HttpRequest,
+    head: Head,
     method: SignedHead['method'],
-    checkoutId: string,
+    path: string,
+    id: string,
   ): Caller | Problem {
-    const merchant = merchants.identify(req.getHeader('authorization'));
+    const merchant = merchants.identify(head.authorization);
     if ('code' in merchant) return merchant;
     const { name, checksumSecrets } = merchant;
-    const head = {
-      method,
-      path: req.getUrl(),
-      id: checkoutId,
-      timestamp: req.getHeader('x-payment-timestamp'),
-      checksum: req.getHeader('x-payment-checksum'),
-    };
-    return checkSignedHead(head, checksumSecrets) ?? new Caller(name, head, checksumSecrets);
+    const { timestamp, checksum } = head;
+    const signed = { method, path, id, timestamp, checksum };
+    return checkSignedHead(signed, checksumSecrets) ?? new Caller(name, signed, checksumSecrets);
   }
 
   /** @returns why these bytes are not what the merchant has signed */
