@@ -72,9 +72,12 @@ export interface Drained {
 
 let runs = 0;
 
+/** A processor that has just started is cold: so many of its payments are not measured. */
+const COLD_SHARE = 0.25;
+
 /**
- * Puts `payments` into Kafka, then starts a processor, and measures from its first committed
- * payment to its last terminal one.
+ * Puts `payments` into Kafka, then starts a processor, and measures from the end of its first
+ * quarter to its last payment.
  * @param methodOf the payment method of the n-th
  */
 export async function drainRate(
@@ -93,14 +96,15 @@ export async function drainRate(
     await stopped(processor);
   }
   const { rows } = await backlog.client.query<{ seconds: number; captured: number }>(
-    `select extract(epoch from max(updated_at) - min(created_at))::float8 as seconds,
+    `select extract(epoch from max(updated_at)
+         - percentile_disc($2) within group (order by updated_at))::float8 as seconds,
        count(*) filter (where status = 'succeeded')::int as captured
      from payments where checkout_id like $1`,
-    [`${prefix}-%`],
+    [`${prefix}-%`, COLD_SHARE],
   );
   const { seconds, captured } = rows[0]!;
   stage.must(captured === payments, `${captured} of ${payments} succeeded`);
-  return { seconds, perSecond: payments / seconds };
+  return { seconds, perSecond: (payments * (1 - COLD_SHARE)) / seconds };
 }
 
 async function startProcessor(

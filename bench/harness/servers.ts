@@ -1,5 +1,5 @@
 /** Our processes and servers for the suites, in the stage's folder, on free ports. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stackConfig } from '../../engine/core/config.js';
 import { Store } from '../../engine/store/store.js';
@@ -8,7 +8,6 @@ import { type LocalKafka, startKafka } from '../../ops/up/kafka.js';
 import { type LocalPostgres, startPostgres } from '../../ops/up/postgres.js';
 import type { Stage } from './suite.js';
 
-const TICKS_PER_SECOND = 100;
 const COUNT_ROWS_MAX = 10_000;
 
 /** An engine whose publishing is off. */
@@ -57,10 +56,11 @@ export async function countCheckouts(dataDir: string): Promise<number> {
   return count;
 }
 
-/** Processor seconds that a process has used, all threads. */
+/** Processor seconds that the living threads of a process have used, by the scheduler's own count. */
 export function cpuSeconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+  const tasks = readdirSync(`/proc/${pid}/task`);
+  const nanos = tasks.map((it) => readFileSync(`/proc/${pid}/task/${it}/schedstat`, 'utf8'));
+  return nanos.reduce((sum, text) => sum + Number(text.split(' ')[0]), 0) / 1e9;
 }
 
 export function rssMb(pid: number): number {

@@ -23,8 +23,9 @@ export const path: Suite = {
   async run(stage: Stage) {
     const system = await LocalSystem.start();
     try {
-      await atRate(stage, system);
+      // First, so that every process is warm for the steps at a rate.
       await sustained(stage, system);
+      await atRate(stage, system);
     } finally {
       await system.stop();
     }

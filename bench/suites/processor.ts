@@ -15,7 +15,7 @@ export const processor: Suite = {
   measures: 'payments a second from Kafka to a committed outcome, beside the sum of its parts',
   async run(stage) {
     await withBacklog(stage, async (backlog) => {
-      const payments = stage.size(3_000, 12_000);
+      const payments = stage.size(4_000, 24_000);
       const rounds = stage.size(1, 3);
       const atOnce: number[] = [];
       const in50: number[] = [];

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -33,6 +33,21 @@ describe('a durable file', () => {
     await file.save({ count: 3 });
     assert.deepEqual(open('value').load(), { count: 3 });
     assert.deepEqual(readdirSync(folder), ['value']);
+  });
+
+  it('should not write again what it has just written, but after anything else', async () => {
+    const file = open('same');
+    const inode = (): number => statSync(join(folder, 'same')).ino;
+    await file.save({ count: 1 });
+    const first = inode();
+    await file.save({ count: 1 });
+    assert.equal(inode(), first);
+    await file.save({ count: 2 });
+    await file.save({ count: 1 });
+    assert.deepEqual(open('same').load(), { count: 1 });
+    file.saveSync({ count: 3 });
+    await file.save({ count: 1 });
+    assert.deepEqual(open('same').load(), { count: 1 });
   });
 
   it('should join saves that pile up, each promise meaning its value or a newer one is on disk', async () => {

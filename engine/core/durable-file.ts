@@ -19,6 +19,8 @@ export class DurableFile<T extends object> {
   #waiting: Promise<void> | undefined;
   #next: T | undefined;
   #generation = 0;
+  /** What this object last put on disk: the same once more is no work. */
+  #saved: string | undefined;
 
   /** `accepts` judges the shape of what is read. */
   constructor(path: string, accepts: (value: unknown) => value is T) {
@@ -65,6 +67,7 @@ export class DurableFile<T extends object> {
   saveSync(value: T): void {
     this.#generation++;
     this.#next = undefined;
+    this.#saved = undefined;
     const temporary = `${this.path}.stop`;
     try {
       const fd = openSync(temporary, 'w', 0o600);
@@ -103,11 +106,14 @@ export class DurableFile<T extends object> {
   }
 
   async #write(value: T, generation: number): Promise<void> {
+    const text = encode(value);
+    if (text === this.#saved) return;
+    this.#saved = undefined;
     const temporary = `${this.path}.next`;
     try {
       const handle = await open(temporary, 'w', 0o600);
       try {
-        await handle.writeFile(encode(value));
+        await handle.writeFile(text);
         await handle.sync();
       } finally {
         await handle.close();
@@ -121,6 +127,7 @@ export class DurableFile<T extends object> {
       } finally {
         await folder.close();
       }
+      if (generation === this.#generation) this.#saved = text;
     } catch (error) {
       throw unwritable(this.path, error);
     }
