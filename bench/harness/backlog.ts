@@ -24,6 +24,8 @@ const DRAIN_MS_MAX = 120_000;
 const LOOK_MS = 50;
 const QUEUE_MAX = 20_000;
 const SLOW = 'pm_slow_2000';
+/** A new processor at a steady rate is warm after so long. */
+const STEADY_WARM_UP_S = 4;
 
 export interface Backlog {
   readonly brokers: string;
@@ -97,7 +99,7 @@ export async function drainRate(
   }
   const { rows } = await backlog.client.query<{ seconds: number; captured: number }>(
     `select extract(epoch from max(updated_at)
-         - percentile_disc($2) within group (order by updated_at))::float8 as seconds,
+         - percentile_disc($2::float8) within group (order by updated_at))::float8 as seconds,
        count(*) filter (where status = 'succeeded')::int as captured
      from payments where checkout_id like $1`,
     [`${prefix}-%`, COLD_SHARE],
@@ -216,7 +218,7 @@ export async function steadyP99(
        (order by extract(epoch from updated_at - accepted_at) * 1000)::float8 as p99
      from payments where checkout_id like $1 and payment_method <> $2
        and split_part(checkout_id, '-', 2)::int > $3`,
-    [`${prefix}-%`, SLOW, plan.rate * 2],
+    [`${prefix}-%`, SLOW, plan.rate * STEADY_WARM_UP_S],
   );
   return rows[0]!.p99;
 }
