@@ -66,10 +66,10 @@ export const processor: Suite = {
 };
 
 async function slowOnes(stage: Stage, backlog: Backlog): Promise<void> {
-  const plan = { rate: stage.size(200, 500), seconds: stage.size(6, 14) };
+  const plan = { rate: stage.size(200, 500), seconds: stage.size(6, 12) };
   const fast: number[] = [];
   const mixed: number[] = [];
-  for (let round = 0; round < stage.size(1, 3); round++) {
+  for (let round = 0; round < stage.size(1, 5); round++) {
     fast.push(await steadyP99(stage, backlog, { ...plan, slowEvery: 0 }));
     mixed.push(await steadyP99(stage, backlog, { ...plan, slowEvery: 10 }));
   }

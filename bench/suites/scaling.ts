@@ -1,6 +1,7 @@
 /** How threads pay: gateways and writers for accepting, workers for processing, beside one of each. */
 import { availableParallelism } from 'node:os';
 import { engineConfig, processorConfig } from '../../engine/core/config.js';
+import type { EngineProcess } from '../../ops/e2e/engine-process.js';
 import { type Backlog, drainRate, withBacklog } from '../harness/backlog.js';
 import { median } from '../harness/result.js';
 import { startAlone } from '../harness/servers.js';
@@ -19,50 +20,48 @@ export const scaling: Suite = {
   },
 };
 
+/** All engines stand at once and take turns: what changes on this machine changes for all. */
 async function engineThreads(stage: Stage): Promise<void> {
+  const engines = new Map<string, EngineProcess>();
   const rates = new Map<string, number[]>();
-  for (const gateways of [1, 2]) {
-    for (const writers of [1, 2]) {
-      const name = `${gateways} gateways, ${writers} writers`;
-      rates.set(name, await acceptRate(stage, name, gateways, writers));
+  try {
+    for (const gateways of [1, 2]) {
+      for (const writers of [1, 2]) {
+        const name = `${gateways} gateways, ${writers} writers`;
+        const settings = {
+          TOLLGATE_GATEWAY_THREADS: `${gateways}`,
+          TOLLGATE_WRITER_THREADS: `${writers}`,
+        };
+        engines.set(name, await startAlone(stage, name.replaceAll(/\W+/g, '-'), settings));
+        rates.set(name, []);
+      }
     }
+    const load = { connections: 256, seconds: stage.size(1, 3), script: 'checkout.lua' } as const;
+    for (let round = -1; round < stage.size(1, 3); round++) {
+      for (const [name, { api }] of engines) {
+        const rate = await wrk(api, load);
+        if (round >= 0) rates.get(name)!.push(rate);
+      }
+    }
+  } finally {
+    for (const engine of engines.values()) await engine.stop();
   }
   const { gatewayThreads, writerThreads } = engineConfig({});
   compared(stage, rates, `${gatewayThreads} gateways, ${writerThreads} writers`, 'requests/s');
 }
 
-async function acceptRate(
-  stage: Stage,
-  name: string,
-  gateways: number,
-  writers: number,
-): Promise<number[]> {
-  const engine = await startAlone(stage, name.replaceAll(/\W+/g, '-'), {
-    TOLLGATE_GATEWAY_THREADS: `${gateways}`,
-    TOLLGATE_WRITER_THREADS: `${writers}`,
-  });
-  try {
-    const samples: number[] = [];
-    for (let round = -1; round < stage.size(1, 3); round++) {
-      const load = { connections: 256, seconds: stage.size(1, 3), script: 'checkout.lua' } as const;
-      const rate = await wrk(engine.api, load);
-      if (round >= 0) samples.push(rate);
-    }
-    return samples;
-  } finally {
-    await engine.stop();
-  }
-}
-
 async function processorWorkers(stage: Stage): Promise<void> {
-  const payments = stage.size(2_000, 6_000);
-  const rates = new Map<string, number[]>();
+  const payments = stage.size(2_000, 8_000);
   const defaultWorkers = processorConfig({}).workerThreads;
+  const counts = [...new Set([...WORKERS, defaultWorkers])];
+  const rates = new Map(counts.map((it) => [`${it} workers`, [] as number[]]));
   await withBacklog(stage, async (backlog: Backlog) => {
-    for (const workers of new Set([...WORKERS, defaultWorkers])) {
-      const settings = { TOLLGATE_PROCESSOR_THREADS: `${workers}` };
-      const rate = await drainRate(stage, backlog, payments, settings);
-      rates.set(`${workers} workers`, [rate.perSecond]);
+    for (let round = 0; round < stage.size(1, 2); round++) {
+      for (const workers of counts) {
+        const settings = { TOLLGATE_PROCESSOR_THREADS: `${workers}` };
+        const rate = await drainRate(stage, backlog, payments, settings);
+        rates.get(`${workers} workers`)!.push(rate.perSecond);
+      }
     }
   });
   compared(stage, rates, `${defaultWorkers} workers`, 'payments/s');
