@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { readResults } from './compare.js';
 import { type Row, textOfNumber } from './result.js';
 
-/** Copies every suite's result. @returns how many */
+/** Copies every suite's result, and the plots. @returns how many */
 export function keepBaseline(results: string, baseline: string): number {
   mkdirSync(baseline, { recursive: true });
-  const files = readdirSync(results).filter((it) => it.endsWith('.json'));
+  const files = readdirSync(results).filter((it) => /^(?!history).*\.(json|png)$/.test(it));
   for (const it of files) copyFileSync(join(results, it), join(baseline, it));
   return files.length;
 }
