@@ -45,8 +45,9 @@ export class Sweeper {
 
   async #sweep(): Promise<void> {
     const { signal } = this.#stop;
-    const until = ageBound(this.#publisher.caughtUpAt - this.#afterMs);
+    // Nothing was published yet: Kafka has been away since the start.
     if (this.#publisher.caughtUpAt <= this.#afterMs) return;
+    const until = ageBound(this.#publisher.caughtUpAt - this.#afterMs);
     let from: Buffer | undefined = ageBound(this.#settledUpTo);
     let allSettled = true;
     while (from !== undefined && !signal.aborted) {
