@@ -13,7 +13,7 @@ import type { Logger } from './core/log.js';
 import { ORIGIN_HEADER, parseOrigin, TOPICS } from './core/topics.js';
 import { readTopic } from './kafka/read-topic.js';
 import { Marks } from './marks.js';
-import { putAges } from './store/age.js';
+import { Ages } from './store/age.js';
 import { encodeOffset, META_STATUS_OFFSET } from './store/families.js';
 import { Store, type WriteBatch } from './store/store.js';
 import { claimVolume, isEmpty } from './volume.js';
@@ -108,9 +108,8 @@ class Rows {
   readonly #store: Store;
   readonly #batch: WriteBatch;
   readonly #onProgress: (rows: number) => void;
+  readonly #ages = new Ages('checkouts');
   #inBatch = new Map<string, number>();
-  #accepted: Buffer[] = [];
-  #newestMs = 0;
   rows = 0;
 
   constructor(store: Store, onProgress: (rows: number) => void) {
@@ -124,8 +123,7 @@ class Rows {
     if (this.#inBatch.has(name) || this.#store.get('checkouts', key)) return;
     this.#inBatch.set(name, 0);
     this.#batch.put('checkouts', key, value);
-    this.#accepted.push(key);
-    this.#newestMs = Math.max(this.#newestMs, acceptedAt(value));
+    this.#ages.add(acceptedAt(value), key);
     this.#counted();
   }
 
@@ -145,11 +143,9 @@ class Rows {
   }
 
   flush(): void {
-    putAges(this.#batch, 'checkouts', this.#newestMs, this.#accepted);
+    this.#ages.putInto(this.#batch);
     if (this.#batch.size > 0) this.#batch.write();
     this.#inBatch = new Map();
-    this.#accepted = [];
-    this.#newestMs = 0;
     this.#onProgress(this.rows);
   }
 

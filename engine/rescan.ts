@@ -9,7 +9,7 @@ import { DurableFile } from './core/durable-file.js';
 import type { Logger } from './core/log.js';
 import { isSettled, type Row, republishAll } from './open-rows.js';
 import type { Family } from './store/families.js';
-import type { Store } from './store/store.js';
+import { behind, type Store } from './store/store.js';
 
 const PAGE_ROWS = 500;
 const PAUSE_MS = 50;
@@ -71,7 +71,7 @@ export class Rescan {
   async #family(family: Family): Promise<void> {
     const { store, publisher } = this.#parts;
     const { signal } = this.#stop;
-    let from = Buffer.alloc(0);
+    let from: Buffer = Buffer.alloc(0);
     while (!signal.aborted) {
       const page = store.range(family, from, undefined, PAGE_ROWS);
       const rows: Row[] = [];
@@ -82,7 +82,7 @@ export class Rescan {
       this.republished += open.length;
       const last = rows.at(-1);
       if (last === undefined || rows.length < PAGE_ROWS) return;
-      from = Buffer.concat([last.key, Buffer.alloc(1)]);
+      from = behind(last.key);
       await sleep(PAUSE_MS, undefined, { signal }).catch(() => {});
     }
   }

@@ -67,11 +67,6 @@ export async function withBacklog(
   }
 }
 
-export interface Drained {
-  readonly perSecond: number;
-  readonly seconds: number;
-}
-
 let runs = 0;
 
 /** A processor that has just started is cold: so many of its payments are not measured. */
@@ -81,6 +76,7 @@ const COLD_SHARE = 0.25;
  * Puts `payments` into Kafka, then starts a processor, and measures from the end of its first
  * quarter to its last payment.
  * @param methodOf the payment method of the n-th
+ * @returns payments a second
  */
 export async function drainRate(
   stage: Stage,
@@ -88,7 +84,7 @@ export async function drainRate(
   payments: number,
   settings: Record<string, string> = {},
   methodOf: (n: number) => string = () => 'pm_card_visa',
-): Promise<Drained> {
+): Promise<number> {
   const prefix = `drain${runs++}`;
   await produce(backlog.brokers, prefix, payments, { perSecond: 0, methodOf });
   const processor = await startProcessor(backlog, settings);
@@ -106,7 +102,7 @@ export async function drainRate(
   );
   const { seconds, captured } = rows[0]!;
   stage.must(captured === payments, `${captured} of ${payments} succeeded`);
-  return { seconds, perSecond: (payments * (1 - COLD_SHARE)) / seconds };
+  return (payments * (1 - COLD_SHARE)) / seconds;
 }
 
 async function startProcessor(

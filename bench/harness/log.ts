@@ -7,7 +7,7 @@ import { cdcStart } from '../../engine/cdc/start.js';
 import { checkoutAccepted } from '../../engine/codec/records.js';
 import type { EngineConfig } from '../../engine/core/config.js';
 import { createLogger } from '../../engine/core/log.js';
-import { putAges } from '../../engine/store/age.js';
+import { Ages } from '../../engine/store/age.js';
 import { Store } from '../../engine/store/store.js';
 import { longCheckout } from './samples.js';
 
@@ -21,18 +21,16 @@ export async function fillStore(
   onProgress: (n: number) => void = () => {},
 ): Promise<Store> {
   const store = await Store.open(dataDir, MEMTABLE);
+  const ages = new Ages('checkouts');
   for (let n = 0; n < records; n += BATCH) {
     const batch = store.batch();
-    const keys: Buffer[] = [];
-    let newestMs = 0;
     for (let i = n; i < Math.min(n + BATCH, records); i++) {
       const key = Buffer.from(`default/bench-${i}`);
       const record = longCheckout(`bench-${i}`, i);
       batch.put('checkouts', key, checkoutAccepted.encode(record));
-      keys.push(key);
-      newestMs = Math.max(newestMs, record.accepted_at);
+      ages.add(record.accepted_at, key);
     }
-    putAges(batch, 'checkouts', newestMs, keys);
+    ages.putInto(batch);
     batch.write();
     if (n % (BATCH * 1_000) === 0) onProgress(n);
   }

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stackConfig } from '../../engine/core/config.js';
-import { Store } from '../../engine/store/store.js';
+import { behind, Store } from '../../engine/store/store.js';
 import { type EngineProcess, freePorts, startEngineProcess } from '../../ops/e2e/engine-process.js';
 import { type LocalKafka, startKafka } from '../../ops/up/kafka.js';
 import { type LocalPostgres, startPostgres } from '../../ops/up/postgres.js';
@@ -50,7 +50,7 @@ export async function countCheckouts(dataDir: string): Promise<number> {
     const rows = store.range('checkouts', from, undefined, COUNT_ROWS_MAX);
     count += rows.length / 2;
     if (rows.length < 2 * COUNT_ROWS_MAX) break;
-    from = Buffer.concat([rows[rows.length - 2]!, Buffer.from([0])]);
+    from = behind(rows[rows.length - 2]!);
   }
   await store.close();
   return count;

@@ -23,8 +23,8 @@ export const processor: Suite = {
       const alone = { consume: [] as number[], HTTP: [] as number[], inserts: [] as number[] };
       await drainRate(stage, backlog, stage.size(1_000, 4_000)); // warms up
       for (let round = 0; round < rounds; round++) {
-        atOnce.push((await drainRate(stage, backlog, payments)).perSecond);
-        in50.push((await drainRate(stage, backlog, payments, {}, () => 'pm_slow_50')).perSecond);
+        atOnce.push(await drainRate(stage, backlog, payments));
+        in50.push(await drainRate(stage, backlog, payments, {}, () => 'pm_slow_50'));
         const { consume, http, insert, sum } = await partsOf(backlog, payments);
         parts.push(sum);
         for (const [name, rate] of [

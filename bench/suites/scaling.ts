@@ -60,7 +60,7 @@ async function processorWorkers(stage: Stage): Promise<void> {
       for (const workers of counts) {
         const settings = { TOLLGATE_PROCESSOR_THREADS: `${workers}` };
         const rate = await drainRate(stage, backlog, payments, settings);
-        rates.get(`${workers} workers`)!.push(rate.perSecond);
+        rates.get(`${workers} workers`)!.push(rate);
       }
     }
   });

@@ -10,7 +10,7 @@ import type { BatchHandler } from '../ring/batch-processor.js';
 import type { BroadcastWriter } from '../ring/broadcast.js';
 import { hashBytes } from '../ring/hash.js';
 import type { LaneConsumer } from '../ring/lane-consumer.js';
-import { putAges } from '../store/age.js';
+import { Ages } from '../store/age.js';
 import { encodeOffset, META_STATUS_OFFSET } from '../store/families.js';
 import type { Store, WriteBatch } from '../store/store.js';
 import { MessageKind, WriteResult } from './messages.js';
@@ -39,6 +39,8 @@ export class Journal implements BatchHandler {
   readonly #commands: Entry[] = [];
   readonly #webhooks: Entry[] = [];
   readonly #statuses: Entry[] = [];
+  readonly #checkoutAges = new Ages('checkouts');
+  readonly #webhookAges = new Ages('inbox');
   #messages = 0;
 
   constructor(store: Store, changes: BroadcastWriter, events: JournalEvents) {
@@ -68,11 +70,13 @@ export class Journal implements BatchHandler {
   }
 
   onBatchEnd(): void {
-    const checkouts = this.#insertNew(this.#checkouts, 'checkouts');
-    putAges(this.#batch, 'checkouts', newest(checkouts, acceptedAt), checkouts.map(keyOf));
+    for (const { key, value } of this.#insertNew(this.#checkouts, 'checkouts'))
+      this.#checkoutAges.add(acceptedAt(value), key);
     this.#insertNew(this.#commands, 'commands');
-    const webhooks = this.#insertNew(this.#webhooks, 'inbox');
-    putAges(this.#batch, 'inbox', newest(webhooks, receivedAt), webhooks.map(keyOf));
+    for (const { key, value } of this.#insertNew(this.#webhooks, 'inbox'))
+      this.#webhookAges.add(receivedAt(value), key);
+    this.#checkoutAges.putInto(this.#batch);
+    this.#webhookAges.putInto(this.#batch);
     const changed = this.#applyStatuses();
     const rows = this.#batch.size;
     const start = performance.now();
@@ -145,16 +149,6 @@ export class Journal implements BatchHandler {
     if (offset > 0) this.#batch.put('meta', META_STATUS_OFFSET, encodeOffset(offset));
     return changed;
   }
-}
-
-function keyOf(entry: Entry): Buffer {
-  return entry.key;
-}
-
-function newest(entries: readonly Entry[], timeOf: (value: Buffer) => number): number {
-  let newestMs = 0;
-  for (const { value } of entries) newestMs = Math.max(newestMs, timeOf(value));
-  return newestMs;
 }
 
 function answerRepeat(entry: Entry, first: Buffer): void {

@@ -3,8 +3,8 @@
  * follow the `age` family, so that what came after a moment can be asked for alone.
  */
 import { type Static, Type } from '@sinclair/typebox';
-import { type AgeRow, ageBound, agePage, behind } from '../store/age.js';
-import type { Store } from '../store/store.js';
+import { type AgeRow, ageBound, agePage } from '../store/age.js';
+import { behind, type Store } from '../store/store.js';
 
 const PAGE_BYTES_MAX = 4 << 20;
 /** Looks at the `age` family for one page, so that nobody waits long behind it. */

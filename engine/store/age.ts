@@ -8,7 +8,7 @@
  *
  * Integers are big-endian, so rows sort by time.
  */
-import type { Store, WriteBatch } from './store.js';
+import { behind, type Store, type WriteBatch } from './store.js';
 
 export type AgedFamily = 'checkouts' | 'inbox';
 
@@ -41,9 +41,29 @@ export function ageBound(atMs: number): Buffer {
   return bound;
 }
 
-/** Where a scan goes on behind a row. */
-export function behind(row: Buffer): Buffer {
-  return Buffer.concat([row, Buffer.alloc(1)]);
+/** The ages of what one batch writes: collected with its rows, put before it is written. */
+export class Ages {
+  readonly #family: AgedFamily;
+  #newestMs = 0;
+  #keys: Buffer[] = [];
+
+  constructor(family: AgedFamily) {
+    this.#family = family;
+  }
+
+  /** @param atMs Unix milliseconds */
+  add(atMs: number, key: Buffer): void {
+    this.#newestMs = Math.max(this.#newestMs, atMs);
+    this.#keys.push(key);
+  }
+
+  /** Puts what was added, and begins anew. */
+  putInto(batch: WriteBatch): void {
+    if (this.#keys.length === 0) return;
+    putAges(batch, this.#family, this.#newestMs, this.#keys);
+    this.#newestMs = 0;
+    this.#keys = [];
+  }
 }
 
 /** @param newestMs Unix milliseconds; none of `keys` is newer */

@@ -143,6 +143,11 @@ export class WriteBatch {
   }
 }
 
+/** Where a scan goes on behind a key. */
+export function behind(key: Buffer): Buffer {
+  return Buffer.concat([key, Buffer.alloc(1)]);
+}
+
 function reasonOf(error: unknown): string {
   const cause = (error as { cause?: unknown }).cause;
   return String((cause as Error | undefined)?.message ?? (error as Error).message);
