@@ -4,6 +4,7 @@
  */
 import type { HttpRequest } from 'uWebSockets.js';
 import { hasCardData } from '../engine/core/card-fields.js';
+import { remembered } from '../engine/core/remembered.js';
 import { type HeaderRule, headerRule, queryHasCardData } from './card-data.js';
 import { PROBLEMS, type Problem } from './problem.js';
 
@@ -57,7 +58,11 @@ interface Traits {
 
 /** The same few names come in every request. */
 const KNOWN_NAMES_MAX = 256;
-const knownNames = new Map<string, Traits>();
+const traitsOf = remembered(KNOWN_NAMES_MAX, (name): Traits => {
+  const once = ONCE.indexOf(name);
+  const onceBit = once < 0 ? 0 : 1 << once;
+  return { field: FIELDS.get(name), onceBit, rule: headerRule(name) };
+});
 
 export function readHead(req: HttpRequest): Readonly<Head> {
   const head = new Head();
@@ -74,15 +79,4 @@ export function readHead(req: HttpRequest): Readonly<Head> {
   if (isRepeated) head.problem = PROBLEMS.headerRepeated;
   else if (hasCard) head.problem = PROBLEMS.cardData;
   return head;
-}
-
-function traitsOf(name: string): Traits {
-  const known = knownNames.get(name);
-  if (known) return known;
-  const once = ONCE.indexOf(name);
-  const onceBit = once < 0 ? 0 : 1 << once;
-  const traits = { field: FIELDS.get(name), onceBit, rule: headerRule(name) };
-  if (knownNames.size >= KNOWN_NAMES_MAX) knownNames.clear();
-  knownNames.set(name, traits);
-  return traits;
 }

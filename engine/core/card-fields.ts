@@ -1,5 +1,6 @@
 /** Card data that is known by its name: verification values, track data, fields for numbers. */
 import { hasCardNumber } from './card-data.js';
+import { remembered } from './remembered.js';
 
 const NAMED_CODE =
   /(?<![a-z0-9])(cvv2?|cvc2?|cvn2?|cav2|security[ _-]?code)([\s:=#._"'-]{0,4}(?:is\s)?)\d{3,4}(?!\d)/gi;
@@ -10,17 +11,13 @@ const CARD_FIELD =
 const NAME_CHARACTERS_MAX = 64;
 /** The same few names come in every body. */
 const KNOWN_NAMES_MAX = 1_000;
-const knownNames = new Map<string, boolean>();
+const isCardName = remembered(KNOWN_NAMES_MAX, (name) =>
+  CARD_FIELD.test(name.toLowerCase().replace(/[^a-z0-9]/g, '')),
+);
 
 /** The name of a field that would hold a card number, a verification value or track data. */
 export function isCardField(name: string): boolean {
-  if (name.length > NAME_CHARACTERS_MAX) return false;
-  const known = knownNames.get(name);
-  if (known !== undefined) return known;
-  const isField = CARD_FIELD.test(name.toLowerCase().replace(/[^a-z0-9]/g, ''));
-  if (knownNames.size >= KNOWN_NAMES_MAX) knownNames.clear();
-  knownNames.set(name, isField);
-  return isField;
+  return name.length <= NAME_CHARACTERS_MAX && isCardName(name);
 }
 
 /** A card number, or a verification value by its name ("cvv: 123"). */
