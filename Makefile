@@ -31,9 +31,10 @@ check: setup ## types, lint, format, house rules, packages, image, alerts: no se
 stand-ins: setup ## stand-ins for Stripe that are not ours, for tests
 	-@ops/setup/stripe/stand-ins.sh
 
+# A test that failed may leave a process or a socket: the run ends without them.
 test: setup stand-ins ## every test
 	@npx biome ci .
-	@node --test --test-concurrency=1 --test-reporter=spec $$(find dist -name '*.test.js' | sort)
+	@node --test --test-force-exit --test-concurrency=1 --test-reporter=spec $$(find dist -name '*.test.js' | sort)
 
 prove: setup stand-ins ## every proof, whole (more than an hour, the benches too)
 	@node dist/ops/prove/main.js all

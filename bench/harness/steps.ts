@@ -31,7 +31,7 @@ export async function readSteps(
   };
   return [
     { name: 'POST to durable 202', from: 0, to: marks.accepted },
-    { name: 'log to Kafka (handed over)', from: 0, to: marks.produced },
+    { name: 'log to Kafka (appended)', from: 0, to: marks.produced },
     { name: 'Kafka to processor, intent begins', from: marks.produced, to: marks.intent },
     { name: 'intent committed, provider answers', from: marks.intent, to: marks.outcome },
     { name: 'outcome committed, outbox to Kafka', from: marks.outcome, to: marks.published },
@@ -39,7 +39,7 @@ export async function readSteps(
   ];
 }
 
-/** When each id's newest record was handed to Kafka. */
+/** When Kafka appended each id's newest record. */
 async function times(
   system: LocalSystem,
   topic: string,

@@ -11,6 +11,13 @@ export interface TopicSpec {
 }
 
 const CREATE_MS_MAX = 5_000;
+const CONFIG = {
+  'cleanup.policy': 'delete' as const,
+  'retention.ms': String(TOPIC_RETENTION_MS),
+  // By the broker's clock: it refuses what a producer dates an hour ahead, and forgets early
+  // what one dates into the past.
+  'message.timestamp.type': 'LogAppendTime',
+};
 
 export function topicSpecs(config: { partitions: number; shards: number }): TopicSpec[] {
   return [
@@ -61,7 +68,7 @@ function createTopic(
     topic: spec.name,
     num_partitions: spec.partitions,
     replication_factor: replication,
-    config: { 'retention.ms': String(TOPIC_RETENTION_MS), 'cleanup.policy': 'delete' as const },
+    config: CONFIG,
   };
   return new Promise((resolve, reject) => {
     admin.createTopic(topic, CREATE_MS_MAX, (error: LibrdKafkaError | null) => {

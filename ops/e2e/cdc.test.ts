@@ -8,12 +8,14 @@ import { checkoutAccepted, webhookReceived } from '../../engine/codec/records.js
 import { stackConfig } from '../../engine/core/config.js';
 import { ORIGIN_HEADER, parseOrigin, TOPICS } from '../../engine/core/topics.js';
 import { readTopic } from '../../engine/kafka/read-topic.js';
+import { movedClock } from '../prove/moved-clock.js';
 import { type LocalKafka, startKafka } from '../up/kafka.js';
 import { post } from './checkout-client.js';
 import { type EngineProcess, eventually, freePorts, startEngineProcess } from './engine-process.js';
 import { callBack, eventOf } from './webhook-client.js';
 
 const PARTITIONS = 8;
+const DAY_MS = 86_400_000;
 const SECRET = 'whsec_of_this_test_only';
 
 describe('publishing from the write-ahead log', { timeout: 180_000 }, () => {
@@ -32,8 +34,9 @@ describe('publishing from the write-ahead log', { timeout: 180_000 }, () => {
       controllerPort,
     });
   };
-  const startEngine = async (): Promise<void> => {
+  const startEngine = async (more: Record<string, string> = {}): Promise<void> => {
     engine = await startEngineProcess({
+      ...more,
       TOLLGATE_DATA_DIR: join(dir, 'shard-0'),
       TOLLGATE_KAFKA_BROKERS: `127.0.0.1:${port}`,
       TOLLGATE_PARTITIONS: `${PARTITIONS}`,
@@ -120,5 +123,25 @@ describe('publishing from the write-ahead log', { timeout: 180_000 }, () => {
     });
     const expected = Array.from({ length: 20 }, (_, n) => `default/hooked-${n}`);
     assert.deepEqual(keys.sort(), [...expected, 'simulator/evt_nameless'].sort());
+  });
+  it('should go on with a clock that is a day ahead, and with the right one again', async () => {
+    await engine.stop();
+    const tomorrow = new Date(Date.now() + DAY_MS).toISOString();
+    await startEngine(movedClock(tomorrow.slice(0, 19).replace('T', ' '), dir));
+    await accept('ahead', 20);
+    await caughtUp();
+    await engine.stop();
+    await startEngine();
+    await accept('right', 20);
+    await caughtUp();
+    const all = { partitions: PARTITIONS };
+    const appended = new Map<string, number>();
+    await readTopic(`127.0.0.1:${port}`, TOPICS.accepted, all, (it) =>
+      appended.set(`${it.key}`.split('/')[1]!, it.timestamp ?? 0),
+    );
+    for (let n = 0; n < 20; n++) {
+      const [ahead, right] = [appended.get(`ahead-${n}`), appended.get(`right-${n}`)];
+      assert.ok(ahead && right && ahead <= right && right <= Date.now(), `${ahead}, ${right}`);
+    }
   });
 });

@@ -1,18 +1,15 @@
 /** Order within a payment, concurrency across payments, while processors come and go. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { childEnvironment } from '../../engine/core/config.js';
-import { packageFile } from '../../engine/core/paths.js';
 import { get, post, VISA } from '../e2e/checkout-client.js';
-import { freePorts } from '../e2e/engine-process.js';
 import { runLoad } from '../load.js';
 import { query, statusDisorder } from './audit.js';
 import { setFaults } from './charges.js';
+import { startExtraProcessor } from './extra-processor.js';
 import type { Proof, Stage } from './proof.js';
 import { LocalSystem } from './system.js';
 
 const SLOW_MS = 5_000;
+const STOP_MS_MAX = 15_000;
 const DELAY_MS_MAX = 200;
 /** As many as are done well before the slow one is. */
 const NEIGHBOURS = 200;
@@ -49,10 +46,10 @@ async function joinAndLeave(stage: Stage, system: LocalSystem): Promise<void> {
   });
   const joins = stage.size(1, 3);
   for (let i = 0; i < joins; i++) {
-    const second = await startSecond(system);
+    const second = await startExtraProcessor(system, { TOLLGATE_PARTITIONS: '64' });
     await sleep(3_000);
-    second.kill('SIGTERM');
-    await once(second, 'exit');
+    stage.must(!second.hasExited(), `the second processor ended: ${second.output()}`);
+    await second.stop('SIGTERM', STOP_MS_MAX);
   }
   const result = await loading;
   stage.must(result.statuses.size === count, `${result.statuses.size} of ${count} terminal`);
@@ -69,23 +66,6 @@ async function joinAndLeave(stage: Stage, system: LocalSystem): Promise<void> {
   const disorder = await statusDisorder(system.endpoints.kafka, false);
   stage.figure('payments.status', disorder ?? '1..n for every id');
   stage.must(disorder === undefined, `payments.status: ${disorder}`);
-}
-
-/** A second processor beside the system's own, until it is told to leave. */
-async function startSecond(system: LocalSystem): Promise<ChildProcess> {
-  const [port] = await freePorts(1);
-  const { kafka, postgres, simulator } = system.endpoints;
-  const child = spawn(process.execPath, [packageFile('ops/cli/tollgate.mjs'), 'processor'], {
-    env: childEnvironment({
-      TOLLGATE_KAFKA_BROKERS: kafka,
-      TOLLGATE_DATABASE_URL: postgres,
-      TOLLGATE_SIMULATOR_URL: simulator,
-      TOLLGATE_PARTITIONS: '64',
-      TOLLGATE_PROCESSOR_ADMIN_PORT: `${port}`,
-    }),
-    stdio: 'ignore',
-  });
-  return child;
 }
 
 /** The slow payment and its neighbours, of which many share its partition. */

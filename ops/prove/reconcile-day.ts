@@ -1,15 +1,16 @@
 /** A day on the full system, under faults: nothing open; then two differences, exactly found. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { childEnvironment } from '../../engine/core/config.js';
 import { packageFile } from '../../engine/core/paths.js';
 import { addDays, monthDays, monthOf } from '../../workers/reconcile/calendar.js';
-import { freePorts } from '../e2e/engine-process.js';
+import { becomes } from '../up/child.js';
 import { query } from './audit.js';
+import { startExtraProcessor } from './extra-processor.js';
 import { movedClock } from './moved-clock.js';
 import type { Proof, Stage } from './proof.js';
 import { load } from './rate.js';
-import { LocalSystem, until } from './system.js';
+import { LocalSystem } from './system.js';
 
 const FAULTS = { error_rate: 0.05, timeout_rate: 0.02 };
 const HOUR = 3;
@@ -129,37 +130,19 @@ async function atHour(
        where kind = '${kind}' and period = '${period}' and state = 'finished'`,
     );
   stage.must((await runs()).length === 0, `${kind} ${period} was run before its hour`);
-  const processor = await startAt(system, `${day} 0${HOUR - 1}:59:56`);
+  const processor = await startExtraProcessor(system, {
+    TOLLGATE_RECONCILE_HOUR: `${HOUR}`,
+    ...movedClock(`${day} 0${HOUR - 1}:59:56`, system.home),
+  });
   const since = Date.now();
   try {
-    await until(
-      `${kind} ${period} runs by itself`,
-      RUN_MS_MAX,
-      async () => (await runs()).length > 0,
-    );
+    const hasRun = async (): Promise<boolean> => (await runs()).length > 0;
+    const ran = await becomes(hasRun, processor, RUN_MS_MAX);
+    stage.must(ran, `${kind} ${period} did not run by itself: ${processor.output()}`);
   } finally {
-    processor.kill('SIGTERM');
-    const killer = setTimeout(() => processor.kill('SIGKILL'), STOP_MS_MAX);
-    await once(processor, 'exit');
-    clearTimeout(killer);
+    await processor.stop('SIGTERM', STOP_MS_MAX);
   }
   stage.figure(`${kind} ${period}, clock at ${day}`, `by itself after ${Date.now() - since} ms`);
-}
-
-async function startAt(system: LocalSystem, time: string): Promise<ChildProcess> {
-  const [port] = await freePorts(1);
-  const { kafka } = system.endpoints;
-  return spawn(process.execPath, [packageFile('ops/cli/tollgate.mjs'), 'processor'], {
-    env: {
-      ...environment(system),
-      TOLLGATE_RECONCILE_HOUR: `${HOUR}`,
-      TOLLGATE_KAFKA_BROKERS: kafka,
-      TOLLGATE_PARTITIONS: `${system.partitions}`,
-      TOLLGATE_PROCESSOR_ADMIN_PORT: `${port}`,
-      ...movedClock(time, system.home),
-    },
-    stdio: 'ignore',
-  });
 }
 
 async function reconcile(

@@ -1,22 +1,22 @@
 /** A second provider for proofs: another simulator, with a ledger and faults of its own. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { childEnvironment } from '../../engine/core/config.js';
 import { packageFile } from '../../engine/core/paths.js';
 import { freePorts } from '../e2e/engine-process.js';
+import { type Running, startChild } from '../up/child.js';
 import { until } from './system.js';
 
 const READY_MS_MAX = 20_000;
+const STOP_MS_MAX = 5_000;
 
 export class SecondSimulator {
   readonly url: string;
   readonly #dir: string;
-  readonly #child: ChildProcess;
+  readonly #child: Running;
 
-  private constructor(url: string, dir: string, child: ChildProcess) {
+  private constructor(url: string, dir: string, child: Running) {
     this.url = url;
     this.#dir = dir;
     this.#child = child;
@@ -25,16 +25,15 @@ export class SecondSimulator {
   static async start(): Promise<SecondSimulator> {
     const [port] = await freePorts(1);
     const dir = mkdtempSync(join(tmpdir(), 'tollgate-second-'));
-    const child = spawn(process.execPath, [packageFile('ops/cli/tollgate.mjs'), 'simulator'], {
-      env: childEnvironment({
-        TOLLGATE_HOME: dir,
-        TOLLGATE_SIMULATOR_DIR: join(dir, 'ledger'),
-        TOLLGATE_SIMULATOR_PORT: `${port}`,
-        // It has no webhooks: what it finishes later is found by asking.
-        TOLLGATE_WEBHOOK_URL: `http://127.0.0.1:${port}/none`,
-      }),
-      stdio: 'ignore',
+    const args = [packageFile('ops/cli/tollgate.mjs'), 'simulator'];
+    const env = childEnvironment({
+      TOLLGATE_HOME: dir,
+      TOLLGATE_SIMULATOR_DIR: join(dir, 'ledger'),
+      TOLLGATE_SIMULATOR_PORT: `${port}`,
+      // It has no webhooks: what it finishes later is found by asking.
+      TOLLGATE_WEBHOOK_URL: `http://127.0.0.1:${port}/none`,
     });
+    const child = startChild(process.execPath, args, join(dir, 'simulator.log'), { env });
     const url = `http://127.0.0.1:${port}`;
     await until('the second simulator is ready', READY_MS_MAX, async () =>
       fetch(`${url}/healthz`).then(
@@ -62,8 +61,7 @@ export class SecondSimulator {
   }
 
   async stop(): Promise<void> {
-    this.#child.kill('SIGTERM');
-    await once(this.#child, 'exit');
+    await this.#child.stop('SIGTERM', STOP_MS_MAX);
     rmSync(this.#dir, { recursive: true, force: true });
   }
 }
