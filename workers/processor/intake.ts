@@ -13,6 +13,7 @@ import type { Logger } from '../../engine/core/log.js';
 import { clientSettings } from '../../engine/kafka/client.js';
 import { Held, type Hold } from './held.js';
 import { Offsets } from './offsets.js';
+import { nameOf, Pauses } from './pauses.js';
 
 const COMMIT_MS = 500;
 const CONNECT_MS_MAX = 10_000;
@@ -37,6 +38,7 @@ export interface IntakeParts {
 export class Intake {
   readonly #parts: IntakeParts;
   readonly #consumer: KafkaConsumer;
+  readonly #pauses: Pauses;
   readonly #timer: NodeJS.Timeout;
   #partitions = new Map<string, Offsets>();
   #assignment: Assignment[] = [];
@@ -66,6 +68,7 @@ export class Intake {
       },
       { 'auto.offset.reset': 'earliest' },
     );
+    this.#pauses = new Pauses(this.#consumer);
     this.#consumer.on('data', (message) => this.#take(message));
     this.#consumer.on('event.error', (error) => {
       if (error.isFatal) parts.onFatal(`the consumer failed: ${error.message}`);
@@ -140,7 +143,7 @@ export class Intake {
     const { topic, partition } = message;
     const added = this.#held.add(nameOf(message), hold, begin);
     if (added === 'known') offsets.finish(message.offset);
-    if (added === 'filled' && !this.#isPaused) this.#consumer.pause([{ topic, partition }]);
+    if (added === 'filled') this.#pauses.pause([{ topic, partition }]);
   }
 
   #next(): void {
@@ -175,21 +178,19 @@ export class Intake {
   #pause(): void {
     if (this.#isPaused) return;
     this.#isPaused = true;
-    if (this.#assignment.length > 0) this.#consumer.pause(this.#assignment);
+    this.#pauses.pause(this.#assignment);
   }
 
   #resume(): void {
     if (this.#isClosing || !this.#isPaused) return;
     this.#isPaused = false;
-    const fed = this.#assignment.filter((it) => !this.#held.isFull(nameOf(it)));
-    if (fed.length > 0) this.#consumer.resume(fed);
+    this.#pauses.resume(this.#assignment.filter((it) => !this.#held.isFull(nameOf(it))));
   }
 
   /** A partition of held records has room again. */
   #refill(partition: string): void {
     if (this.#isClosing || this.#isPaused) return;
-    const found = this.#assignment.filter((it) => nameOf(it) === partition);
-    if (found.length > 0) this.#consumer.resume(found);
+    this.#pauses.resume(this.#assignment.filter((it) => nameOf(it) === partition));
   }
 
   /**
@@ -203,7 +204,8 @@ export class Intake {
       this.#partitions = new Map();
       this.#assignment = assignment;
       this.#consumer.assign(assignment);
-      if (this.#isPaused) this.#consumer.pause(assignment);
+      if (this.#isPaused) this.#pauses.pause(assignment);
+      else this.#pauses.resume(assignment);
     } else {
       this.#commit(true);
       this.#partitions = new Map();
@@ -227,10 +229,6 @@ export class Intake {
       this.#parts.logger.debug({ reason: (error as Error).message }, 'not committed');
     }
   }
-}
-
-function nameOf({ topic, partition }: { topic: string; partition: number }): string {
-  return `${topic}/${partition}`;
 }
 
 function sleep(ms: number): Promise<void> {

@@ -1,0 +1,34 @@
+/**
+ * Which partitions are paused. librdkafka keeps a pause while a partition is another consumer's:
+ * one that comes back stays silent until it is resumed. Each is paused and resumed once, since
+ * every call makes librdkafka fetch anew.
+ */
+import type { KafkaConsumer, TopicPartition } from 'node-rdkafka';
+
+export class Pauses {
+  readonly #consumer: Pick<KafkaConsumer, 'pause' | 'resume'>;
+  readonly #paused = new Set<string>();
+
+  constructor(consumer: Pick<KafkaConsumer, 'pause' | 'resume'>) {
+    this.#consumer = consumer;
+  }
+
+  /** Only what is assigned can be paused. */
+  pause(partitions: readonly TopicPartition[]): void {
+    const fed = partitions.filter((it) => !this.#paused.has(nameOf(it)));
+    if (fed.length === 0) return;
+    this.#consumer.pause(fed);
+    for (const it of fed) this.#paused.add(nameOf(it));
+  }
+
+  resume(partitions: readonly TopicPartition[]): void {
+    const silent = partitions.filter((it) => this.#paused.has(nameOf(it)));
+    if (silent.length === 0) return;
+    this.#consumer.resume(silent);
+    for (const it of silent) this.#paused.delete(nameOf(it));
+  }
+}
+
+export function nameOf({ topic, partition }: TopicPartition): string {
+  return `${topic}/${partition}`;
+}
