@@ -32,4 +32,17 @@ describe('offsets in work', () => {
     assert.equal(offsets.take(), 6);
     assert.equal(offsets.take(), undefined);
   });
+
+  it('should begin anew below what an earlier assignment left over', () => {
+    const offsets = new Offsets();
+    assert.equal(offsets.begin(150), true);
+    offsets.finish(150);
+    assert.equal(offsets.take(), 151);
+    assert.equal(offsets.begin(100), true);
+    assert.equal(offsets.take(), 100);
+    assert.equal(offsets.begin(100), false);
+    assert.equal(offsets.begin(150), true);
+    offsets.finish(100);
+    assert.equal(offsets.take(), 150);
+  });
 });

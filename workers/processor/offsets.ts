@@ -5,15 +5,25 @@
 export class Offsets {
   /** Open offsets, ascending, as they were taken in. */
   readonly #open = new Set<number>();
+  /** The lowest that was taken in. */
+  #first = Number.POSITIVE_INFINITY;
   #next = -1;
   #committed = -1;
 
   /** @returns false for an offset that was taken in before (a rebalance brings repeats). */
   begin(offset: number): boolean {
-    if (offset < this.#next) return false;
+    if (offset >= this.#first && offset < this.#next) return false;
+    if (offset < this.#first) this.#beginAt(offset);
     this.#open.add(offset);
     this.#next = offset + 1;
     return true;
+  }
+
+  /** What was taken in before this one was left over from an earlier assignment: it comes again. */
+  #beginAt(offset: number): void {
+    this.#open.clear();
+    this.#first = offset;
+    this.#committed = -1;
   }
 
   finish(offset: number): void {
