@@ -124,6 +124,7 @@ describe('publishing from the write-ahead log', { timeout: 180_000 }, () => {
     const expected = Array.from({ length: 20 }, (_, n) => `default/hooked-${n}`);
     assert.deepEqual(keys.sort(), [...expected, 'simulator/evt_nameless'].sort());
   });
+
   it('should go on with a clock that is a day ahead, and with the right one again', async () => {
     await engine.stop();
     const tomorrow = new Date(Date.now() + DAY_MS).toISOString();

@@ -12,8 +12,8 @@ export class Offsets {
 
   /** @returns false for an offset that was taken in before (a rebalance brings repeats). */
   begin(offset: number): boolean {
-    if (offset >= this.#first && offset < this.#next) return false;
     if (offset < this.#first) this.#beginAt(offset);
+    else if (offset < this.#next) return false;
     this.#open.add(offset);
     this.#next = offset + 1;
     return true;
