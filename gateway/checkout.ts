@@ -9,16 +9,16 @@ import type { ErrorObject } from 'ajv';
 import type { CheckoutAccepted } from '../engine/codec/records.js';
 import { newAjv } from '../engine/core/ajv.js';
 import { hasCardData } from '../engine/core/card-fields.js';
+import { CURRENCY_RULE } from '../engine/core/currencies.js';
 import { bodyHasCardData } from './card-data.js';
 import { type BodyError, invalidBody, PROBLEMS, type Problem } from './problem.js';
-import { CHECKOUT_ID_PATTERN, CheckoutBody, CURRENCIES } from './schemas.js';
+import { CHECKOUT_ID_PATTERN, CheckoutBody } from './schemas.js';
 
 const CHECKOUT_ID = new RegExp(CHECKOUT_ID_PATTERN);
 const ERRORS_MAX = 10;
-const known = new Set(CURRENCIES);
+const WALLET_PREFIX = 'wallet_';
 
 const ajv = newAjv();
-ajv.addFormat('currency', (text) => known.has(text));
 // U+0000 cannot be stored by Postgres, and an unpaired surrogate has no UTF-8.
 ajv.addFormat('text', (text) => !text.includes('\u0000') && text.isWellFormed());
 const validate = ajv.compile<CheckoutBody>(CheckoutBody);
@@ -56,7 +56,9 @@ export function parseCheckout(
   if (body.payment_checkout_id !== undefined && body.payment_checkout_id !== checkoutId) {
     return PROBLEMS.checkoutIdMismatch;
   }
-  const provider = body.payment_method.startsWith('wallet_') ? 'wallet' : (body.provider ?? 'auto');
+  const mismatch = checkPairing(body);
+  if (mismatch) return invalidBody([mismatch]);
+  const provider = isWallet(body) ? 'wallet' : (body.provider ?? 'auto');
   return {
     fingerprint: fingerprint(body, provider),
     shard,
@@ -74,6 +76,24 @@ export function parseCheckout(
 
 export function isProblem<T extends object>(it: T | Problem): it is Problem {
   return 'code' in it;
+}
+
+function isWallet(body: CheckoutBody): boolean {
+  return body.payment_method.startsWith(WALLET_PREFIX);
+}
+
+/** `provider: "wallet"` and `payment_method: "wallet_<name>"` go with each other only. */
+function checkPairing(body: CheckoutBody): BodyError | undefined {
+  if (body.payment_method === WALLET_PREFIX)
+    return { pointer: '/payment_method', detail: 'must name the wallet: wallet_<name>' };
+  if (body.provider === undefined || (body.provider === 'wallet') === isWallet(body))
+    return undefined;
+  return body.provider === 'wallet'
+    ? { pointer: '/payment_method', detail: 'must be wallet_<name> with provider wallet' }
+    : {
+        pointer: '/provider',
+        detail: 'must be wallet or absent with payment_method wallet_<name>',
+      };
 }
 
 /** @returns undefined when the bytes are not UTF-8 */
@@ -102,11 +122,17 @@ export function meaningOf(body: CheckoutBody, provider: string): string {
 
 function bodyError(error: ErrorObject): BodyError {
   const property = (error.params as { additionalProperty?: string }).additionalProperty;
-  if (property === undefined)
-    return { pointer: error.instancePath, detail: error.message ?? 'is invalid' };
+  if (property === undefined) return { pointer: error.instancePath, detail: detailOf(error) };
   const name = property.slice(0, 64).replaceAll('~', '~0').replaceAll('/', '~1');
   return {
     pointer: `${error.instancePath}/${name.toWellFormed()}`,
     detail: 'is not a known field',
   };
+}
+
+function detailOf(error: ErrorObject): string {
+  if (error.keyword !== 'enum') return error.message ?? 'is invalid';
+  if (error.instancePath === '/currency') return `must be ${CURRENCY_RULE}`;
+  const { allowedValues } = error.params as { allowedValues: readonly string[] };
+  return `must be one of ${allowedValues.join(', ')}`;
 }

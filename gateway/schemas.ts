@@ -1,13 +1,12 @@
 /** The one source of the public API's shapes: types, validation and OpenAPI come from here. */
 import { type Static, Type } from '@sinclair/typebox';
-import currencyCodes from 'currency-codes';
+import { CURRENCIES, CURRENCIES_PUBLISHED } from '../engine/core/currencies.js';
 import { PAYMENT_STATUSES, PROVIDERS } from '../engine/core/payment.js';
 
 export const CHECKOUT_ID_PATTERN = '^[A-Za-z0-9_-]{1,64}$';
 export const AMOUNT_MAX = 999_999_999_999;
 export const BODY_BYTES_MAX = 16 * 1024;
 export const WEBHOOK_BYTES_MAX = 256 * 1024;
-export const CURRENCIES: readonly string[] = currencyCodes.codes();
 
 const closed = { additionalProperties: false } as const;
 
@@ -15,16 +14,20 @@ export const CheckoutBody = Type.Object(
   {
     amount: Type.Integer({ minimum: 1, maximum: AMOUNT_MAX, description: 'minor units' }),
     currency: Type.String({
-      format: 'currency',
-      minLength: 3,
-      maxLength: 3,
-      description: 'ISO 4217',
+      enum: CURRENCIES,
+      description: `legal tender of ISO 4217, list one of ${CURRENCIES_PUBLISHED}`,
     }),
     payment_method: Type.String({
       pattern: '^[A-Za-z0-9_-]{1,128}$',
       description: 'a token; never card data',
     }),
-    provider: Type.Optional(Type.Union(PROVIDERS.map((name) => Type.Literal(name)))),
+    provider: Type.Optional(
+      Type.Unsafe<(typeof PROVIDERS)[number]>({
+        type: 'string',
+        enum: PROVIDERS,
+        description: '`wallet` goes with payment_method wallet_<name>, and with nothing else',
+      }),
+    ),
     description: Type.Optional(Type.String({ maxLength: 500, format: 'text' })),
     metadata: Type.Optional(
       Type.Record(

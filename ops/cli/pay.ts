@@ -6,6 +6,7 @@ import { InvalidArgumentError } from 'commander';
 import { clientConfig, stackConfig } from '../../engine/core/config.js';
 import { ApiClient, type ApiOptions } from '../api-client.js';
 import { type LoadProgress, type LoadResult, runLoad } from '../load.js';
+import { currencyOf } from './arguments.js';
 
 const WAIT_SECONDS = 30;
 
@@ -30,7 +31,7 @@ export function registerPay(program: Command): void {
     .description('pay once, or --count times at --rate, and wait for the outcome')
     .argument('[checkout-id]', 'default: a new one')
     .option('--amount <minor units>', 'amount', wholeNumber, 1999)
-    .option('--currency <code>', 'ISO 4217', 'USD')
+    .option('--currency <code>', 'ISO 4217', currencyOf, 'USD')
     .option('--method <token>', 'payment method', 'pm_card_visa')
     .option('--count <n>', 'how many payments', wholeNumber, 1)
     .option('--rate <per second>', 'posts a second, whether or not answers come', wholeNumber, 100)

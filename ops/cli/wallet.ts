@@ -6,6 +6,7 @@ import { processorConfig } from '../../engine/core/config.js';
 import { migrate } from '../../workers/postgres/migrate.js';
 import { openPool } from '../../workers/postgres/pool.js';
 import { creditWallet, readWallets } from '../../workers/psp/wallet/operations.js';
+import { currencyOf } from './arguments.js';
 
 interface CreditOptions {
   readonly amount: number;
@@ -67,11 +68,6 @@ async function withDatabase(work: (db: ClientBase) => Promise<void>): Promise<vo
 function nameOf(text: string): string {
   if (!/^[A-Za-z0-9_-]{1,64}$/.test(text))
     throw new InvalidArgumentError('1 to 64 of A-Z, a-z, 0-9, _ and -');
-  return text;
-}
-
-function currencyOf(text: string): string {
-  if (!/^[A-Z]{3}$/.test(text)) throw new InvalidArgumentError('three capital letters');
   return text;
 }
 

@@ -2,14 +2,14 @@
  * Amounts as reports write them, to minor units. Digits are moved, never computed with:
  * no float takes part.
  */
-import currencyCodes from 'currency-codes';
+import { minorDigits } from '../../engine/core/currencies.js';
 import { EngineError } from '../../engine/core/errors.js';
 
 const MINOR_MAX = BigInt(Number.MAX_SAFE_INTEGER);
 
 /** Digits behind the point, by ISO 4217: JPY 0, USD 2, BHD 3. */
 export function exponentOf(currency: string): number {
-  const digits = currencyCodes.code(currency)?.digits;
+  const digits = minorDigits(currency);
   if (digits === undefined) throw invalid(`"${currency}" is not an ISO 4217 currency`);
   return digits;
 }

@@ -2,6 +2,7 @@
  * Which provider a checkout goes to: rules, the first that matches counts. Read from JSON,
  * checked whole.
  */
+import { CURRENCY_RULE, isCurrency } from '../currencies.js';
 import { PROVIDERS } from '../payment.js';
 import type { Setting } from '../settings.js';
 
@@ -49,8 +50,8 @@ function routeOf(rule: unknown, name: string): Route {
   const amount_max = it['amount_max'] ?? Number.MAX_SAFE_INTEGER;
   if (asked !== 'auto' && !PROVIDERS.includes(asked as never))
     throw new Error(`${name}: asked is none of auto, ${PROVIDERS.join(', ')}`);
-  if (currency !== null && !/^[A-Z]{3}$/.test(`${currency}`))
-    throw new Error(`${name}: currency is not three capital letters`);
+  if (currency !== null && !isCurrency(`${currency}`))
+    throw new Error(`${name}: currency must be ${CURRENCY_RULE}`);
   if (!Number.isSafeInteger(amount_min) || !Number.isSafeInteger(amount_max))
     throw new Error(`${name}: an amount is not a whole number of minor units`);
   if (!Array.isArray(fallback)) throw new Error(`${name}: fallback is not a list`);

@@ -3,7 +3,7 @@
  * currencies otherwise (https://docs.stripe.com/currencies, "zero-decimal" and "special
  * cases"), and there the same number would be another sum of money.
  */
-import currencyCodes from 'currency-codes';
+import { minorDigits } from '../../../engine/core/currencies.js';
 
 /** Decimals at Stripe where they are not two. */
 const STRIPE_DECIMALS = new Map<string, number>([
@@ -27,7 +27,7 @@ export function minorAmount(amount: number, currency: string): number | undefine
 
 /** Decimals that Stripe has more than ISO 4217. */
 function shiftOf(currency: string): number | undefined {
-  const iso = currencyCodes.code(currency)?.digits;
+  const iso = minorDigits(currency);
   return iso === undefined ? undefined : (STRIPE_DECIMALS.get(currency) ?? 2) - iso;
 }
 
