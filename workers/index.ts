@@ -2,6 +2,7 @@
  * The processor: consumes what engines accepted, has it executed by piscina workers, asks
  * providers about unknown outcomes, and publishes every change. Any number may run.
  */
+import { once } from 'node:events';
 import type { FastifyInstance } from 'fastify';
 import type { Message } from 'node-rdkafka';
 import type { Pool } from 'pg';
@@ -80,7 +81,8 @@ export class Processor {
     this.#pool = openPool(config.databaseUrl, 2);
     this.#workers = startWorkers(config);
     const onFatal = (reason: string): void => this.#die(reason);
-    this.#sender = new Sender(config.kafkaBrokers, onFatal);
+    const { kafkaBrokers: brokers, kafkaConnectTimeoutMs: connectMsMax } = config;
+    this.#sender = new Sender({ brokers, connectMsMax, logger, onFatal });
     this.#dlq = new Dlq({
       brokers: config.kafkaBrokers,
       pool: this.#pool,
@@ -88,7 +90,8 @@ export class Processor {
     });
     this.#outbox = new OutboxPublisher(config.databaseUrl, this.#sender, logger);
     this.#intake = new Intake({
-      brokers: config.kafkaBrokers,
+      brokers,
+      connectMsMax,
       groupId: GROUP,
       topics: [
         TOPICS.accepted,
@@ -142,8 +145,10 @@ export class Processor {
     this.#blockers.delete('postgres');
     const specs = [...topicSpecs(config), ...retryTopicSpecs(config)];
     await until('kafka', () => createTopics(config.kafkaBrokers, specs, config.replication));
-    if (signal.aborted) return;
     await until('kafka', () => this.#intake.start());
+    if (signal.aborted) return;
+    await Promise.race([this.#sender.connected(), once(signal, 'abort')]);
+    if (signal.aborted) return;
     this.#outbox.start();
     this.#asker.start();
     this.#webhookRetries.start();

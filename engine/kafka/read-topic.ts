@@ -1,12 +1,15 @@
 /** Reads what a topic holds now, from the earliest record to each partition's present end. */
 import rdkafka, { type KafkaConsumer, type Message } from 'node-rdkafka';
 import type { KafkaTls } from '../core/config.js';
+import { EngineError } from '../core/errors.js';
 import { assertReachable, clientSettings } from './client.js';
 
 const CALL_MS_MAX = 5_000;
 const CLOSE_MS_MAX = 2_000;
 const CONSUME_MAX = 1_000;
 const CONSUME_MS = 100;
+/** Without a record for so long Kafka is away, or what was to be read has been deleted. */
+const SILENCE_MS_MAX = 30_000;
 
 export interface ReadOptions {
   readonly partitions: number;
@@ -42,8 +45,12 @@ export async function readTopic(
     if (open.size === 0) return;
     consumer.assign([...open].map(([partition, { from }]) => ({ topic, partition, offset: from })));
     consumer.setDefaultConsumeTimeout(CONSUME_MS);
+    let heardAt = performance.now();
     while (open.size > 0) {
-      for (const message of await consume(consumer)) {
+      const messages = await consume(consumer);
+      if (messages.length > 0) heardAt = performance.now();
+      else if (performance.now() - heardAt > SILENCE_MS_MAX) throw silence(topic, open.keys());
+      for (const message of messages) {
         const range = open.get(message.partition);
         if (range === undefined) continue;
         onMessage(message);
@@ -56,6 +63,12 @@ export async function readTopic(
       new Promise((resolve) => setTimeout(resolve, CLOSE_MS_MAX).unref()),
     ]);
   }
+}
+
+function silence(topic: string, partitions: Iterable<number>): EngineError {
+  const where = `${topic}, partitions ${[...partitions].join(', ')}`;
+  const text = `no record came for ${SILENCE_MS_MAX / 1_000} s from ${where}: run it again when Kafka answers`;
+  return new EngineError('kafka_away', text, { canRetry: true });
 }
 
 interface Range {

@@ -2,15 +2,15 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { checkoutAccepted } from '../../engine/codec/records.js';
 import { TOPICS } from '../../engine/core/topics.js';
-import { Sender } from '../../workers/processor/sender.js';
 import { LocalSystem, until } from '../prove/system.js';
 import { get, post } from './checkout-client.js';
+import { openSender } from './open-sender.js';
 
 it('should put what cannot be worked off into the dead-letter topic, and go on', {
   timeout: 120_000,
 }, async () => {
   const system = await LocalSystem.start();
-  const sender = new Sender(system.endpoints.kafka, assert.fail);
+  const sender = openSender(system.endpoints.kafka);
   try {
     const { api, processorAdmin } = system.endpoints;
     await post(api, 'taken');

@@ -7,9 +7,10 @@ import { stackConfig } from '../../engine/core/config.js';
 import { createLogger } from '../../engine/core/log.js';
 import { createTopics } from '../../engine/kafka/topics-admin.js';
 import { Intake } from '../../workers/processor/intake.js';
-import { Sender } from '../../workers/processor/sender.js';
+import type { Sender } from '../../workers/processor/sender.js';
 import { type LocalKafka, startKafka } from '../up/kafka.js';
 import { eventually, freePorts } from './engine-process.js';
+import { openSender } from './open-sender.js';
 
 const TOPIC = 'payments.intake';
 const PARTITIONS = 8;
@@ -29,6 +30,7 @@ describe('the intake of a processor', { timeout: 120_000 }, () => {
       groupId: 'intake-test',
       topics: [TOPIC],
       inFlightMax: IN_FLIGHT_MAX,
+      connectMsMax: 5_000,
       logger: createLogger('test', 'error'),
       holdOf: () => undefined,
       handle: async (message) => {
@@ -48,7 +50,7 @@ describe('the intake of a processor', { timeout: 120_000 }, () => {
     const jars = join(stackConfig().cacheDir, 'kafka');
     kafka = await startKafka({ jars, dir: join(dir, 'kafka'), port, controllerPort });
     await createTopics(brokers, [{ name: TOPIC, partitions: PARTITIONS }], 1);
-    sender = new Sender(brokers, (reason) => assert.fail(reason));
+    sender = openSender(brokers);
   });
   after(async () => {
     for (const intake of intakes) await intake.close(1_000);

@@ -5,8 +5,8 @@ import { childEnvironment } from '../../engine/core/config.js';
 import { packageFile } from '../../engine/core/paths.js';
 import { TOPICS } from '../../engine/core/topics.js';
 import type { Letter } from '../../workers/processor/dlq.js';
-import { Sender } from '../../workers/processor/sender.js';
 import { get, post, VISA } from '../e2e/checkout-client.js';
+import { openSender } from '../e2e/open-sender.js';
 import { chargesOf } from './charges.js';
 import type { Proof, Stage } from './proof.js';
 import { LocalSystem, until } from './system.js';
@@ -76,9 +76,7 @@ async function dieAndLive(stage: Stage, system: LocalSystem): Promise<void> {
 
 async function garbage(stage: Stage, system: LocalSystem): Promise<void> {
   const { api, kafka } = system.endpoints;
-  const sender = new Sender(kafka, (reason) => {
-    throw new Error(reason);
-  });
+  const sender = openSender(kafka);
   try {
     for (let partition = 0; partition < system.partitions; partition++) {
       const records = Array.from({ length: GARBAGE }, (_, i) => ({

@@ -1,6 +1,8 @@
 /**
  * The consumer of what is to be done: hands each record on when its time has come, bounds how
- * many are in work, and commits the low-water mark of what is finished. Works on a main thread only.
+ * many are in work, and commits the low-water mark of what is finished. A client that cannot
+ * connect, or whose read loop ends with an error, is replaced by a new one: neither recovers by
+ * itself. Works on a main thread only.
  */
 import rdkafka, {
   type Assignment,
@@ -10,23 +12,31 @@ import rdkafka, {
 } from 'node-rdkafka';
 import { Fifo } from '../../engine/core/fifo.js';
 import type { Logger } from '../../engine/core/log.js';
-import { clientSettings } from '../../engine/kafka/client.js';
+import { untilDone } from '../../engine/core/retry.js';
+import { assertReachable, clientSettings } from '../../engine/kafka/client.js';
 import { Held, type Hold } from './held.js';
-import { Offsets } from './offsets.js';
+import { AssignedOffsets, type Offsets } from './offsets.js';
 import { nameOf, Pauses } from './pauses.js';
 
 const COMMIT_MS = 500;
-const CONNECT_MS_MAX = 10_000;
 const CLOSE_MS_MAX = 3_000;
 /** How soon topics and partitions that appear are noticed. */
 const METADATA_MS = 30_000;
 const ASSIGN = -175;
+/**
+ * The read loop has popped records that still travel to this thread when their partitions are
+ * revoked. New partitions are assigned only after this time: what arrives until then belongs to no
+ * assignment and is dropped.
+ */
+const DRAIN_MS = 25;
 
 export interface IntakeParts {
   readonly brokers: string;
   readonly groupId: string;
   readonly topics: readonly string[];
   readonly inFlightMax: number;
+  /** One connection attempt may take this long. */
+  readonly connectMsMax: number;
   readonly logger: Logger;
   /** A record that is not handled before its time. */
   readonly holdOf: (message: Message) => Hold | undefined;
@@ -37,14 +47,16 @@ export interface IntakeParts {
 
 export class Intake {
   readonly #parts: IntakeParts;
-  readonly #consumer: KafkaConsumer;
-  readonly #pauses: Pauses;
   readonly #timer: NodeJS.Timeout;
-  #partitions = new Map<string, Offsets>();
+  readonly #stop = new AbortController();
+  #consumer: KafkaConsumer | undefined;
+  #pauses: Pauses | undefined;
+  readonly #offsets = new AssignedOffsets();
   #assignment: Assignment[] = [];
+  /** Counts rebalances: an assignment that a later one has overtaken is void. */
+  #changes = 0;
   #inFlight = 0;
   #isPaused = false;
-  #isClosing = false;
   /** What librdkafka had handed over when the pause came: bounded by its own prefetch. */
   readonly #waiting = new Fifo<{ readonly message: Message; readonly offsets: Offsets }>();
   readonly #held = new Held((partition) => this.#refill(partition));
@@ -52,37 +64,18 @@ export class Intake {
 
   constructor(parts: IntakeParts) {
     this.#parts = parts;
-    this.#consumer = new rdkafka.KafkaConsumer(
-      {
-        ...clientSettings(parts.brokers, 'tollgate-processor'),
-        'group.id': parts.groupId,
-        'enable.auto.commit': false,
-        'enable.auto.offset.store': false,
-        'session.timeout.ms': 6_000,
-        'heartbeat.interval.ms': 1_500,
-        'queued.max.messages.kbytes': 1_024,
-        'fetch.wait.max.ms': 50,
-        'topic.metadata.refresh.interval.ms': METADATA_MS,
-        rebalance_cb: (error: LibrdKafkaError, assignment: Assignment[]) =>
-          this.#rebalance(error.code, assignment),
-      },
-      { 'auto.offset.reset': 'earliest' },
-    );
-    this.#pauses = new Pauses(this.#consumer);
-    this.#consumer.on('data', (message) => this.#take(message));
-    this.#consumer.on('event.error', (error) => {
-      if (error.isFatal) parts.onFatal(`the consumer failed: ${error.message}`);
-      else parts.logger.debug({ reason: error.message }, 'Kafka');
-    });
     this.#timer = setInterval(() => this.#commit(false), COMMIT_MS);
   }
 
   /** Rejects when it cannot connect, or when the topics are not known yet: to be called again. */
   async start(): Promise<void> {
-    if (!this.#consumer.isConnected()) await this.#connect();
-    await this.#mustKnowTopics();
-    this.#consumer.subscribe([...this.#parts.topics]);
-    this.#consumer.consume();
+    const consumer = this.#consumer ?? (await this.#connect());
+    await this.#assertTopics(consumer);
+    if (this.#isClosing) return;
+    consumer.subscribe([...this.#parts.topics]);
+    consumer.consume((error) => {
+      if (error && this.#consumer === consumer) this.#replace(consumer, error);
+    });
   }
 
   get inFlight(): number {
@@ -99,41 +92,92 @@ export class Intake {
 
   /** Takes nothing more, waits a while for what is in work, commits, leaves the group. */
   async close(msMax: number): Promise<void> {
-    this.#isClosing = true;
+    this.#stop.abort();
     clearInterval(this.#timer);
     this.#held.clear();
     this.#pause();
     const giveUpAt = Date.now() + msMax;
     while (this.#inFlight > 0 && Date.now() < giveUpAt) await sleep(20);
     this.#commit(true);
-    const left = new Promise<void>((resolve) => this.#consumer.disconnect(() => resolve()));
-    await Promise.race([left, sleep(CLOSE_MS_MAX)]);
+    await leave(this.#consumer);
   }
 
-  #connect(): Promise<void> {
-    return new Promise((resolve, reject) =>
-      this.#consumer.connect({ timeout: CONNECT_MS_MAX }, (error) =>
-        error ? reject(error) : resolve(),
-      ),
+  get #isClosing(): boolean {
+    return this.#stop.signal.aborted;
+  }
+
+  /** A client whose `connect` has failed never becomes ready: each attempt makes a new one. */
+  async #connect(): Promise<KafkaConsumer> {
+    const { brokers, connectMsMax } = this.#parts;
+    await assertReachable(brokers);
+    const consumer = this.#newClient();
+    await new Promise<void>((resolve, reject) =>
+      consumer.connect({ timeout: connectMsMax }, (error) => (error ? reject(error) : resolve())),
+    );
+    this.#pauses = new Pauses(consumer);
+    this.#consumer = consumer;
+    return consumer;
+  }
+
+  #newClient(): KafkaConsumer {
+    const { brokers, groupId, logger, onFatal } = this.#parts;
+    const consumer = new rdkafka.KafkaConsumer(
+      {
+        ...clientSettings(brokers, 'tollgate-processor'),
+        'group.id': groupId,
+        'enable.auto.commit': false,
+        'enable.auto.offset.store': false,
+        'session.timeout.ms': 6_000,
+        'heartbeat.interval.ms': 1_500,
+        'queued.max.messages.kbytes': 1_024,
+        'fetch.wait.max.ms': 50,
+        'topic.metadata.refresh.interval.ms': METADATA_MS,
+        rebalance_cb: (error: LibrdKafkaError, assignment: Assignment[]) => {
+          if (this.#consumer === consumer) this.#rebalance(consumer, error.code, assignment);
+        },
+      },
+      { 'auto.offset.reset': 'earliest' },
+    );
+    consumer.on('data', (message) => {
+      if (this.#consumer === consumer) this.#take(message);
+    });
+    consumer.on('event.error', (error) => {
+      if (error.isFatal) onFatal(`the consumer failed: ${error.message}`);
+      else logger.debug({ reason: error.message }, 'Kafka');
+    });
+    return consumer;
+  }
+
+  /** The read loop ends at any error that it does not know, and cannot be started twice. */
+  #replace(consumer: KafkaConsumer, error: LibrdKafkaError): void {
+    if (this.#isClosing) return;
+    const { logger } = this.#parts;
+    logger.warn({ reason: error.message }, 'reading from Kafka ended: connecting again');
+    this.#consumer = undefined;
+    this.#pauses = undefined;
+    this.#release();
+    void leave(consumer).then(() =>
+      untilDone('the intake of the processor', () => this.start(), logger, this.#stop.signal),
     );
   }
 
   /** A topic that the brokers do not show yet would be left out until much later. */
-  #mustKnowTopics(): Promise<void> {
+  #assertTopics(consumer: KafkaConsumer): Promise<void> {
+    const { topics, connectMsMax } = this.#parts;
     return new Promise((resolve, reject) =>
-      this.#consumer.getMetadata({ timeout: CONNECT_MS_MAX }, (error, metadata) => {
+      consumer.getMetadata({ timeout: connectMsMax }, (error, metadata) => {
         if (error) return reject(error);
-        const known = new Set(metadata.topics.map((it) => it.name));
-        const unknown = this.#parts.topics.filter((it) => !known.has(it));
+        const known = new Set(metadata.topics.map((topic) => topic.name));
+        const unknown = topics.filter((name) => !known.has(name));
         if (unknown.length === 0) return resolve();
-        reject(new Error(`${unknown.join(', ')} not there yet`));
+        reject(new Error(`Kafka does not know these topics yet: ${unknown.join(', ')}`));
       }),
     );
   }
 
   #take(message: Message): void {
-    const offsets = this.#offsetsOf(message);
-    if (this.#isClosing || !offsets.begin(message.offset)) return;
+    const offsets = this.#offsets.of(message);
+    if (this.#isClosing || !offsets?.begin(message.offset)) return;
     const begin = (): void => {
       this.#waiting.push({ message, offsets });
       this.#next();
@@ -143,7 +187,7 @@ export class Intake {
     const { topic, partition } = message;
     const added = this.#held.add(nameOf(message), hold, begin);
     if (added === 'known') offsets.finish(message.offset);
-    if (added === 'filled') this.#pauses.pause([{ topic, partition }]);
+    if (added === 'filled') this.#pauses?.pause([{ topic, partition }]);
   }
 
   #next(): void {
@@ -152,7 +196,7 @@ export class Intake {
       const next = this.#waiting.shift();
       if (!next) break;
       // A partition that has gone begins again at its new owner.
-      if (this.#offsetsOf(next.message) === next.offsets) this.#handle(next.message, next.offsets);
+      if (this.#offsets.of(next.message) === next.offsets) this.#handle(next.message, next.offsets);
     }
     if (this.#inFlight >= inFlightMax) this.#pause();
     else if (this.#waiting.length === 0 && this.#inFlight <= inFlightMax / 2) this.#resume();
@@ -168,67 +212,83 @@ export class Intake {
     });
   }
 
-  #offsetsOf(of: { topic: string; partition: number }): Offsets {
-    const name = nameOf(of);
-    const offsets = this.#partitions.get(name) ?? new Offsets();
-    this.#partitions.set(name, offsets);
-    return offsets;
-  }
-
   #pause(): void {
     if (this.#isPaused) return;
     this.#isPaused = true;
-    this.#pauses.pause(this.#assignment);
+    this.#pauses?.pause(this.#assignment);
   }
 
   #resume(): void {
     if (this.#isClosing || !this.#isPaused) return;
     this.#isPaused = false;
-    this.#pauses.resume(this.#assignment.filter((it) => !this.#held.isFull(nameOf(it))));
+    this.#pauses?.resume(this.#assignment.filter((it) => !this.#held.isFull(nameOf(it))));
   }
 
   /** A partition of held records has room again. */
   #refill(partition: string): void {
     if (this.#isClosing || this.#isPaused) return;
-    this.#pauses.resume(this.#assignment.filter((it) => nameOf(it) === partition));
+    this.#pauses?.resume(this.#assignment.filter((it) => nameOf(it) === partition));
   }
 
   /**
    * What is in work when its partition goes finishes here and begins again at the new
    * owner; the database tells the two apart.
    */
-  #rebalance(code: number, assignment: Assignment[]): void {
-    if (!this.#consumer.isConnected()) return;
-    this.#held.clear();
-    if (code === ASSIGN) {
-      this.#partitions = new Map();
-      this.#assignment = assignment;
-      this.#consumer.assign(assignment);
-      if (this.#isPaused) this.#pauses.pause(assignment);
-      else this.#pauses.resume(assignment);
-    } else {
+  #rebalance(consumer: KafkaConsumer, code: number, assignment: Assignment[]): void {
+    if (!consumer.isConnected()) return;
+    const change = ++this.#changes;
+    if (code !== ASSIGN) {
       this.#commit(true);
-      this.#partitions = new Map();
-      this.#assignment = [];
-      this.#consumer.unassign();
+      this.#release();
+      consumer.unassign();
+    } else {
+      void drained().then(() => {
+        if (change !== this.#changes || !consumer.isConnected()) return;
+        this.#assign(consumer, assignment);
+      });
     }
-    this.#parts.logger.info({ partitions: this.#assignment.length }, 'assigned');
+  }
+
+  #assign(consumer: KafkaConsumer, assignment: Assignment[]): void {
+    this.#held.clear();
+    this.#offsets.assign(assignment);
+    this.#assignment = assignment;
+    consumer.assign(assignment);
+    if (this.#isPaused) this.#pauses?.pause(assignment);
+    else this.#pauses?.resume(assignment);
+    this.#parts.logger.info({ partitions: assignment.length }, 'assigned');
+  }
+
+  #release(): void {
+    this.#held.clear();
+    this.#offsets.assign([]);
+    this.#assignment = [];
+    this.#parts.logger.info({ partitions: 0 }, 'assigned');
   }
 
   #commit(isSync: boolean): void {
-    const offsets = this.#assignment.flatMap(({ topic, partition }) => {
-      const offset = this.#partitions.get(`${topic}/${partition}`)?.take();
-      return offset === undefined ? [] : [{ topic, partition, offset }];
-    });
+    const offsets = this.#offsets.take();
     if (offsets.length === 0) return;
     try {
-      if (isSync) this.#consumer.commitSync(offsets);
-      else this.#consumer.commit(offsets);
+      if (isSync) this.#consumer?.commitSync(offsets);
+      else this.#consumer?.commit(offsets);
     } catch (error) {
       // The partitions have moved on, or Kafka is away: what is not committed comes again.
       this.#parts.logger.debug({ reason: (error as Error).message }, 'not committed');
     }
   }
+}
+
+/** Resolves once what the read loop had popped has been delivered, also on a busy thread. */
+async function drained(): Promise<void> {
+  await sleep(DRAIN_MS);
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
+async function leave(consumer: KafkaConsumer | undefined): Promise<void> {
+  if (!consumer) return;
+  const left = new Promise<void>((resolve) => consumer.disconnect(() => resolve()));
+  await Promise.race([left, sleep(CLOSE_MS_MAX)]);
 }
 
 function sleep(ms: number): Promise<void> {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { Offsets } from './offsets.js';
+import { AssignedOffsets, Offsets } from './offsets.js';
 
 describe('offsets in work', () => {
   it('should commit only what is finished together with all before it, in any order', () => {
@@ -44,5 +44,32 @@ describe('offsets in work', () => {
     assert.equal(offsets.begin(150), true);
     offsets.finish(100);
     assert.equal(offsets.take(), 150);
+  });
+});
+
+describe('offsets of what is assigned', () => {
+  const of = (partition: number) => ({ topic: 'payments.accepted', partition });
+
+  it('should commit nothing for a record that an earlier assignment left over', () => {
+    const assigned = new AssignedOffsets();
+    assigned.assign([of(0), of(1)]);
+    assert.equal(assigned.of(of(0))?.begin(150), true);
+    assigned.assign([]);
+    assert.equal(assigned.of(of(0)), undefined);
+    assert.deepEqual(assigned.take(), []);
+    assigned.assign([of(0)]);
+    assert.equal(assigned.of(of(1)), undefined);
+    assert.deepEqual(assigned.take(), []);
+    assert.equal(assigned.of(of(0))?.begin(100), true);
+    assigned.of(of(0))?.finish(100);
+    assert.deepEqual(assigned.take(), [{ ...of(0), offset: 101 }]);
+  });
+
+  it('should know a record that was taken in under an earlier assignment by its offsets', () => {
+    const assigned = new AssignedOffsets();
+    assigned.assign([of(0)]);
+    const before = assigned.of(of(0));
+    assigned.assign([of(0)]);
+    assert.notEqual(assigned.of(of(0)), before);
   });
 });

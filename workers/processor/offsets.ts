@@ -1,7 +1,11 @@
 /**
- * One partition's offsets in work. What may be committed is the low-water mark: the offset
- * behind which everything is finished, never the latest finished one.
+ * Offsets in work. What may be committed of a partition is its low-water mark: the offset behind
+ * which everything is finished, never the latest finished one. A record of a partition that is
+ * not assigned is left over from an earlier assignment; it has no offsets and commits nothing.
  */
+import type { TopicPartition, TopicPartitionOffset } from 'node-rdkafka';
+import { nameOf } from './pauses.js';
+
 export class Offsets {
   /** Open offsets, ascending, as they were taken in. */
   readonly #open = new Set<number>();
@@ -41,5 +45,33 @@ export class Offsets {
     if (lowWater <= this.#committed || lowWater < 0) return undefined;
     this.#committed = lowWater;
     return lowWater;
+  }
+}
+
+export class AssignedOffsets {
+  #partitions = new Map<
+    string,
+    { readonly partition: TopicPartition; readonly offsets: Offsets }
+  >();
+
+  /** All partitions that are assigned from now on; each starts with nothing in work. */
+  assign(partitions: readonly TopicPartition[]): void {
+    this.#partitions = new Map(
+      partitions.map((partition) => [nameOf(partition), { partition, offsets: new Offsets() }]),
+    );
+  }
+
+  /** undefined: the partition is not assigned. */
+  of(record: TopicPartition): Offsets | undefined {
+    return this.#partitions.get(nameOf(record))?.offsets;
+  }
+
+  /** What is to be committed now. */
+  take(): TopicPartitionOffset[] {
+    return [...this.#partitions.values()].flatMap(({ partition, offsets }) => {
+      const offset = offsets.take();
+      const { topic, partition: number } = partition;
+      return offset === undefined ? [] : [{ topic, partition: number, offset }];
+    });
   }
 }

@@ -1,10 +1,18 @@
 /**
  * Sends records to Kafka and resolves when they are delivered. Idempotent, acks=all, no
- * time-out: while Kafka is away the promise waits. A fatal error of the producer ends the
- * process; a restart begins again from what is committed.
+ * time-out: while Kafka is away the promise waits. A failed connection attempt is repeated with
+ * a new client until the sender is closed. A fatal error of the producer ends the process; a
+ * restart begins again from what is committed.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import rdkafka, { type LibrdKafkaError, type Producer } from 'node-rdkafka';
-import { producerSettings, producerTopicSettings } from '../../engine/kafka/client.js';
+import type { Logger } from '../../engine/core/log.js';
+import { untilDone } from '../../engine/core/retry.js';
+import {
+  assertReachable,
+  producerSettings,
+  producerTopicSettings,
+} from '../../engine/kafka/client.js';
 
 const POLL_MS = 5;
 const CLOSE_MS_MAX = 2_000;
@@ -17,13 +25,61 @@ export interface OutgoingRecord {
   readonly value: Buffer;
 }
 
+export interface SenderOptions {
+  readonly brokers: string;
+  /** One connection attempt may take this long; there is no limit to the number of attempts. */
+  readonly connectMsMax: number;
+  readonly logger: Logger;
+  readonly onFatal: (reason: string) => void;
+}
+
 type Delivered = (error: LibrdKafkaError | null) => void;
 
 export class Sender {
-  readonly #producer: Producer;
-  readonly #ready: Promise<void>;
+  readonly #options: SenderOptions;
+  readonly #stop = new AbortController();
+  readonly #connected: Promise<void>;
+  #producer: Producer | undefined;
 
-  constructor(brokers: string, onFatal: (reason: string) => void) {
+  constructor(options: SenderOptions) {
+    this.#options = options;
+    const attempt = (): Promise<void> => this.#connect();
+    this.#connected = untilDone(
+      "the processor's producer",
+      attempt,
+      options.logger,
+      this.#stop.signal,
+    );
+  }
+
+  /** Resolves once records can be sent, or when the sender is closed before that. */
+  connected(): Promise<void> {
+    return this.#connected;
+  }
+
+  /**
+   * In order within a partition. Resolves once all are delivered; rejects when one failed. Stays
+   * pending when the sender is closed first: the process ends, and the records come again.
+   */
+  async send(records: readonly OutgoingRecord[]): Promise<void> {
+    await this.#connected;
+    const producer = this.#producer;
+    if (!producer) return new Promise(() => {});
+    await Promise.all(records.map((record) => deliver(producer, record)));
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort();
+    const producer = this.#producer;
+    if (!producer) return;
+    const disconnected = new Promise<void>((resolve) => producer.disconnect(() => resolve()));
+    await Promise.race([disconnected, sleep(CLOSE_MS_MAX, undefined, { ref: false })]);
+  }
+
+  /** A client whose `connect` has failed never becomes ready: each attempt makes a new one. */
+  async #connect(): Promise<void> {
+    const { brokers, connectMsMax, onFatal } = this.#options;
+    await assertReachable(brokers);
     const producer = new rdkafka.Producer(
       producerSettings(brokers, 'tollgate-processor'),
       producerTopicSettings(0),
@@ -32,35 +88,19 @@ export class Sender {
       if (error.isFatal) onFatal(`the producer failed: ${error.message}`);
     });
     producer.on('delivery-report', (error, report) => (report.opaque as Delivered)(error));
-    this.#ready = new Promise((resolve) => {
-      producer.once('ready', () => {
-        producer.setPollInterval(POLL_MS);
-        resolve();
-      });
-    });
-    producer.connect({}, () => {});
+    await new Promise<void>((resolve, reject) =>
+      producer.connect({ timeout: connectMsMax }, (error) => (error ? reject(error) : resolve())),
+    );
+    producer.setPollInterval(POLL_MS);
     this.#producer = producer;
+    if (this.#stop.signal.aborted) producer.disconnect();
   }
+}
 
-  /** In order within a partition. Resolves once all are delivered; rejects when one failed. */
-  async send(records: readonly OutgoingRecord[]): Promise<void> {
-    await this.#ready;
-    await Promise.all(records.map((it) => this.#sendOne(it)));
-  }
-
-  async close(): Promise<void> {
-    const disconnected = new Promise<void>((resolve) => this.#producer.disconnect(() => resolve()));
-    await Promise.race([
-      disconnected,
-      new Promise((resolve) => setTimeout(resolve, CLOSE_MS_MAX).unref()),
-    ]);
-  }
-
-  #sendOne(record: OutgoingRecord): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const delivered: Delivered = (error) => (error ? reject(error) : resolve());
-      const { topic, partition, key, value } = record;
-      this.#producer.produce(topic, partition, value, key, null, delivered);
-    });
-  }
+function deliver(producer: Producer, record: OutgoingRecord): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const delivered: Delivered = (error) => (error ? reject(error) : resolve());
+    const { topic, partition, key, value } = record;
+    producer.produce(topic, partition, value, key, null, delivered);
+  });
 }

@@ -18,6 +18,13 @@ export const shared = {
   ),
   kafkaCert: text('TOLLGATE_KAFKA_CERT', '', 'file: our certificate for Kafka'),
   kafkaKey: text('TOLLGATE_KAFKA_KEY', '', 'file: its key, which may be the same file'),
+  kafkaConnectTimeoutMs: integer(
+    'TOLLGATE_KAFKA_CONNECT_TIMEOUT_MS',
+    10_000,
+    100,
+    120_000,
+    "one attempt to connect a processor's client to Kafka; attempts are repeated without end",
+  ),
   partitions: integer(
     'TOLLGATE_PARTITIONS',
     64,

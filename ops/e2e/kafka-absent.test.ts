@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { stackConfig } from '../../engine/core/config.js';
+import { createLogger } from '../../engine/core/log.js';
+import { untilDone } from '../../engine/core/retry.js';
+import { createTopics } from '../../engine/kafka/topics-admin.js';
+import { Intake } from '../../workers/processor/intake.js';
+import type { Sender } from '../../workers/processor/sender.js';
+import { type LocalKafka, startKafka } from '../up/kafka.js';
+import { eventually, freePorts, sleep } from './engine-process.js';
+import { openSender } from './open-sender.js';
+
+const TOPIC = 'payments.absent';
+const CONNECT_MS_MAX = 300;
+/** Several attempts fail in each phase. */
+const PHASE_MS = 1_500;
+
+describe('a processor that starts before Kafka', { timeout: 120_000 }, () => {
+  const dir = mkdtempSync(join(tmpdir(), 'tollgate-absent-'));
+  const seen: string[] = [];
+  const stop = new AbortController();
+  let brokers: string;
+  let kafka: LocalKafka;
+  let sender: Sender;
+  let intake: Intake;
+  let started: Promise<void>;
+
+  before(async () => {
+    const [port, controllerPort] = (await freePorts(2)) as [number, number];
+    brokers = `127.0.0.1:${port}`;
+    const logger = createLogger('test', 'error');
+    sender = openSender(brokers, CONNECT_MS_MAX);
+    intake = new Intake({
+      brokers,
+      groupId: 'absent-test',
+      topics: [TOPIC],
+      inFlightMax: 4,
+      connectMsMax: CONNECT_MS_MAX,
+      logger,
+      holdOf: () => undefined,
+      handle: async (message) => seen.push(`${message.value}`),
+      onFatal: (reason) => assert.fail(reason),
+    });
+    started = untilDone('kafka', () => intake.start(), logger, stop.signal);
+    await sleep(PHASE_MS);
+    await acceptWithoutAnswering(port, PHASE_MS);
+    const jars = join(stackConfig().cacheDir, 'kafka');
+    kafka = await startKafka({ jars, dir: join(dir, 'kafka'), port, controllerPort });
+    await createTopics(brokers, [{ name: TOPIC, partitions: 1 }], 1);
+  });
+  after(async () => {
+    stop.abort();
+    await intake?.close(1_000);
+    await sender?.close();
+    await kafka?.stop('SIGTERM', 10_000);
+    rmSync(dir, { recursive: true });
+  });
+
+  it('should send and read once Kafka is there, however many attempts failed before', async () => {
+    const record = { topic: TOPIC, partition: 0, key: Buffer.from('k'), value: Buffer.from('v') };
+    await within(20_000, sender.send([record]));
+    await within(20_000, started);
+    await eventually('the record is read', 20_000, async () => seen.length === 1);
+    assert.deepEqual(seen, ['v']);
+  });
+});
+
+/** A broker that hangs: it takes connections and never answers. */
+async function acceptWithoutAnswering(port: number, ms: number): Promise<void> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {});
+  }).listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  await sleep(ms);
+  assert.ok(sockets.size > 2, 'nothing tried to connect');
+  for (const socket of sockets) socket.destroy();
+  await new Promise((done) => server.close(done));
+}
+
+function within<T>(ms: number, promise: Promise<T>): Promise<T> {
+  const late = sleep(ms).then(() => {
+    throw new Error(`not within ${ms} ms`);
+  });
+  return Promise.race([promise, late]);
+}

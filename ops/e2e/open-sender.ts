@@ -1,0 +1,10 @@
+/** A sender for tests and proofs; a fatal error of its producer fails them. */
+import { createLogger } from '../../engine/core/log.js';
+import { Sender } from '../../workers/processor/sender.js';
+
+export function openSender(brokers: string, connectMsMax = 5_000): Sender {
+  const onFatal = (reason: string): never => {
+    throw new Error(reason);
+  };
+  return new Sender({ brokers, connectMsMax, logger: createLogger('test', 'error'), onFatal });
+}
