@@ -62,6 +62,7 @@ export function buildServer(
   });
   app.get('/webhooks', () => ({ ...webhooks.counts, pending: webhooks.pending }));
   app.get('/healthz', () => ({ status: 'alive' }));
+  app.get('/readyz', () => ({ ready: true, reasons: [] }));
   return app;
 }
 

@@ -13,7 +13,7 @@ import type { ComponentSpec } from './supervisor.js';
 /** Partitions of `payments.status`: a shard that comes later finds its own there. */
 const SHARDS_EVER = 16;
 
-const readyOf = (port: number): string => `http://127.0.0.1:${port}/readyz`;
+const adminOf = (port: number): string => `http://127.0.0.1:${port}`;
 
 export function engineSpec(
   config: ClusterConfig,
@@ -25,7 +25,7 @@ export function engineSpec(
     name: `engine-${shard.number}`,
     home: config.home,
     command: 'engine',
-    readyUrl: readyOf(shard.adminPort),
+    adminUrl: adminOf(shard.adminPort),
     settings: {
       ...kafkaSettings(config, places, 'engine'),
       TOLLGATE_KEYS_FILE: keysFile(places.data),
@@ -50,7 +50,7 @@ export function processorSpec(
     name: `processor-${index}`,
     home: config.home,
     command: 'processor',
-    readyUrl: readyOf(adminPort),
+    adminUrl: adminOf(adminPort),
     settings: {
       ...kafkaSettings(config, places, 'processor'),
       TOLLGATE_DATABASE_URL:
@@ -67,7 +67,7 @@ export function simulatorSpec(config: ClusterConfig, places: ClusterPlaces): Com
     name: 'simulator',
     home: config.home,
     command: 'simulator',
-    readyUrl: `http://127.0.0.1:${config.simulatorPort}/healthz`,
+    adminUrl: adminOf(config.simulatorPort),
     settings: {
       TOLLGATE_SIMULATOR_DIR: join(places.data, 'simulator'),
       TOLLGATE_WEBHOOK_SECRET: simulatorConfig().webhookSecret,

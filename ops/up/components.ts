@@ -9,6 +9,7 @@ import { startPostgres } from './postgres.js';
 import type { PortClaim } from './stack.js';
 import type { ComponentSpec } from './supervisor.js';
 
+const ALIVE_MS_MAX = 60_000;
 const READY_MS_MAX = 60_000;
 const CLIENT_STOP_MS_MAX = 6_000;
 const SERVER_STOP_MS_MAX = 4_000;
@@ -83,12 +84,16 @@ export interface ProductOptions {
   /** Of the command line. */
   readonly command: 'engine' | 'processor' | 'simulator';
   readonly settings: Readonly<Record<string, string>>;
-  readonly readyUrl: string;
+  /** Where its admin server answers /healthz and /readyz. */
+  readonly adminUrl: string;
 }
 
-/** One process of ours, ready when `readyUrl` says so. */
+/**
+ * One process of ours. `/healthz` alone decides about restarts: a process that lives and is not
+ * ready, as an engine on a full disk, still reads, publishes and says why.
+ */
 export function productSpec(options: ProductOptions): ComponentSpec {
-  const { name, home, command, settings, readyUrl } = options;
+  const { name, home, command, settings, adminUrl } = options;
   const env = childEnvironment({ [STOP_WITH_PARENT]: 'on', TOLLGATE_HOME: home, ...settings });
   return {
     name,
@@ -99,11 +104,24 @@ export function productSpec(options: ProductOptions): ComponentSpec {
       const args = [packageFile('ops/cli/tollgate.mjs'), command];
       const isPatient = command !== 'engine';
       const child = startChild(process.execPath, args, log, { env, stdio: 'pipe', isPatient });
-      if (await becomes(() => answersOk(readyUrl), child, READY_MS_MAX)) return child;
+      if (await becomes(() => answersOk(`${adminUrl}/healthz`), child, ALIVE_MS_MAX)) return child;
       await child.stop('SIGKILL', 1_000);
       throw new EngineError('start_failed', `${name} did not start: see ${log}.`);
     },
+    async readiness(child) {
+      const readyUrl = `${adminUrl}/readyz`;
+      if (await becomes(() => answersOk(readyUrl), child, READY_MS_MAX)) return undefined;
+      return `${readyUrl} says ${await answerOf(readyUrl)}`;
+    },
   };
+}
+
+async function answerOf(url: string): Promise<string> {
+  try {
+    return await (await fetch(url, { signal: AbortSignal.timeout(2_000) })).text();
+  } catch {
+    return 'nothing';
+  }
 }
 
 async function answersOk(url: string): Promise<boolean> {

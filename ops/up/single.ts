@@ -47,12 +47,12 @@ function productSpecs(config: StackConfig): ComponentSpec[] {
     TOLLGATE_WEBHOOK_SECRET: endpoints.webhookSecret,
     TOLLGATE_SIMULATOR_WEBHOOK_SECRETS: config.webhookSecrets || endpoints.webhookSecret,
   };
-  const product = (command: 'engine' | 'processor' | 'simulator', readyUrl: string) =>
-    productSpec({ name: command, home, command, settings, readyUrl });
+  const product = (command: 'engine' | 'processor' | 'simulator', adminUrl: string) =>
+    productSpec({ name: command, home, command, settings, adminUrl });
   return [
-    product('simulator', `${endpoints.simulator}/healthz`),
-    product('engine', `${endpoints.admin}/readyz`),
-    product('processor', `${endpoints.processorAdmin}/readyz`),
+    product('simulator', endpoints.simulator),
+    product('engine', endpoints.admin),
+    product('processor', endpoints.processorAdmin),
   ];
 }
 

@@ -96,8 +96,11 @@ async function startAll(
   const outcomes = await Promise.allSettled(
     components.map(async (it) => {
       const since = Date.now();
-      await it.start();
-      say(`${it.name} is ready (${((Date.now() - since) / 1_000).toFixed(1)} s)`);
+      const notReady = await it.start();
+      const seconds = ((Date.now() - since) / 1_000).toFixed(1);
+      say(
+        `${it.name} is ${notReady === undefined ? 'ready' : `not ready: ${notReady}`} (${seconds} s)`,
+      );
     }),
   );
   for (const it of outcomes) if (it.status === 'rejected') throw it.reason;

@@ -12,8 +12,13 @@ const STEADY_MS = 2_000;
 
 export interface ComponentSpec {
   readonly name: string;
-  /** Resolves once the process is ready; rejects with what to do. */
+  /** Resolves once the process is alive; rejects with what to do. */
   readonly start: () => Promise<Running>;
+  /**
+   * Waited for at the first start only: a restart that is alive stays, ready or not.
+   * @returns undefined when the process is ready, else why it is not
+   */
+  readonly readiness?: (process: Running) => Promise<string | undefined>;
   readonly stopSignal: NodeJS.Signals;
   readonly stopMsMax: number;
 }
@@ -42,10 +47,14 @@ export class Component {
     return this.#spec.name;
   }
 
-  /** The first start; when it fails nothing is tried again. */
-  async start(): Promise<void> {
+  /**
+   * The first start; when it fails nothing is tried again.
+   * @returns undefined when the process is ready, else why it is not
+   */
+  async start(): Promise<string | undefined> {
     await this.#startOnce();
     this.#watching = this.#watch();
+    return await this.#spec.readiness?.(this.#process!);
   }
 
   async stop(): Promise<void> {
