@@ -26,6 +26,7 @@ export interface Answer {
 
 /** Keys whose errors are counted, so that memory stays bounded. */
 const COUNTED_KEYS_MAX = 100_000;
+const RETRY_MS = 1_000;
 
 export class Acquirer {
   readonly #ledger: Ledger;
@@ -197,11 +198,20 @@ export class Acquirer {
   }
 
   /** The payer acts, or the bank's batch runs: the capture comes by itself. */
-  #captureLater(charge: Charge): void {
+  #captureLater(
+    charge: Charge,
+    afterMs = behaviourOf(charge.payment_method).capturesAfterMs ?? 0,
+  ): void {
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
-      if (charge.status === 'authorized') this.#become(charge, 'captured');
-    }, behaviourOf(charge.payment_method).capturesAfterMs ?? 0);
+      if (charge.status !== 'authorized') return;
+      try {
+        this.#become(charge, 'captured');
+      } catch {
+        // The ledger cannot be written, as on a full disk: nothing has changed yet.
+        this.#captureLater(charge, RETRY_MS);
+      }
+    }, afterMs);
     this.#timers.add(timer);
   }
 

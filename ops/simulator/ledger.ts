@@ -1,10 +1,11 @@
 /**
  * The simulator's books: every charge there ever was, in memory and in an append-only file.
- * A change is in the file before anybody hears of it, so kill -9 loses none; a torn last
- * line, which nobody heard of, is dropped at the next start.
+ * A change is in the file, whole, before it is applied and answered, so neither kill -9 nor a
+ * full disk loses one. A torn last line was never answered and is dropped.
  */
-import { closeSync, mkdirSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs';
+import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeAllSync } from '../../engine/core/write-all.js';
 
 export type ChargeStatus = 'captured' | 'declined' | 'authorized' | 'canceled' | 'refunded';
 
@@ -39,6 +40,9 @@ type Entry =
 
 export class Ledger {
   readonly #fd: number;
+  /** Bytes of whole lines in the file. */
+  #bytes: number;
+  #isTorn = false;
   readonly #charges = new Map<string, Charge>();
   /** The newest charge of each key. */
   readonly #byKey = new Map<string, Charge>();
@@ -54,7 +58,8 @@ export class Ledger {
     const text = readIfThere(path);
     const end = text.lastIndexOf('\n') + 1;
     for (const line of text.slice(0, end).split('\n')) if (line) this.#apply(JSON.parse(line));
-    if (end < text.length) truncateSync(path, Buffer.byteLength(text.slice(0, end)));
+    this.#bytes = Buffer.byteLength(text.slice(0, end));
+    if (end < text.length) truncateSync(path, this.#bytes);
     this.#fd = openSync(path, 'a', 0o600);
   }
 
@@ -99,8 +104,14 @@ export class Ledger {
     closeSync(this.#fd);
   }
 
+  /** Throws when the line is not in the file, as on a full disk; then nothing has changed. */
   #write(entry: Entry): void {
-    writeSync(this.#fd, `${JSON.stringify(entry)}\n`);
+    const line = Buffer.from(`${JSON.stringify(entry)}\n`);
+    if (this.#isTorn) ftruncateSync(this.#fd, this.#bytes);
+    this.#isTorn = true;
+    writeAllSync(this.#fd, line);
+    this.#isTorn = false;
+    this.#bytes += line.length;
     this.#apply(entry);
   }
 
