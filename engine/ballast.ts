@@ -2,9 +2,10 @@
  * A file that only takes up room. RocksDB cannot open on a full volume; then this file is
  * deleted, which leaves room to open, to read, and to publish what was accepted.
  */
-import { closeSync, existsSync, fsyncSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, rmSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from './core/log.js';
+import { writeAllSync } from './core/write-all.js';
 
 const BALLAST_MB = 32;
 const MIB = 1 << 20;
@@ -24,7 +25,7 @@ export function layBallast(dataDir: string, freeMinMb: number): void {
   const fd = openSync(file, 'w', 0o600);
   try {
     // Real blocks, not a hole.
-    for (let i = 0; i < BALLAST_MB; i++) writeSync(fd, Buffer.alloc(MIB, i + 1));
+    for (let i = 0; i < BALLAST_MB; i++) writeAllSync(fd, Buffer.alloc(MIB, i + 1));
     fsyncSync(fd);
   } finally {
     closeSync(fd);

@@ -6,11 +6,12 @@
  * One owner a file: the writes of one DurableFile are serialised, and while one is under
  * way only the newest value waits.
  */
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { crc32c } from '@node-rs/crc32';
 import { EngineError } from './errors.js';
+import { writeAllSync } from './write-all.js';
 
 export class DurableFile<T extends object> {
   readonly path: string;
@@ -72,7 +73,7 @@ export class DurableFile<T extends object> {
     try {
       const fd = openSync(temporary, 'w', 0o600);
       try {
-        writeSync(fd, encode(value));
+        writeAllSync(fd, Buffer.from(encode(value)));
         fsyncSync(fd);
       } finally {
         closeSync(fd);
