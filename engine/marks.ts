@@ -22,6 +22,7 @@ export class Marks {
   /** What is on disk, as far as this process knows. */
   #saved: Mark | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #isFailing = false;
 
   constructor(config: EngineConfig, logger: Logger) {
     this.checkpoint = checkpointFile(join(config.dataDir, 'cdc-checkpoint.json'));
@@ -49,17 +50,22 @@ export class Marks {
 
   /** Saves the mark at an interval, and archived log files that nobody needs go. */
   start(intervalMs: number, volume: string, durableSequence: () => number): void {
-    this.#timer = setInterval(() => {
-      const mark = this.#now(volume, durableSequence());
-      this.#mark
-        .save(mark)
-        .then(() => {
-          this.#saved = mark;
-        })
-        .catch((error: Error) =>
-          this.#logger.error({ reason: error.message }, 'the mark was not saved'),
-        );
-    }, intervalMs);
+    this.#timer = setInterval(() => void this.#save(volume, durableSequence()), intervalMs);
+  }
+
+  /** Never rejects: a full disk or a lack of file descriptors passes, and the next turn saves. */
+  async #save(volume: string, sequence: number): Promise<void> {
+    try {
+      const mark = this.#now(volume, sequence);
+      await this.#mark.save(mark);
+      this.#saved = mark;
+      if (this.#isFailing) this.#logger.warn({ sequence }, 'the mark is saved again');
+      this.#isFailing = false;
+    } catch (error) {
+      const line = 'the mark was not saved; it is tried again at every interval';
+      if (!this.#isFailing) this.#logger.error({ reason: (error as Error).message }, line);
+      this.#isFailing = true;
+    }
   }
 
   forgetConsumed(checkpoint: Checkpoint): void {

@@ -59,6 +59,7 @@ export class CdcPublisher {
   #pace: PollPace | undefined;
   #mayPublish = false;
   #hasWarned = false;
+  #isUnreadable = false;
   #pumpScheduled = false;
   #stopped = false;
   /** A moment and the durable sequence then; once all below is delivered, `caughtUpAt` is it. */
@@ -153,12 +154,26 @@ export class CdcPublisher {
           this.#lookAgain(durable);
           return;
         }
+        this.#isUnreadable = false;
       }
     } catch (error) {
-      this.#parts.onFatal(error as Error);
+      this.#onUnreadable(error as Error);
       return;
     }
     this.wake();
+  }
+
+  /** A lack of file descriptors passes; a log that is damaged or incomplete does not. */
+  #onUnreadable(error: Error): void {
+    if (!(error instanceof EngineError && error.canRetry)) {
+      this.#parts.onFatal(error);
+      return;
+    }
+    const line = 'the log cannot be read now; reading is tried again';
+    if (!this.#isUnreadable) this.#parts.logger.warn({ reason: error.message }, line);
+    this.#isUnreadable = true;
+    this.#tail.close();
+    setTimeout(() => this.wake(), RETRY_MS).unref();
   }
 
   /** What is durable and cannot be read is looked for again, also when nothing new comes. */

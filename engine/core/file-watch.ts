@@ -9,21 +9,28 @@ export class FileWatch {
   readonly #timer: NodeJS.Timeout;
   #stamp: string;
 
-  /** @param onChange after each change of any of the files; `paths` may be empty */
+  /** @param onChange after each change of any of the files, again when it threw; `paths` may be empty */
   constructor(paths: readonly string[], lookMs: number, onChange: () => void) {
     this.#paths = paths;
     this.#stamp = this.#look();
-    this.#timer = setInterval(() => {
-      const stamp = this.#look();
-      if (stamp === this.#stamp) return;
-      this.#stamp = stamp;
-      onChange();
-    }, lookMs);
+    this.#timer = setInterval(() => this.#compare(onChange), lookMs);
     this.#timer.unref();
   }
 
   stop(): void {
     clearInterval(this.#timer);
+  }
+
+  #compare(onChange: () => void): void {
+    try {
+      const stamp = this.#look();
+      if (stamp === this.#stamp) return;
+      onChange();
+      this.#stamp = stamp;
+    } catch {
+      // A file that cannot be read just now, as without file descriptors: the stamp stays, so
+      // the next look tries again.
+    }
   }
 
   /** Another one for every replacement, also within one millisecond. */

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { productSpec } from '../up/components.js';
+import { post } from './checkout-client.js';
+import { eventually, freePorts, sleep, startEngineProcess } from './engine-process.js';
+
+const MARK_INTERVAL_MS = 100;
+
+describe('an engine without disk or file descriptors', { timeout: 120_000 }, () => {
+  const home = mkdtempSync(join(tmpdir(), 'tollgate-exhausted-'));
+  after(() => rmSync(home, { recursive: true, force: true }));
+
+  it('should live through 500 idle connections with 200 descriptors', async () => {
+    const dataDir = join(home, 'descriptors');
+    const engine = await startEngineProcess({
+      TOLLGATE_DATA_DIR: dataDir,
+      TOLLGATE_CDC: 'off',
+      TOLLGATE_MARK_INTERVAL_MS: `${MARK_INTERVAL_MS}`,
+    });
+    const sockets: Socket[] = [];
+    try {
+      execFileSync('prlimit', ['--pid', `${engine.child.pid}`, '--nofile=200:200']);
+      assert.equal((await post(engine.api, 'before')).status, 202);
+      const { port } = new URL(engine.api);
+      for (let i = 0; i < 500; i++) {
+        const socket = connect({ host: '127.0.0.1', port: Number(port) });
+        socket.on('error', () => {});
+        sockets.push(socket);
+      }
+      await eventually('the mark cannot be saved', 10_000, async () =>
+        engine.output().includes('the mark was not saved'),
+      );
+      await sleep(MARK_INTERVAL_MS * 10);
+      assert.equal(engine.child.exitCode ?? engine.child.signalCode, null, engine.output());
+      assert.equal(engine.output().split('the mark was not saved').length, 2, 'said once');
+      for (const socket of sockets) socket.destroy();
+      await eventually('the mark is saved again', 10_000, async () =>
+        engine.output().includes('the mark is saved again'),
+      );
+      assert.equal((await post(engine.api, 'afterwards')).status, 202);
+    } finally {
+      for (const socket of sockets) socket.destroy();
+      await engine.stop();
+    }
+  });
+
+  it('should count as started for its supervisor when it lives and is not ready', async () => {
+    const [apiPort, adminPort] = await freePorts(2);
+    const adminUrl = `http://127.0.0.1:${adminPort}`;
+    const spec = productSpec({
+      name: 'engine',
+      home,
+      command: 'engine',
+      adminUrl,
+      settings: {
+        TOLLGATE_API_PORT: `${apiPort}`,
+        TOLLGATE_ADMIN_PORT: `${adminPort}`,
+        TOLLGATE_DATA_DIR: join(home, 'full'),
+        TOLLGATE_CDC: 'off',
+        TOLLGATE_DISK_FREE_MIN_MB: '1000000',
+      },
+    });
+    const running = await spec.start();
+    try {
+      const ready = await fetch(`${adminUrl}/readyz`);
+      assert.equal(ready.status, 503);
+      assert.deepEqual(await ready.json(), { ready: false, reasons: ['disk'] });
+      assert.equal((await post(`http://127.0.0.1:${apiPort}`, 'full')).status, 503);
+      assert.equal(running.hasExited(), false, readFileSync(join(home, 'logs/engine.log'), 'utf8'));
+    } finally {
+      await running.stop('SIGTERM', 10_000);
+    }
+  });
+});
