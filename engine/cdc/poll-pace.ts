@@ -9,24 +9,28 @@ import type { Producer } from 'node-rdkafka';
 
 const BUSY_MS = 5;
 const IDLE_MS = 500;
+/** After so many polls with nothing due the pace becomes the slow one. */
+const QUIET_POLLS = 100;
 
 export class PollPace {
   readonly #producer: Producer;
+  readonly #hasDue: () => boolean;
+  #quietPolls = 0;
   #everyMs = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(producer: Producer) {
+  /** @param hasDue whether delivery reports are due */
+  constructor(producer: Producer, hasDue: () => boolean) {
     this.#producer = producer;
+    this.#hasDue = hasDue;
     producer.once('disconnected', () => clearInterval(this.#timer));
     this.busy();
   }
 
+  /** A record was produced. */
   busy(): void {
+    this.#quietPolls = 0;
     this.#set(BUSY_MS);
-  }
-
-  idle(): void {
-    this.#set(IDLE_MS);
   }
 
   #set(everyMs: number): void {
@@ -42,5 +46,7 @@ export class PollPace {
     } catch {
       // Not connected at the moment; its reports come once it is.
     }
+    this.#quietPolls = this.#hasDue() ? 0 : this.#quietPolls + 1;
+    if (this.#quietPolls === QUIET_POLLS) this.#set(IDLE_MS);
   }
 }

@@ -9,11 +9,13 @@ import type { EngineConfig } from '../core/config.js';
 import type { DurableFile } from '../core/durable-file.js';
 import { EngineError } from '../core/errors.js';
 import type { Logger } from '../core/log.js';
+import { settledWithin } from '../core/settled-within.js';
 import { formatOrigin, ORIGIN_HEADER, type OriginSource, TOPICS } from '../core/topics.js';
 import { producerSettings, producerTopicSettings } from '../kafka/client.js';
 import { createTopics, topicSpecs } from '../kafka/topics-admin.js';
 import { type Family, familyId } from '../store/families.js';
 import type { Checkpoint } from './checkpoint.js';
+import { CheckpointSaver } from './checkpoint-saver.js';
 import { DeliveryWindow } from './delivery-window.js';
 import { kafkaKey } from './kafka-key.js';
 import { PollPace } from './poll-pace.js';
@@ -62,11 +64,7 @@ export class CdcPublisher {
   #isUnreadable = false;
   #pumpScheduled = false;
   #stopped = false;
-  /** A moment and the durable sequence then; once all below is delivered, `caughtUpAt` is it. */
-  #sample = { at: 0, sequence: 0 };
-  /** Unix milliseconds: all that was durable then is delivered. */
-  caughtUpAt = 0;
-  #saveTimer: NodeJS.Timeout;
+  readonly #checkpoints: CheckpointSaver;
   published = 0;
   restarts = 0;
 
@@ -78,8 +76,21 @@ export class CdcPublisher {
       [familyId('commands'), TOPICS.accepted],
       [familyId('inbox'), TOPICS.webhooks],
     ]);
-    this.#saveTimer = setInterval(() => this.#save(), parts.config.checkpointIntervalMs);
+    this.#checkpoints = new CheckpointSaver({
+      file: parts.checkpoint,
+      volume: parts.volume,
+      intervalMs: parts.config.checkpointIntervalMs,
+      lowWater: () => this.#lowWater(),
+      durableSequence: parts.durableSequence,
+      onSaved: parts.onCheckpoint,
+      logger: parts.logger,
+    });
     this.#connect();
+  }
+
+  /** Unix milliseconds: all that was durable then is delivered. */
+  get caughtUpAt(): number {
+    return this.#checkpoints.caughtUpAt;
   }
 
   get isConnected(): boolean {
@@ -127,13 +138,13 @@ export class CdcPublisher {
 
   async close(): Promise<void> {
     this.#stopped = true;
-    clearInterval(this.#saveTimer);
+    this.#checkpoints.stop();
     const producer = this.#producer;
     if (producer) {
       await settledWithin(CLOSE_MS_MAX, (done) => producer.flush(CLOSE_MS_MAX, done));
       await settledWithin(CLOSE_MS_MAX, (done) => producer.disconnect(done));
     }
-    this.#parts.checkpoint.saveSync({ ...this.#lowWater(), volume: this.#parts.volume });
+    this.#checkpoints.saveSync();
     this.#tail.close();
   }
 
@@ -257,7 +268,7 @@ export class CdcPublisher {
     });
     producer.once('ready', () => {
       this.#producer = producer;
-      this.#pace = new PollPace(producer);
+      this.#pace = new PollPace(producer, () => this.#window.open + this.#repeats.size > 0);
       this.#hasWarned = false;
       this.wake();
     });
@@ -284,31 +295,4 @@ export class CdcPublisher {
     producer.disconnect();
     this.#connect();
   }
-
-  #save(): void {
-    if (this.#window.open + this.#repeats.size === 0) this.#pace?.idle();
-    const { checkpoint, volume, logger } = this.#parts;
-    const position = this.#lowWater();
-    if (position.sequence > this.#sample.sequence) {
-      this.caughtUpAt = this.#sample.at;
-      this.#sample = { at: Date.now(), sequence: this.#parts.durableSequence() };
-    }
-    checkpoint
-      .save({ ...position, volume })
-      .then(() => this.#parts.onCheckpoint({ ...position, volume }))
-      .catch((error: Error) =>
-        logger.error({ reason: error.message }, 'the checkpoint was not saved'),
-      );
-  }
-}
-
-/** Runs a callback function that may never call back. */
-function settledWithin(ms: number, run: (done: () => void) => void): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    run(() => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
 }

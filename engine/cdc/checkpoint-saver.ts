@@ -1,0 +1,69 @@
+/**
+ * Saves the checkpoint at an interval, and knows up to when everything durable is delivered.
+ * A checkpoint that cannot be saved, as on a full disk, is saved at a later interval.
+ */
+import type { DurableFile } from '../core/durable-file.js';
+import type { Logger } from '../core/log.js';
+import type { Checkpoint } from './checkpoint.js';
+import type { WalPosition } from './wal-position.js';
+
+export interface CheckpointSaverParts {
+  readonly file: DurableFile<Checkpoint>;
+  readonly volume: string;
+  readonly intervalMs: number;
+  /** The lowest position that is not delivered yet. */
+  readonly lowWater: () => WalPosition;
+  readonly durableSequence: () => number;
+  /** After each checkpoint that is on disk. */
+  readonly onSaved: (checkpoint: Checkpoint) => void;
+  readonly logger: Logger;
+}
+
+export class CheckpointSaver {
+  readonly #parts: CheckpointSaverParts;
+  readonly #timer: NodeJS.Timeout;
+  /** A moment and the durable sequence then; once all below is delivered, `caughtUpAt` is it. */
+  #sample = { at: 0, sequence: 0 };
+  #isFailing = false;
+  /** Unix milliseconds: all that was durable then is delivered. */
+  caughtUpAt = 0;
+
+  constructor(parts: CheckpointSaverParts) {
+    this.#parts = parts;
+    this.#timer = setInterval(() => void this.#save(), parts.intervalMs);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** Blocking: for the end of the process. */
+  saveSync(): void {
+    const { file, volume, lowWater } = this.#parts;
+    file.saveSync({ ...lowWater(), volume });
+  }
+
+  /** Never rejects. */
+  async #save(): Promise<void> {
+    const { file, volume, lowWater, onSaved, logger } = this.#parts;
+    const checkpoint = { ...lowWater(), volume };
+    this.#look(checkpoint.sequence);
+    try {
+      await file.save(checkpoint);
+      onSaved(checkpoint);
+      if (this.#isFailing)
+        logger.warn({ sequence: checkpoint.sequence }, 'the checkpoint is saved again');
+      this.#isFailing = false;
+    } catch (error) {
+      const line = 'the checkpoint was not saved; it is tried again at every interval';
+      if (!this.#isFailing) logger.error({ reason: (error as Error).message }, line);
+      this.#isFailing = true;
+    }
+  }
+
+  #look(sequence: number): void {
+    if (sequence <= this.#sample.sequence) return;
+    this.caughtUpAt = this.#sample.at;
+    this.#sample = { at: Date.now(), sequence: this.#parts.durableSequence() };
+  }
+}
