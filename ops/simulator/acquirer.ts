@@ -71,7 +71,7 @@ export class Acquirer {
     if (this.faults.down) return error(503, 'unavailable', 'the provider is down');
     const charge = this.#ledger.find(referenceOrKey);
     if (!charge || ageMs(charge) < this.faults.find_lag_ms)
-      return error(404, 'not_found', 'no such charge');
+      return notFound('charge', referenceOrKey);
     return { status: 200, body: charge };
   }
 
@@ -92,14 +92,14 @@ export class Acquirer {
   findRefund(key: string): Answer {
     if (this.faults.down) return error(503, 'unavailable', 'the provider is down');
     const refund = this.#ledger.refundOfKey(key);
-    if (!refund) return error(404, 'not_found', 'no such refund');
+    if (!refund) return notFound('refund', key);
     return { status: 200, body: refund };
   }
 
   refund(key: string, reference: string, amount: number): Answer {
     if (this.faults.down) return error(503, 'unavailable', 'the provider is down');
     const charge = this.#ledger.find(reference);
-    if (!charge) return error(404, 'not_found', 'no such charge');
+    if (!charge) return notFound('charge', reference);
     let refund = this.#ledger.refundOfKey(key);
     const isReplay = refund !== undefined;
     if (refund && (refund.reference !== reference || refund.amount !== amount))
@@ -130,7 +130,7 @@ export class Acquirer {
   /** The payer's bank takes money back (all of it unless said); the charge stays captured. */
   dispute(referenceOrKey: string, amount: number | undefined): Answer {
     const charge = this.#ledger.find(referenceOrKey);
-    if (!charge) return error(404, 'not_found', 'no such charge');
+    if (!charge) return notFound('charge', referenceOrKey);
     const before = this.#disputed.get(charge.reference) ?? 0;
     const total = before + (amount ?? charge.amount - before);
     if (charge.status !== 'captured' || total > charge.amount || total === before)
@@ -152,7 +152,7 @@ export class Acquirer {
   ): Answer {
     if (this.faults.down) return error(503, 'unavailable', 'the provider is down');
     const charge = this.#ledger.find(referenceOrKey);
-    if (!charge) return error(404, 'not_found', 'no such charge');
+    if (!charge) return notFound('charge', referenceOrKey);
     if (charge.status === 'authorized') this.#become(charge, to);
     const code = charge.status === to ? null : refusal(charge.status);
     if (code !== null) return error(400, code, `the charge is ${charge.status}`);
@@ -243,7 +243,7 @@ export class Acquirer {
 function answerOf(charge: Charge): Answer {
   if (charge.status === 'declined') {
     const code = charge.failure_code ?? 'declined';
-    return { status: 402, body: { error: { code, message: 'declined' }, charge } };
+    return { status: 402, body: { ...errorBody(code, 'declined'), charge } };
   }
   if (charge.status !== 'authorized') return { status: 200, body: charge };
   if (!behaviourOf(charge.payment_method).needsAction) return { status: 202, body: charge };
@@ -252,7 +252,17 @@ function answerOf(charge: Charge): Answer {
 }
 
 function error(status: number, code: string, message: string): Answer {
-  return { status, body: { error: { code, message } } };
+  return { status, body: errorBody(code, message) };
+}
+
+/** An absence names what was asked for, so that it proves nothing about anything else. */
+function notFound(what: 'charge' | 'refund', id: string): Answer {
+  return { status: 404, body: errorBody('not_found', `no such ${what}`, { id }) };
+}
+
+/** Every error of the simulator: its `object` tells it from an error of a proxy. */
+export function errorBody(code: string, message: string, more: object = {}): object {
+  return { object: 'simulator_error', error: { code, message, ...more } };
 }
 
 function ageMs(charge: Charge): number {

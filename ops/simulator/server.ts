@@ -1,7 +1,7 @@
 /** The simulator's HTTP: charges, refunds, the ledger, settlements, faults. */
 import { type Static, Type } from '@sinclair/typebox';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import type { Acquirer, Answer } from './acquirer.js';
+import { type Acquirer, type Answer, errorBody } from './acquirer.js';
 import { type Faults, FaultsBody, NO_FAULTS } from './faults.js';
 import type { Ledger } from './ledger.js';
 import { settlementCsv } from './settlement.js';
@@ -45,9 +45,10 @@ export function buildServer(
     ajv: { customOptions: { removeAdditional: false } },
   });
   app.setErrorHandler((error: Error & { statusCode?: number }, _request, reply) =>
-    reply
-      .code(error.statusCode ?? 500)
-      .send({ error: { code: 'invalid_request', message: error.message } }),
+    reply.code(error.statusCode ?? 500).send(errorBody('invalid_request', error.message)),
+  );
+  app.setNotFoundHandler((_request, reply) =>
+    reply.code(404).send(errorBody('no_such_route', 'there is nothing at this path')),
   );
   chargeRoutes(app, acquirer);
   ledgerRoutes(app, ledger, acquirer);
@@ -121,7 +122,7 @@ function ledgerRoutes(app: FastifyInstance, ledger: Ledger, acquirer: Acquirer):
     const period = /^(\d{4}-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12]\d|3[01]))?)\.csv$/.exec(file)?.[1];
     if (period === undefined) {
       const message = 'the period is YYYY-MM-DD.csv or YYYY-MM.csv';
-      return reply.code(400).send({ error: { code: 'invalid_period', message } });
+      return reply.code(400).send(errorBody('invalid_period', message));
     }
     return reply.type('text/csv').send(settlementCsv(ledger, period));
   });
@@ -134,7 +135,7 @@ function keyOf(request: FastifyRequest): string | undefined {
 
 function missingKey(reply: FastifyReply): FastifyReply {
   const message = `send an Idempotency-Key of at most ${KEY_CHARS_MAX} characters`;
-  return reply.code(400).send({ error: { code: 'idempotency_key_missing', message } });
+  return reply.code(400).send(errorBody('idempotency_key_missing', message));
 }
 
 function send(reply: FastifyReply, answer: Answer): FastifyReply {

@@ -76,7 +76,7 @@ export async function startKeyLayer(target: string): Promise<KeyLayer> {
       },
       ...(request.method === 'POST' ? { body: new URLSearchParams(known) } : {}),
     });
-    return { status: response.status, body: await response.text() };
+    return asStripe({ status: response.status, body: await response.text() });
   }
 
   async function search(request: IncomingMessage): Promise<Answer> {
@@ -92,8 +92,15 @@ export async function startKeyLayer(target: string): Promise<KeyLayer> {
   return layer;
 }
 
-function refusal(status: number, type: string, message: string): Answer {
-  return { status, body: JSON.stringify({ error: { type, message } }) };
+/** localstripe leaves the code of a missing object out. */
+function asStripe(answer: Answer): Answer {
+  const isMissing = answer.status === 404 && answer.body.includes('"Not Found"');
+  if (!isMissing) return answer;
+  return refusal(404, 'invalid_request_error', 'No such object', 'resource_missing');
+}
+
+function refusal(status: number, type: string, message: string, code?: string): Answer {
+  return { status, body: JSON.stringify({ error: { type, code, message } }) };
 }
 
 function send(response: ServerResponse, { status, body }: Answer): void {

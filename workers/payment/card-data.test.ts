@@ -22,6 +22,10 @@ const ANSWER: PspAnswer = {
   reference: 'ch_1',
   failureCode: 'card 4242424242424242 was declined',
   nextAction: { url: 'https://psp.example/3ds?pan=5555555555554444' },
+  problem: null,
+  amountMinor: null,
+  currency: null,
+  payment: null,
   retryAfterMs: null,
   httpStatus: 402,
   response: {

@@ -9,11 +9,20 @@ const APPROVED: PspAnswer = {
   reference: 'ch_1',
   failureCode: null,
   nextAction: null,
+  problem: null,
+  amountMinor: null,
+  currency: null,
+  payment: null,
   retryAfterMs: null,
   httpStatus: 200,
   response: null,
 };
-const DOWN: PspAnswer = { ...APPROVED, outcome: 'unknown', httpStatus: 503 };
+const DOWN: PspAnswer = {
+  ...APPROVED,
+  outcome: 'unknown',
+  problem: 'provider_error',
+  httpStatus: 503,
+};
 
 function gate(callsMax: number, changes: boolean[] = []): Gate {
   return new Gate({
@@ -74,11 +83,15 @@ describe('the gate before a provider', () => {
   });
 
   it('should take 429 and a key in use for health, and no answer for a failure', () => {
-    const unknown: PspAnswer = { ...DOWN, httpStatus: 409 };
-    assert.equal(isFailure(unknown), false);
-    assert.equal(isFailure({ ...DOWN, outcome: 'not_sent', httpStatus: 429 }), false);
-    assert.equal(isFailure({ ...DOWN, outcome: 'not_sent', httpStatus: null }), true);
-    assert.equal(isFailure({ ...DOWN, httpStatus: null }), true);
-    assert.equal(isFailure({ ...DOWN, httpStatus: 401 }), true);
+    for (const problem of [null, 'key_in_use', 'key_conflict', 'rate_limited'] as const)
+      assert.equal(isFailure({ ...DOWN, problem }), false, `${problem}`);
+    for (const problem of [
+      'no_answer',
+      'foreign_answer',
+      'provider_error',
+      'provider_refuses_us',
+      'provider_unavailable',
+    ] as const)
+      assert.equal(isFailure({ ...DOWN, problem }), true, problem);
   });
 });

@@ -12,7 +12,7 @@ import {
   isBrokenCircuitError,
   SamplingBreaker,
 } from 'cockatiel';
-import type { PspAnswer } from '../psp/port.js';
+import type { Problem, PspAnswer } from '../psp/port.js';
 
 const WINDOW_MS = 10_000;
 const FAILED_SHARE = 0.5;
@@ -117,8 +117,10 @@ function givenUp(turn: Turn): Promise<TurnedAway> {
   });
 }
 
-/** No answer, an error of the provider's own, or one that it would give to every call. */
-export function isFailure({ outcome, httpStatus }: PspAnswer): boolean {
-  if (outcome === 'approved' || outcome === 'declined') return false;
-  return httpStatus === null || httpStatus >= 500 || httpStatus === 401 || httpStatus === 403;
+/** No answer, none of the provider's own, or an error that it would give to every call. */
+export function isFailure({ problem }: PspAnswer): boolean {
+  return problem !== null && !ABOUT_ONE_CALL.includes(problem);
 }
+
+/** The provider is well: only this call must wait, or must not be repeated. */
+const ABOUT_ONE_CALL: readonly Problem[] = ['rate_limited', 'key_in_use', 'key_conflict'];

@@ -62,13 +62,8 @@ export function recordOf(
 }
 
 /** A stable code for what went wrong: the reason of a retry or of a dead letter. */
-export function failureReason({ outcome, httpStatus, failureCode }: PspAnswer): string {
-  if (httpStatus === 429) return 'rate_limited';
-  if (httpStatus === 401 || httpStatus === 403) return 'provider_refuses_us';
-  if (httpStatus === 409) return 'key_in_use';
-  if (outcome === 'not_sent') return 'provider_unavailable';
-  if (outcome === 'declined') return failureCode ?? 'declined';
-  return httpStatus === null ? 'no_answer' : 'provider_error';
+export function failureReason({ problem, failureCode }: PspAnswer): string {
+  return problem ?? failureCode ?? 'declined';
 }
 
 function jittered(ms: number): number {

@@ -10,7 +10,7 @@ import { newUlid } from '../../engine/core/ulid.js';
 import type { Ask } from '../postgres/asks.js';
 import type { OutcomeRow } from '../postgres/outcomes.js';
 import type { PspAnswer, PspRequest } from '../psp/port.js';
-import { isFailure, type TurnedAway } from './gate.js';
+import type { TurnedAway } from './gate.js';
 import {
   delayAfterFailure,
   delayOfAsk,
@@ -57,6 +57,8 @@ export class Settlements {
       const outcome = isTerminal(judgement.status) ? judgement.status : 'requires_action';
       return { row, result: { kind: 'done', outcome } };
     }
+    if (judgement.kind === 'dropped' && judgement.why === 'other_amount')
+      return { row, result: this.#dead(ask, 'other_amount', detailOf(answer), false) };
     if (waitMs !== null) return { row: { ...row, ask_after_ms: waitMs }, result: done('not_yet') };
     return hasFailed(call) ? this.#afterFailure(ask, call, row) : { row, result: done('pending') };
   }
@@ -117,7 +119,6 @@ export class Settlements {
 
   #rowOf(ask: Ask, call: Call, judgement: Judgement): OutcomeRow {
     const { operation, request, answer, wasNeverSent } = call;
-    const mayBeReplay = operation === 'charge' && (answer.httpStatus ?? 0) >= 500;
     const { idempotencyKey, ...rest } = request;
     const isOver = judgement.kind === 'moves' && isTerminal(judgement.status);
     return {
@@ -128,7 +129,7 @@ export class Settlements {
       next_action: answer.nextAction,
       ask_after_ms: isOver ? null : this.#askAfterMs(ask, judgement.kind === 'moves'),
       never_sent: wasNeverSent && answer.outcome === 'not_sent',
-      find_only: mayBeReplay && this.#replaysErrors(ask.provider),
+      find_only: this.#isKeyUseless(ask, call),
       action_expires_ms: this.#settings.actionExpiresMs,
       call_id: newUlid(),
       operation,
@@ -138,6 +139,13 @@ export class Settlements {
       http_status: answer.httpStatus,
       outcome: answer.outcome,
     };
+  }
+
+  /** The key would replay an error, or be refused again: it says nothing any more. */
+  #isKeyUseless(ask: Ask, { operation, answer }: Call): boolean {
+    if (operation !== 'charge') return false;
+    if (answer.problem === 'key_conflict') return true;
+    return (answer.httpStatus ?? 0) >= 500 && this.#replaysErrors(ask.provider);
   }
 
   /** Never long after the payer's time is over. */
@@ -194,7 +202,7 @@ function ticketOf(
 }
 
 function hasFailed({ operation, answer }: Call): boolean {
-  if (isFailure(answer) || answer.outcome === 'not_sent' || answer.httpStatus === 409) return true;
+  if (answer.problem !== null) return true;
   // A charge that the provider itself has named is not there any more.
   return operation === 'find' && answer.outcome === 'declined';
 }

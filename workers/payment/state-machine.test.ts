@@ -16,6 +16,10 @@ const ANSWER: PspAnswer = {
   reference: null,
   failureCode: null,
   nextAction: null,
+  problem: null,
+  amountMinor: null,
+  currency: null,
+  payment: null,
   retryAfterMs: null,
   httpStatus: null,
   response: null,
@@ -36,6 +40,10 @@ const answers: fc.Arbitrary<PspAnswer> = fc.record({
   reference: fc.constantFrom(null, 'ch_1', 'ch_2'),
   failureCode: fc.constantFrom(null, 'not_found', 'canceled', 'already_captured', 'card_declined'),
   nextAction: fc.constantFrom(null, { type: 'redirect' }),
+  problem: fc.constantFrom(null, 'foreign_answer', 'provider_error'),
+  amountMinor: fc.constantFrom(null, 100, 60),
+  currency: fc.constantFrom(null, 'USD', 'EUR'),
+  payment: fc.constant(null),
   retryAfterMs: fc.option(fc.nat()),
   httpStatus: fc.option(fc.integer({ min: 100, max: 599 })),
   response: fc.constant(null),
@@ -137,6 +145,9 @@ describe('the state machine', () => {
     ['something for the payer', {}, answer('charge', { nextAction: {} }), 'requires_action'],
     ['an empty find', {}, answer('find', declined('not_found')), 'proves_nothing'],
     ['a find of a decline', {}, answer('find', declined('stolen')), 'failed'],
+    ['a find of another amount', {}, answer('find', approvedOf(99, 'USD')), 'other_amount'],
+    ['a find in another currency', {}, answer('find', approvedOf(100, 'EUR')), 'other_amount'],
+    ['a find of our amount', {}, answer('find', approvedOf(100, 'USD')), 'succeeded'],
     ['a find of a cancel', {}, answer('find', declined('canceled')), 'canceled'],
     [
       'a cancel',
@@ -177,6 +188,10 @@ function answer(
 
 function declined(failureCode: string): Partial<PspAnswer> {
   return { outcome: 'declined', failureCode };
+}
+
+function approvedOf(amountMinor: number, currency: string): Partial<PspAnswer> {
+  return { outcome: 'approved', amountMinor, currency };
 }
 
 function claim(part: object): Evidence {

@@ -123,6 +123,7 @@ function judgeAnswer(
   reason: string | undefined,
 ): Judgement {
   if (isTerminal(facts.status)) return dropped('terminal');
+  if (isOtherAmount(facts, answer)) return dropped('other_amount');
   switch (answer.outcome) {
     case 'approved':
       if (operation === 'cancel') return moves(facts, 'canceled', reason ?? 'canceled');
@@ -140,6 +141,14 @@ function judgeAnswer(
     case 'not_sent':
       return dropped('proves_nothing');
   }
+}
+
+/** A charge under our key that is not what we asked for: nothing of it counts. */
+function isOtherAmount(facts: PaymentFacts, { amountMinor, currency }: PspAnswer): boolean {
+  return (
+    (amountMinor !== null && amountMinor !== facts.amountMinor) ||
+    (currency !== null && currency !== facts.currency)
+  );
 }
 
 function judgeRefund(facts: PaymentFacts, answer: PspAnswer, amountMinor: number): Judgement {

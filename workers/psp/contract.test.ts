@@ -195,6 +195,15 @@ const HTTP: Record<string, (url: string, timeoutMs: number) => Psp> = {
   stripe: (url, pspTimeoutMs) =>
     new StripePsp(STRIPE_KEY, { ...SETTINGS, pspTimeoutMs, stripeUrl: url, stripeReturnUrl: '' }),
 };
+/** An error as the provider itself writes it. */
+const OWN_ERROR: Record<string, (code: string) => object> = {
+  simulator: (code) => ({ object: 'simulator_error', error: { code, message: 'said so' } }),
+  stripe: (code) => ({ error: { type: 'invalid_request_error', code, message: 'said so' } }),
+};
+const KEY_CONFLICT: Record<string, object> = {
+  simulator: OWN_ERROR['simulator']!('idempotency_key_reuse'),
+  stripe: { error: { type: 'idempotency_error', message: 'other parameters' } },
+};
 const CALLS = {
   charge: (psp: Psp) => psp.charge(payment('x')),
   find: (psp: Psp) => psp.find(findCharge(payment('x'))),
@@ -231,6 +240,7 @@ for (const [name, open] of Object.entries(HTTP)) {
         answers.map((answer) => answer.outcome),
         answers.map(() => outcome),
       );
+    const ownError = (code: string): object => OWN_ERROR[name]!(code);
     const json =
       (status: number, body: unknown, headers: Record<string, string> = {}): RequestListener =>
       (_request, response) =>
@@ -266,12 +276,33 @@ for (const [name, open] of Object.entries(HTTP)) {
 
     it('should not take who we are, or what else is under way, for the word about a card', async () => {
       for (const status of [401, 403, 409])
-        every(await outcomes(json(status, { error: { code: 'x', message: 'y' } })), 'unknown');
+        every(await outcomes(json(status, ownError('x'))), 'unknown');
+    });
+
+    it('should take no status for the word of the provider when somebody else wrote the body', async () => {
+      const foreign = [
+        '<html>sorry</html>',
+        '',
+        '{}',
+        { error: 'x' },
+        { error: { code: 'not_found' } },
+      ];
+      for (const status of [300, 400, 402, 404, 407, 408, 410, 413, 421, 422, 424, 425, 429, 451])
+        for (const body of foreign)
+          for (const answer of await outcomes(json(status, body))) {
+            assert.equal(answer.outcome, 'unknown', `${status} ${JSON.stringify(body)}`);
+            assert.equal(answer.problem, 'foreign_answer');
+            assert.equal(answer.reference, null);
+          }
+    });
+
+    it('should name a key that came with other parameters, so that it is not sent for hours', async () => {
+      const [charge] = await outcomes(json(400, KEY_CONFLICT[name]));
+      assert.deepEqual([charge!.outcome, charge!.problem], ['unknown', 'key_conflict']);
     });
 
     it('should say not_sent to 429, and when to come again', async () => {
-      const body = { error: { code: 'rate_limit', message: 'slow down' } };
-      const answers = await outcomes(json(429, body, { 'retry-after': '7' }));
+      const answers = await outcomes(json(429, ownError('rate_limit'), { 'retry-after': '7' }));
       every(answers, 'not_sent');
       for (const { retryAfterMs } of answers) assert.equal(retryAfterMs, 7_000);
     });

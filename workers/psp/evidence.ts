@@ -3,8 +3,9 @@
  * no text that looks like a card number or a secret, nor what Postgres cannot hold.
  */
 import { maskCardData } from '../../engine/core/card-mask.js';
+import { paymentKey } from '../../engine/core/payment.js';
 import { EgressFault } from './egress.js';
-import type { PspAnswer } from './port.js';
+import type { PspAnswer, PspRequest } from './port.js';
 
 const TEXT_CHARS_MAX = 500;
 const RETRY_AFTER_MS_MAX = 3_600_000;
@@ -15,6 +16,10 @@ const NAME = /^[\x21-\x7e]{1,255}$/;
 
 /** An answer that says nothing yet. */
 export const NOTHING = {
+  problem: null,
+  amountMinor: null,
+  currency: null,
+  payment: null,
   reference: null,
   failureCode: null,
   nextAction: null,
@@ -55,5 +60,15 @@ export function retryAfterMs(header: string | undefined): number | null {
 export function answerOfFault(error: unknown): PspAnswer {
   if (!(error instanceof EgressFault)) throw error;
   const response = { error: error.reason, message: safeText(error.message) };
-  return { ...NOTHING, outcome: error.maybeSent ? 'unknown' : 'not_sent', response };
+  return error.maybeSent
+    ? { ...NOTHING, outcome: 'unknown', problem: 'no_answer', response }
+    : { ...NOTHING, outcome: 'not_sent', problem: 'provider_unavailable', response };
+}
+
+/** An object of another payment (a cache, a mixed-up proxy) says nothing about this one. */
+export function aboutPayment(answer: PspAnswer, request: PspRequest): PspAnswer {
+  const { payment, httpStatus, response } = answer;
+  if (payment === null || payment === paymentKey(request.merchant, request.checkoutId))
+    return answer;
+  return { ...NOTHING, outcome: 'unknown', problem: 'foreign_answer', httpStatus, response };
 }

@@ -38,6 +38,23 @@ export interface FindRequest extends PspRequest {
 }
 
 /**
+ * Why an answer is not the provider's word about the operation; each is a reason of retries
+ * and dead letters.
+ * - `foreign_answer`: not written by the provider: a proxy's page, another payment's object;
+ * - `key_conflict`: the key came before with other parameters, so sending it again is useless;
+ * - `key_in_use`: a request with this key is under way.
+ */
+export type Problem =
+  | 'no_answer'
+  | 'foreign_answer'
+  | 'provider_error'
+  | 'provider_refuses_us'
+  | 'provider_unavailable'
+  | 'rate_limited'
+  | 'key_in_use'
+  | 'key_conflict';
+
+/**
  * Codes that mean the same at every provider:
  * - `not_found`: the provider has no such charge (after `findLagMs`), or no such refund;
  * - `canceled`: the charge is canceled, so it never will be captured;
@@ -47,6 +64,13 @@ export interface FindRequest extends PspRequest {
  */
 export interface PspAnswer {
   readonly outcome: Outcome;
+  /** null when the provider has spoken: the outcome `unknown` then means that it is not done. */
+  readonly problem: Problem | null;
+  /** What the provider says the operation is about; null where it does not say. */
+  readonly amountMinor: number | null;
+  readonly currency: string | null;
+  /** `merchant/checkoutId` as the provider has it; null where it does not say. */
+  readonly payment: string | null;
   /** Of the charge; of the refund, for a refund. */
   readonly reference: string | null;
   /** Set when declined. */

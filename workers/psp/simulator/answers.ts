@@ -1,19 +1,17 @@
-/** What the simulator's HTTP answers mean, operation by operation. Pure. */
+/** Reads the simulator's HTTP answers: which of its own objects a body is, and what is kept of it. */
+import { paymentKey } from '../../../engine/core/payment.js';
 import type { EgressAnswer } from '../egress.js';
 import { NOTHING, nameOf, pick, retryAfterMs, safeText } from '../evidence.js';
-import type { Outcome, PspAnswer } from '../port.js';
+import type { PspAnswer } from '../port.js';
+import {
+  CHARGE_STATUSES,
+  type ChargeStatus,
+  meaningOf,
+  type Operation,
+  type Shape,
+} from './meaning.js';
 
-export type Operation = 'charge' | 'find' | 'cancel' | 'capture' | 'refund';
-
-interface Body {
-  readonly error?: { readonly code?: unknown };
-  readonly charge?: Body;
-  readonly reference?: unknown;
-  readonly refund_reference?: unknown;
-  readonly status?: unknown;
-  readonly failure_code?: unknown;
-  readonly next_action?: { readonly type?: unknown; readonly url?: unknown };
-}
+type Json = Readonly<Record<string, unknown>>;
 
 const KEPT = [
   'reference',
@@ -24,57 +22,111 @@ const KEPT = [
   'failure_code',
   'refunded_amount',
 ];
-/** They say nothing of the card: who we are, and what else is under way with this key. */
-const SAYS_NOTHING = [401, 403, 409];
-/** The same key with other parameters: the first request may well have been taken. */
-const KEY_REUSE = 'idempotency_key_reuse';
+const ERROR = 'simulator_error';
 
-/** The provider's explicit word, or `unknown`. */
-export function answerOf(operation: Operation, answer: EgressAnswer): PspAnswer {
+/**
+ * The provider's explicit word, or `unknown`.
+ * @param asked the reference or key that the request names; null for a charge
+ */
+export function answerOf(
+  operation: Operation,
+  asked: string | null,
+  answer: EgressAnswer,
+): PspAnswer {
   const { httpStatus, headers, text } = answer;
   const body = parse(text);
-  const known = {
+  const shape = shapeOf(body, asked);
+  const charge = objectOf(body['charge']) ?? body;
+  const meaning = meaningOf(operation, httpStatus, shape);
+  const isOwn = shape.kind !== 'foreign' && meaning.problem !== 'foreign_answer';
+  const isCharge = shape.kind === 'charge' || shape.kind === 'declined_charge';
+  return {
     ...NOTHING,
+    ...meaning,
+    failureCode: meaning.failureCode && (failureCodeOf(shape, charge) ?? meaning.failureCode),
     httpStatus,
-    retryAfterMs: retryAfterMs(headers['retry-after']),
+    retryAfterMs: isOwn ? retryAfterMs(headers['retry-after']) : null,
     response: kept(body, text),
-    reference: nameOf(body.refund_reference) ?? nameOf((body.charge ?? body).reference),
+    reference: isOwn ? (nameOf(body['refund_reference']) ?? nameOf(charge['reference'])) : null,
+    nextAction: isOwn ? nextActionOf(charge) : null,
+    amountMinor: isOwn && shape.kind !== 'error' ? (charge['amount'] as number) : null,
+    currency: isOwn && isCharge ? (charge['currency'] as string) : null,
+    payment: isOwn && isCharge ? paymentOf(charge) : null,
   };
-  const code = textOf(body.error?.code);
-  if (httpStatus === 429) return { ...known, outcome: 'not_sent' };
-  if (httpStatus >= 500 || SAYS_NOTHING.includes(httpStatus) || code === KEY_REUSE)
-    return { ...known, outcome: 'unknown' };
-  if (httpStatus === 404) return { ...known, outcome: 'declined', failureCode: 'not_found' };
-  const charge = body.charge ?? body;
-  if (httpStatus >= 400) {
-    const failureCode = code ?? textOf(charge.failure_code) ?? `http_${httpStatus}`;
-    return { ...known, outcome: 'declined', failureCode };
+}
+
+/** What the body is, field by field; whatever is not whole is foreign. */
+export function shapeOf(body: Json, asked: string | null): Shape {
+  if (body['object'] === ERROR) {
+    const error = objectOf(body['error']);
+    const code = error?.['code'];
+    if (!error || typeof code !== 'string' || code === '') return { kind: 'foreign' };
+    const charge = objectOf(body['charge']);
+    if (charge && isCharge(charge) && charge['status'] === 'declined')
+      return { kind: 'declined_charge' };
+    // An absence that names something else is an answer to another question.
+    if (code === 'not_found' && error['id'] !== asked) return { kind: 'foreign' };
+    return { kind: 'error', code };
   }
-  const outcome = body.refund_reference ? 'approved' : outcomeOf(operation, charge.status);
-  const failureCode =
-    outcome === 'declined' ? (textOf(charge.failure_code) ?? textOf(charge.status)) : null;
-  const nextAction = charge.next_action ? pick(charge.next_action, ['type', 'url']) : null;
-  return { ...known, outcome, failureCode, nextAction };
+  if (isRefund(body)) return { kind: 'refund' };
+  if (isCharge(body)) return { kind: 'charge', status: body['status'] as ChargeStatus };
+  return { kind: 'foreign' };
 }
 
-function outcomeOf(operation: Operation, status: unknown): Outcome {
-  if (operation === 'cancel') return status === 'canceled' ? 'approved' : 'unknown';
-  if (status === 'captured' || status === 'refunded') return 'approved';
-  return status === 'declined' || status === 'canceled' ? 'declined' : 'unknown';
+function isCharge(it: Json): boolean {
+  return (
+    nameOf(it['reference']) !== null &&
+    nameOf(it['merchant']) !== null &&
+    nameOf(it['checkout_id']) !== null &&
+    CHARGE_STATUSES.includes(it['status'] as ChargeStatus) &&
+    isAmount(it['amount']) &&
+    typeof it['currency'] === 'string' &&
+    /^[A-Z]{3}$/.test(it['currency'])
+  );
 }
 
-function parse(text: string): Body {
+function isRefund(it: Json): boolean {
+  return (
+    nameOf(it['refund_reference']) !== null &&
+    nameOf(it['reference']) !== null &&
+    isAmount(it['amount'])
+  );
+}
+
+function isAmount(it: unknown): boolean {
+  return Number.isSafeInteger(it) && (it as number) > 0;
+}
+
+function paymentOf(charge: Json): string {
+  return paymentKey(charge['merchant'] as string, charge['checkout_id'] as string);
+}
+
+function failureCodeOf(shape: Shape, charge: Json): string | null {
+  const isDeclined =
+    shape.kind === 'declined_charge' || (shape.kind === 'charge' && shape.status === 'declined');
+  return isDeclined ? textOf(charge['failure_code']) : null;
+}
+
+function nextActionOf(charge: Json): object | null {
+  const action = objectOf(charge['next_action']);
+  return action ? pick(action, ['type', 'url']) : null;
+}
+
+function parse(text: string): Json {
   try {
-    const body: unknown = JSON.parse(text);
-    return typeof body === 'object' && body !== null ? body : {};
+    return objectOf(JSON.parse(text)) ?? {};
   } catch {
     return {};
   }
 }
 
-function kept(body: Body, text: string): object {
-  const { error, charge } = body;
-  const found = pick({ ...charge, ...body }, KEPT);
+function objectOf(it: unknown): Json | undefined {
+  return typeof it === 'object' && it !== null && !Array.isArray(it) ? (it as Json) : undefined;
+}
+
+function kept(body: Json, text: string): object {
+  const error = objectOf(body['error']);
+  const found = pick({ ...objectOf(body['charge']), ...body }, KEPT);
   if (error) return { ...found, error: pick(error, ['code', 'message']) };
   return Object.keys(found).length > 0 ? found : { text: safeText(text) };
 }

@@ -1,15 +1,17 @@
 /** The PSP simulator, or whoever speaks its API, behind the port: JSON over HTTP. */
 import { Egress, type EgressRequest, type EgressSettings } from '../egress.js';
-import { answerOfFault } from '../evidence.js';
+import { aboutPayment, answerOfFault } from '../evidence.js';
 import type {
   ChargeRequest,
   FindRequest,
   FollowUpRequest,
   Psp,
   PspAnswer,
+  PspRequest,
   PspTraits,
 } from '../port.js';
-import { answerOf, type Operation } from './answers.js';
+import { answerOf } from './answers.js';
+import type { Operation } from './meaning.js';
 
 /** What it states of itself while nobody has made it unkind. */
 const KIND: PspTraits = { keyWindowMs: 86_400_000, findLagMs: 0, replaysErrors: false };
@@ -30,7 +32,7 @@ export class SimulatorPsp implements Psp {
   }
 
   charge(request: ChargeRequest): Promise<PspAnswer> {
-    return this.#post('charge', '/v1/charges', request.idempotencyKey, {
+    return this.#post('charge', request, null, '/v1/charges', {
       merchant: request.merchant,
       checkout_id: request.checkoutId,
       amount: request.amountMinor,
@@ -41,40 +43,55 @@ export class SimulatorPsp implements Psp {
 
   find(request: FindRequest): Promise<PspAnswer> {
     const { operation, reference, idempotencyKey } = request;
-    const path =
-      operation === 'charge'
-        ? `/v1/charges/${encodeURIComponent(reference ?? idempotencyKey)}`
-        : `/v1/refunds/${encodeURIComponent(idempotencyKey)}`;
-    return this.#call('find', { method: 'GET', path, headers: {}, body: null });
+    const isCharge = operation === 'charge';
+    const asked = isCharge ? (reference ?? idempotencyKey) : idempotencyKey;
+    const path = `/v1/${isCharge ? 'charges' : 'refunds'}/${encodeURIComponent(asked)}`;
+    return this.#call('find', request, asked, { method: 'GET', path, headers: {}, body: null });
   }
 
   cancel(request: FollowUpRequest): Promise<PspAnswer> {
     const path = `/v1/charges/${encodeURIComponent(request.reference)}/cancel`;
-    return this.#post('cancel', path, request.idempotencyKey, {});
+    return this.#post('cancel', request, request.reference, path, {});
   }
 
   capture(request: FollowUpRequest): Promise<PspAnswer> {
     const path = `/v1/charges/${encodeURIComponent(request.reference)}/capture`;
-    return this.#post('capture', path, request.idempotencyKey, {});
+    return this.#post('capture', request, request.reference, path, {});
   }
 
   refund(request: FollowUpRequest): Promise<PspAnswer> {
-    const { reference, amountMinor, idempotencyKey } = request;
-    return this.#post('refund', '/v1/refunds', idempotencyKey, { reference, amount: amountMinor });
+    const { reference, amountMinor } = request;
+    const body = { reference, amount: amountMinor };
+    return this.#post('refund', request, reference, '/v1/refunds', body);
   }
 
   close(): Promise<void> {
     return this.#egress.close();
   }
 
-  #post(operation: Operation, path: string, key: string, body: object): Promise<PspAnswer> {
+  #post(
+    operation: Operation,
+    request: PspRequest,
+    asked: string | null,
+    path: string,
+    body: object,
+  ): Promise<PspAnswer> {
+    const key = request.idempotencyKey;
     const headers = { 'content-type': 'application/json', 'idempotency-key': key };
-    return this.#call(operation, { method: 'POST', path, headers, body: JSON.stringify(body) });
+    const call: EgressRequest = { method: 'POST', path, headers, body: JSON.stringify(body) };
+    return this.#call(operation, request, asked, call);
   }
 
-  async #call(operation: Operation, request: EgressRequest): Promise<PspAnswer> {
+  /** @param asked what the path or body names at the provider; null for a charge */
+  async #call(
+    operation: Operation,
+    request: PspRequest,
+    asked: string | null,
+    call: EgressRequest,
+  ): Promise<PspAnswer> {
     try {
-      return answerOf(operation, await this.#egress.send(request));
+      const answer = answerOf(operation, asked, await this.#egress.send(call));
+      return aboutPayment(answer, request);
     } catch (error) {
       return answerOfFault(error);
     }

@@ -1,7 +1,10 @@
 /** What Stripe's objects and errors mean, operation by operation. Pure. */
 import { Stripe } from 'stripe';
-import { answerOfFault, NOTHING, pick, retryAfterMs, safeText } from '../evidence.js';
+import { paymentKey } from '../../../engine/core/payment.js';
+import { answerOfFault, NOTHING, nameOf, pick, retryAfterMs, safeText } from '../evidence.js';
 import type { Outcome, PspAnswer } from '../port.js';
+import { minorAmount } from './amounts.js';
+import { type ErrorShape, meaningOf, type Operation } from './meaning.js';
 
 type Status = Stripe.PaymentIntent['status'];
 /** What the state of an intent says about an operation on it. */
@@ -12,24 +15,33 @@ const AFTER = {
   capture: afterCapture,
 } satisfies Record<string, (status: Status) => Outcome>;
 type IntentOperation = keyof typeof AFTER;
-export type Operation = IntentOperation | 'refund';
+const INTENT_STATUSES: readonly unknown[] = [
+  'canceled',
+  'processing',
+  'requires_action',
+  'requires_capture',
+  'requires_confirmation',
+  'requires_payment_method',
+  'succeeded',
+] satisfies Status[];
 
 const INTENT_KEPT = ['id', 'status', 'amount', 'amount_received', 'currency', 'latest_charge'];
 const REFUND_KEPT = ['id', 'status', 'amount', 'currency', 'charge', 'failure_reason'];
 const ERROR_KEPT = ['type', 'code', 'decline_code', 'param', 'message'];
 const URL_CHARS_MAX = 2_000;
-/** They say nothing of the card: who we are, and what else is under way with this key. */
-const SAYS_NOTHING = [401, 403, 409];
 
 export function answerOfIntent(
   operation: IntentOperation,
   intent: Stripe.PaymentIntent,
 ): PspAnswer {
+  if (!isIntent(intent)) return strange(intent);
   const outcome = AFTER[operation](intent.status);
   const error = intent.last_payment_error;
   return {
     ...NOTHING,
     outcome,
+    ...amountOf(intent),
+    payment: paymentOf(intent.metadata),
     reference: intent.id,
     failureCode: outcome === 'declined' ? failureOf(operation, intent) : null,
     nextAction: intent.status === 'requires_action' ? nextActionOf(intent) : null,
@@ -42,7 +54,7 @@ export function answerOfIntent(
 }
 
 export function answerOfRefund(refund: Stripe.Refund): PspAnswer {
-  if (!isNamed(refund)) return strange(refund);
+  if (!isObject(refund, 'refund')) return strange(refund);
   const outcomes: Record<string, Outcome> = {
     succeeded: 'approved',
     failed: 'declined',
@@ -50,19 +62,38 @@ export function answerOfRefund(refund: Stripe.Refund): PspAnswer {
   };
   const outcome = outcomes[refund.status ?? ''] ?? 'unknown';
   const failureCode = outcome === 'declined' ? (refund.failure_reason ?? refund.status) : null;
-  const response = pick(refund, REFUND_KEPT);
-  return { ...NOTHING, outcome, reference: refund.id, failureCode, httpStatus: 200, response };
+  return {
+    ...NOTHING,
+    outcome,
+    ...amountOf(refund),
+    reference: refund.id,
+    failureCode,
+    httpStatus: 200,
+    response: pick(refund, REFUND_KEPT),
+  };
 }
 
-/** The objects of a page, or undefined when it is no page. */
-export function objectsOf<T>(page: { readonly data: T[] }): T[] | undefined {
-  return Array.isArray(page.data) ? page.data.filter(isNamed) : undefined;
+/** The objects of a page; undefined when it is no page of Stripe, or not of such objects. */
+export function objectsOf<T>(
+  page: { readonly object: string; readonly data: T[] },
+  kind: 'payment_intent' | 'refund',
+): T[] | undefined {
+  const isPage = page.object === 'list' || page.object === 'search_result';
+  if (!isPage || !Array.isArray(page.data)) return undefined;
+  const isWhole = page.data.every((it) => (kind === 'refund' ? isObject(it, kind) : isIntent(it)));
+  return isWhole ? page.data : undefined;
 }
 
 /** A 200 that is not what was asked for says nothing. */
 export function strange(answer: unknown): PspAnswer {
   const response = pick(answer as object, ['id', 'object', 'status']);
-  return { ...NOTHING, outcome: 'unknown', httpStatus: 200, response };
+  return {
+    ...NOTHING,
+    outcome: 'unknown',
+    problem: 'foreign_answer',
+    httpStatus: 200,
+    response,
+  };
 }
 
 export function notFound(response: object): PspAnswer {
@@ -74,44 +105,63 @@ export function answerOfError(operation: Operation, error: unknown): PspAnswer {
   if (error instanceof Stripe.errors.StripeConnectionError) return answerOfFault(error.detail);
   if (!(error instanceof Stripe.errors.StripeError)) throw error;
   const httpStatus = error.statusCode ?? null;
-  const answer = {
+  const shape = shapeOf(error);
+  const meaning = meaningOf(operation, httpStatus, shape);
+  const isOwn = meaning.problem !== 'foreign_answer';
+  const code = meaning.failureCode ?? (error.decline_code || error.code || `http_${httpStatus}`);
+  return {
     ...NOTHING,
+    ...meaning,
+    failureCode: meaning.outcome === 'declined' ? safeText(code) : null,
     httpStatus,
-    retryAfterMs: retryAfterMs(error.headers?.['retry-after']),
-    reference: error.payment_intent?.id ?? null,
+    retryAfterMs: isOwn ? retryAfterMs(error.headers?.['retry-after']) : null,
+    reference: isOwn ? (nameOf(error.payment_intent?.id) ?? null) : null,
     response: { ...pick(error, ['requestId']), error: pick(errorOf(error), ERROR_KEPT) },
   };
-  if (httpStatus === 429) return { ...answer, outcome: 'not_sent' };
-  if (httpStatus === null || httpStatus < 400 || httpStatus >= 500)
-    return { ...answer, outcome: 'unknown' };
-  // The same key with other parameters: the first request may well have been taken.
-  if (SAYS_NOTHING.includes(httpStatus) || error.rawType === 'idempotency_error')
-    return { ...answer, outcome: 'unknown' };
-  return { ...answer, outcome: 'declined', failureCode: codeOf(operation, httpStatus, error) };
 }
 
-function isNamed(it: unknown): boolean {
-  const { id, status } = (it ?? {}) as { id?: unknown; status?: unknown };
-  return typeof id === 'string' && id !== '' && typeof status === 'string';
+/** An object of Stripe: of this kind, named, with a state, an amount and a currency. */
+function isObject(it: unknown, kind: string): boolean {
+  const { id, object, status, amount, currency } = (it ?? {}) as Record<string, unknown>;
+  return (
+    object === kind &&
+    nameOf(id) !== null &&
+    typeof status === 'string' &&
+    Number.isSafeInteger(amount) &&
+    typeof currency === 'string'
+  );
+}
+
+function isIntent(it: unknown): it is Stripe.PaymentIntent {
+  return (
+    isObject(it, 'payment_intent') && INTENT_STATUSES.includes((it as { status: Status }).status)
+  );
+}
+
+/** In our minor units; an amount that has none is -1, which equals no amount of ours. */
+function amountOf(it: { amount: number; currency: string }) {
+  const currency = it.currency.toUpperCase();
+  return { amountMinor: minorAmount(it.amount, currency) ?? -1, currency };
+}
+
+function paymentOf(metadata: Stripe.Metadata | null): string | null {
+  const { merchant, checkout_id } = metadata ?? {};
+  return merchant && checkout_id ? paymentKey(merchant, checkout_id) : null;
+}
+
+function shapeOf(error: Stripe.errors.StripeError): ErrorShape {
+  const { rawType, code, param, payment_intent } = error;
+  return {
+    type: rawType ?? '',
+    code: code ?? null,
+    param: param ?? null,
+    intentStatus: payment_intent?.status ?? null,
+  };
 }
 
 function errorOf(error: Stripe.errors.StripeError): object {
   const { rawType, code, decline_code, param, message } = error;
   return { type: rawType, code, decline_code, param, message };
-}
-
-function codeOf(
-  operation: Operation,
-  httpStatus: number,
-  error: Stripe.errors.StripeError,
-): string {
-  if (httpStatus === 404 && operation !== 'charge') return 'not_found';
-  if (
-    operation === 'refund' &&
-    (error.code === 'charge_already_refunded' || error.param === 'amount')
-  )
-    return 'refund_exceeds_charge';
-  return safeText(error.decline_code || error.code || `http_${httpStatus}`);
 }
 
 function afterCharge(status: Status): Outcome {

@@ -2,10 +2,14 @@
  * Stripe's library over our egress. The library by itself tries a cut connection again even
  * with `maxNetworkRetries: 0`, and takes an error status without an error in the body for a
  * success: here a fault has a code of our own, which it does not retry, and every answer
- * that is no JSON object, or an error that does not say so, becomes an error.
+ * that is neither an object nor an error of Stripe becomes an error of the type `foreign`.
  */
 import { Stripe } from 'stripe';
 import type { Egress, EgressAnswer, EgressRequest } from '../egress.js';
+import { isStripeError } from './meaning.js';
+
+/** The type of an error that Stripe did not write. */
+const FOREIGN = 'foreign';
 
 type Headers = Record<string, string | number | string[]>;
 
@@ -55,9 +59,14 @@ class EgressResponse extends Stripe.HttpClientResponse {
   override async toJSON(): Promise<object> {
     const { httpStatus, text } = this.#answer;
     const body = parse(text);
-    if (body !== undefined && (httpStatus < 400 || body.error)) return body;
-    return { error: { type: 'api_error', message: `HTTP ${httpStatus} that explains nothing` } };
+    if (body !== undefined && (isStripeError(body.error) || (isSuccess(httpStatus) && !body.error)))
+      return body;
+    return { error: { type: FOREIGN, message: `HTTP ${httpStatus}, not written by Stripe` } };
   }
+}
+
+function isSuccess(httpStatus: number): boolean {
+  return httpStatus >= 200 && httpStatus < 300;
 }
 
 function parse(text: string): { error?: unknown } | undefined {

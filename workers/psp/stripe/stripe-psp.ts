@@ -4,7 +4,7 @@
  */
 import { Stripe } from 'stripe';
 import { Egress, type EgressSettings } from '../egress.js';
-import { NOTHING } from '../evidence.js';
+import { aboutPayment, NOTHING } from '../evidence.js';
 import type {
   ChargeRequest,
   FindRequest,
@@ -19,11 +19,11 @@ import {
   answerOfIntent,
   answerOfRefund,
   notFound,
-  type Operation,
   objectsOf,
   strange,
 } from './answers.js';
 import { EgressHttpClient } from './http-client.js';
+import type { Operation } from './meaning.js';
 
 export interface StripeSettings extends EgressSettings {
   readonly stripeUrl: string;
@@ -80,13 +80,13 @@ export class StripePsp implements Psp {
   /** By reference at once; by key through the search, which lags. */
   find(request: FindRequest): Promise<PspAnswer> {
     const { operation, reference } = request;
-    return this.#try('find', async () => {
+    return this.#try('find', request, async () => {
       if (operation === 'refund') return this.#findRefund(request);
       if (reference !== null) return this.#retrieve('find', reference);
       const key = request.idempotencyKey.replaceAll(/["'\\]/g, '\\$&');
       const query = `metadata["tollgate_key"]:"${key}"`;
       const page = await this.#stripe.paymentIntents.search({ query, limit: PAGE_MAX });
-      const intents = objectsOf(page);
+      const intents = objectsOf(page, 'payment_intent');
       if (!intents) return strange(page);
       const intent = intents.find((it) => it.status === 'succeeded') ?? intents[0];
       return intent ? answerOfIntent('find', intent) : notFound({ query });
@@ -118,13 +118,13 @@ export class StripePsp implements Psp {
   /** A refusal does not say whether it was done before: the intent does. */
   #settle(operation: 'cancel' | 'capture', request: FollowUpRequest): Promise<PspAnswer> {
     const { reference } = request;
-    return this.#try(operation, async () => {
+    return this.#try(operation, request, async () => {
       try {
         const intent = await this.#stripe.paymentIntents[operation](reference, {}, keyOf(request));
         return answerOfIntent(operation, intent);
       } catch (error) {
-        const isRefused = error instanceof Stripe.errors.StripeError && error.statusCode === 400;
-        if (!isRefused) throw error;
+        const refusal = answerOfError(operation, error);
+        if (refusal.httpStatus !== 400 || refusal.outcome !== 'declined') throw error;
         return this.#retrieve(operation, reference);
       }
     });
@@ -135,10 +135,11 @@ export class StripePsp implements Psp {
   }
 
   async #findRefund({ reference, idempotencyKey }: FindRequest): Promise<PspAnswer> {
-    if (reference === null) return { ...NOTHING, outcome: 'unknown', response: null };
+    if (reference === null)
+      return { ...NOTHING, outcome: 'unknown', problem: 'provider_error', response: null };
     const query = { payment_intent: reference, limit: PAGE_MAX };
     const page = await this.#stripe.refunds.list(query);
-    const refunds = objectsOf(page);
+    const refunds = objectsOf(page, 'refund');
     const refund = refunds?.find((it) => it.metadata?.['tollgate_key'] === idempotencyKey);
     if (refund) return answerOfRefund(refund);
     return refunds && !page.has_more ? notFound(query) : strange(page);
@@ -150,14 +151,18 @@ export class StripePsp implements Psp {
     call: (amount: number) => Promise<PspAnswer>,
   ): Promise<PspAnswer> {
     const amount = stripeAmount(request.amountMinor, request.currency);
-    if (amount !== undefined) return this.#try(operation, () => call(amount));
+    if (amount !== undefined) return this.#try(operation, request, () => call(amount));
     const failureCode = 'amount_not_supported';
     return Promise.resolve({ ...NOTHING, outcome: 'declined', failureCode, response: null });
   }
 
-  async #try(operation: Operation, call: () => Promise<PspAnswer>): Promise<PspAnswer> {
+  async #try(
+    operation: Operation,
+    request: PspRequest,
+    call: () => Promise<PspAnswer>,
+  ): Promise<PspAnswer> {
     try {
-      return await call();
+      return aboutPayment(await call(), request);
     } catch (error) {
       return answerOfError(operation, error);
     }

@@ -3,6 +3,7 @@
  * there is nothing to capture later and nothing to cancel.
  */
 import type pg from 'pg';
+import { paymentKey } from '../../../engine/core/payment.js';
 import { openPool } from '../../postgres/pool.js';
 import { NOTHING, safeText } from '../evidence.js';
 import type { ChargeRequest, FindRequest, FollowUpRequest, Psp, PspAnswer } from '../port.js';
@@ -106,13 +107,24 @@ function movement(request: ChargeRequest | FollowUpRequest) {
 
 function answerOf({ isReused, operation }: Done): PspAnswer {
   if (!isReused) return wordOf(operation);
-  return { ...NOTHING, outcome: 'unknown', response: { error: 'idempotency_key_reuse' } };
+  const response = { error: 'idempotency_key_reuse' };
+  return { ...NOTHING, outcome: 'unknown', problem: 'key_conflict', response };
 }
 
 function wordOf(operation: WalletOperation): PspAnswer {
   const { outcome, reference, failure_code, amount_minor, currency } = operation;
+  const { merchant, checkout_id } = operation;
   const response = { reference, outcome, failure_code, amount_minor, currency };
-  return { ...NOTHING, outcome, reference, failureCode: failure_code, response };
+  return {
+    ...NOTHING,
+    outcome,
+    reference,
+    failureCode: failure_code,
+    response,
+    amountMinor: amount_minor,
+    currency,
+    payment: checkout_id === null ? null : paymentKey(merchant, checkout_id),
+  };
 }
 
 function declined(failureCode: string): PspAnswer {
@@ -121,5 +133,7 @@ function declined(failureCode: string): PspAnswer {
 
 function fault(outcome: 'unknown' | 'not_sent', error: unknown): PspAnswer {
   const { code, name, message } = error as Error & { code?: string };
-  return { ...NOTHING, outcome, response: { error: code ?? name, message: safeText(message) } };
+  const problem = outcome === 'unknown' ? 'no_answer' : 'provider_unavailable';
+  const response = { error: code ?? name, message: safeText(message) };
+  return { ...NOTHING, outcome, problem, response };
 }
