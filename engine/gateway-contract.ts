@@ -40,6 +40,8 @@ export type GatewayMessage =
   | { type: 'closed' }
   /** Whether this payment came to another shard before. */
   | { type: 'ask'; question: number; key: string }
+  /** An exception while one request was handled; the request was answered with a 500. */
+  | { type: 'error'; subject: string; code: string; stack: string }
   /** The topology is in force, and what was taken before is answered. */
   | { type: 'moved'; change: number };
 export type GatewayCommand =
@@ -59,5 +61,7 @@ export const GATEWAY_COUNTERS = [
   'webhooks',
   'webhook_repeats',
   'webhook_refusals',
+  'internal_errors',
+  'damaged_records',
 ] as const;
 export type GatewayCounter = (typeof GATEWAY_COUNTERS)[number];

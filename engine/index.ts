@@ -58,6 +58,8 @@ export async function startEngine(
     keys: keys.first,
     topology: () => moves.ownership?.topology,
     ask: (key) => moves.ask(key),
+    onRequestError: (id, code, stack) =>
+      logger.error({ id, code, stack }, 'a request was answered with a 500'),
     onDeath: die,
   });
   const importer = new Importer(threads.statusLane, config.shard);

@@ -1,7 +1,7 @@
 /** Stored rows that may still be waiting for an outcome, and how they are published again. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CdcPublisher } from './cdc/publisher.js';
-import { paymentStatus } from './codec/records.js';
+import { paymentStatus, tryDecode } from './codec/records.js';
 import { isTerminal } from './core/payment.js';
 import type { Family } from './store/families.js';
 import type { Store } from './store/store.js';
@@ -14,10 +14,14 @@ export interface Row {
   readonly value: Buffer;
 }
 
-/** Whether the payment with this key (merchant/id) has come to its end. */
+/**
+ * Whether the payment with this key (merchant/id) has a status that is final. A status that
+ * cannot be decoded is not final: its payment is kept, and published again where that is asked.
+ */
 export function isSettled(store: Store, key: Buffer): boolean {
-  const status = store.get('status', key);
-  return status !== undefined && isTerminal(paymentStatus.decode(status).status);
+  const bytes = store.get('status', key);
+  const status = bytes && tryDecode(paymentStatus, bytes);
+  return status !== undefined && isTerminal(status.status);
 }
 
 /** Publishes the rows and waits for Kafka's word, again and again until it has all of them. */

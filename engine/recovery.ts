@@ -6,7 +6,7 @@
  */
 import { locate } from './cdc/wal-position.js';
 import { acceptedAt, statusVersion } from './codec/in-place.js';
-import { checkoutAccepted, paymentStatus } from './codec/records.js';
+import { checkoutAccepted, paymentStatus, tryDecode } from './codec/records.js';
 import type { EngineConfig } from './core/config.js';
 import { EngineError } from './core/errors.js';
 import type { Logger } from './core/log.js';
@@ -70,9 +70,8 @@ async function readAccepted(config: EngineConfig, writer: Rows): Promise<Map<str
   const published = new Map<string, number>();
   const { kafkaBrokers, partitions, shard } = config;
   await readTopic(kafkaBrokers, TOPICS.accepted, { partitions }, ({ key, value, headers }) => {
-    if (!value || !checkoutAccepted.recognises(value)) return;
-    const record = checkoutAccepted.decode(value);
-    if (record.shard !== shard) return;
+    const record = value && tryDecode(checkoutAccepted, value);
+    if (!record || !key || record.shard !== shard) return;
     const origin = parseOrigin(String(headers?.[0]?.[ORIGIN_HEADER]));
     if (origin && origin.sequence > (published.get(origin.volume) ?? 0))
       published.set(origin.volume, origin.sequence);
@@ -85,7 +84,8 @@ async function readStatuses(config: EngineConfig, writer: Rows): Promise<void> {
   const { kafkaBrokers, shard } = config;
   const only = { partitions: shard + 1, first: shard };
   await readTopic(kafkaBrokers, TOPICS.status, only, ({ key, value, offset }) => {
-    if (value && paymentStatus.recognises(value)) writer.status(Buffer.from(key as Buffer), value);
+    if (key && value && tryDecode(paymentStatus, value))
+      writer.status(Buffer.from(key as Buffer), value);
     writer.offset(offset + 1);
   });
 }

@@ -3,6 +3,7 @@
  * published again. Normal life sweeps nothing; every sweep is counted and worth an alert.
  */
 import type { CdcPublisher } from './cdc/publisher.js';
+import { checkoutAccepted, tryDecode } from './codec/records.js';
 import type { Logger } from './core/log.js';
 import { type Row, republishAll } from './open-rows.js';
 import { ageBound, agePage } from './store/age.js';
@@ -70,7 +71,10 @@ export class Sweeper {
     const rows: Row[] = [];
     for (const key of keys) {
       const value = this.#store.get('status', key) ? undefined : this.#store.get('checkouts', key);
-      if (value) rows.push({ family: 'checkouts', key, value });
+      if (!value) continue;
+      // No processor could read it either: publishing it again would only make dead letters.
+      if (tryDecode(checkoutAccepted, value)) rows.push({ family: 'checkouts', key, value });
+      else this.#logger.error({ key: key.toString() }, 'the stored checkout cannot be decoded');
     }
     return rows;
   }

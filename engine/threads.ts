@@ -36,6 +36,8 @@ export interface ThreadOptions {
   /** A gateway asks for a payment that another shard may have. Must not reject. */
   readonly ask: (key: string) => Promise<'here' | 'absent' | 'away'>;
   readonly keys: KeyTable | undefined;
+  /** An exception while one request was handled. */
+  readonly onRequestError: (subject: string, code: string, stack: string) => void;
   /** Called once if a thread ends unasked. */
   readonly onDeath: (reason: string) => void;
 }
@@ -138,6 +140,7 @@ export class EngineThreads {
     const [message] = (await once(gateway, 'message')) as [GatewayMessage];
     gateway.on('message', (it: GatewayMessage) => {
       if (it.type === 'ask') void this.#answer(gateway, it.question, it.key);
+      if (it.type === 'error') this.#options.onRequestError(it.subject, it.code, it.stack);
     });
     if (message.type !== 'failed') return;
     throw new EngineError('port_taken', `${message.reason}: is it taken? Set TOLLGATE_API_PORT.`);

@@ -19,9 +19,12 @@ export interface Message {
   readonly key: Buffer;
   /** An upper bound of the encoded value's bytes. */
   readonly valueBytesMax: number;
-  /** @returns the end of the encoded value, or a negative number when it does not fit */
+  /**
+   * Throws when the record cannot be encoded; nothing is stored then.
+   * @returns the end of the encoded value, or a negative number when it does not fit
+   */
   encodeInto(buffer: Buffer, offset: number): number;
-  /** The row is durable. `result` is a WriteResult, which says what `detail` is. */
+  /** The row is durable. `result` is a WriteResult, which says what `detail` is. Must not throw. */
   onWritten(result: number, detail: number): void;
   /** Nothing is stored. */
   onRefused(problem: Problem): void;
@@ -62,8 +65,12 @@ export class Admission {
     }
     const start = lane.payloadStart(slot);
     key.copy(lane.memory.bytes, start);
+    // If this throws, the claim is void: the next message takes the same slot.
     const end = message.encodeInto(lane.memory.bytes, start + key.length);
-    invariant(end >= 0, 'a message fits the room it asked for');
+    invariant(
+      end >= 0 && end <= start + key.length + valueBytesMax,
+      'a message fits the room it asked for',
+    );
     lane.commit(slot, message.kind, key.length, end - start - key.length);
     this.#waiting[index]![slot] = message;
     this.#inFlight++;

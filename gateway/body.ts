@@ -19,7 +19,9 @@ export function readBody(
     if (bytes > bytesMax) earlier = [];
     else if (!isLast) earlier.push(Buffer.from(chunk));
     if (!isLast || reply.aborted) return;
-    if (bytes > bytesMax) onBody(undefined);
-    else onBody(earlier.length === 0 ? chunk : Buffer.concat([...earlier, chunk]));
+    reply.run(() => {
+      if (bytes > bytesMax) onBody(undefined);
+      else onBody(earlier.length === 0 ? chunk : Buffer.concat([...earlier, chunk]));
+    });
   });
 }

@@ -1,5 +1,6 @@
 /** A checked checkout on its way into the store, and its answer: 202, or 422 for a reused id. */
 import { type CheckoutAccepted, checkoutAccepted } from '../engine/codec/records.js';
+import { EngineError } from '../engine/core/errors.js';
 import { paymentKey } from '../engine/core/payment.js';
 import { MessageKind, WriteResult } from '../engine/journal/messages.js';
 import type { Message } from './admission.js';
@@ -40,11 +41,22 @@ export class CheckoutMessage implements Message {
   }
 
   onWritten(result: number, acceptedAtMs: number): void {
+    this.#reply.run(() => this.#answer(result, acceptedAtMs));
+  }
+
+  onRefused(problem: Problem): void {
+    this.#counts.add('busy', 1);
+    sendProblem(this.#reply, problem);
+  }
+
+  #answer(result: number, acceptedAtMs: number): void {
     if (result === WriteResult.conflict) {
       this.#counts.add('conflicts', 1);
       sendProblem(this.#reply, PROBLEMS.keyReuse);
       return;
     }
+    if (result === WriteResult.damaged)
+      throw new EngineError('undecodable', 'the stored checkout cannot be decoded');
     const isReplay = result === WriteResult.replayed;
     this.#counts.add(isReplay ? 'replayed' : 'accepted', 1);
     const headers: Record<string, string> = {
@@ -55,10 +67,5 @@ export class CheckoutMessage implements Message {
     if (isReplay) headers['Idempotent-Replayed'] = 'true';
     const at = isReplay ? acceptedAtMs : this.#record.accepted_at;
     send(this.#reply, '202 Accepted', headers, acceptedBody(this.#record, at));
-  }
-
-  onRefused(problem: Problem): void {
-    this.#counts.add('busy', 1);
-    sendProblem(this.#reply, problem);
   }
 }

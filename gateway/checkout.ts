@@ -48,8 +48,7 @@ export function parseCheckout(
   }
   // Before anything else: the errors below name fields, and a name may be a number.
   if (bodyHasCardData(text, body)) return PROBLEMS.cardData;
-  if (!validate(body))
-    return invalidBody((validate.errors ?? []).slice(0, ERRORS_MAX).map(bodyError));
+  if (!validate(body)) return invalidBody(bodyErrors(validate.errors ?? []));
   // As a key of a map it would vanish: no reader could give it back.
   if (Object.hasOwn(body.metadata ?? {}, '__proto__'))
     return invalidBody([{ pointer: '/metadata/__proto__', detail: 'is not a possible name' }]);
@@ -120,14 +119,27 @@ export function meaningOf(body: CheckoutBody, provider: string): string {
   return `[${amount},"${currency}","${method}","${provider}",${text},${entries}]`;
 }
 
+/** The reasons that name a field; that of a property name comes with its own reason. */
+function bodyErrors(errors: readonly ErrorObject[]): BodyError[] {
+  return errors
+    .filter((error) => error.keyword !== 'propertyNames')
+    .slice(0, ERRORS_MAX)
+    .map(bodyError);
+}
+
 function bodyError(error: ErrorObject): BodyError {
-  const property = (error.params as { additionalProperty?: string }).additionalProperty;
-  if (property === undefined) return { pointer: error.instancePath, detail: detailOf(error) };
+  const unknown = (error.params as { additionalProperty?: string }).additionalProperty;
+  if (unknown !== undefined)
+    return { pointer: pointerTo(error, unknown), detail: 'is not a known field' };
+  const reason = detailOf(error);
+  if (error.propertyName !== undefined)
+    return { pointer: pointerTo(error, error.propertyName), detail: `the name ${reason}` };
+  return { pointer: error.instancePath, detail: reason };
+}
+
+function pointerTo(error: ErrorObject, property: string): string {
   const name = property.slice(0, 64).replaceAll('~', '~0').replaceAll('/', '~1');
-  return {
-    pointer: `${error.instancePath}/${name.toWellFormed()}`,
-    detail: 'is not a known field',
-  };
+  return `${error.instancePath}/${name.toWellFormed()}`;
 }
 
 function detailOf(error: ErrorObject): string {

@@ -1,5 +1,6 @@
 /** The JSON that clients see of a payment, made from the stored records. */
 import { checkoutAccepted, type PaymentStatus, paymentStatus } from '../engine/codec/records.js';
+import { EngineError } from '../engine/core/errors.js';
 import type { AcceptedPayment, Payment } from './schemas.js';
 import { iso } from './time.js';
 
@@ -21,8 +22,20 @@ export function acceptedBody(record: Accepted, acceptedAtMs: number): string {
  * The current state of a payment.
  * @param checkout the stored CheckoutAccepted
  * @param status the stored PaymentStatus; absent means pending
+ * @throws EngineError `undecodable` when a stored row cannot be shown
  */
 export function paymentView(
+  checkout: Buffer,
+  status: Buffer | undefined,
+): { payment: Payment; version: number } {
+  try {
+    return viewOf(checkout, status);
+  } catch (cause) {
+    throw new EngineError('undecodable', `the stored payment cannot be shown: ${cause}`, { cause });
+  }
+}
+
+function viewOf(
   checkout: Buffer,
   status: Buffer | undefined,
 ): { payment: Payment; version: number } {

@@ -125,6 +125,16 @@ export const PROBLEMS = {
     'event_id_invalid',
     'An event carries an id of 1 to 255 letters, digits, dots, colons, _ or -.',
   ),
+  internalError: problem(
+    '500 Internal Server Error',
+    'internal_error',
+    'An error in tollgate stopped this request. Send the same request again; if this answer comes again, report it with the checkout id.',
+  ),
+  recordDamaged: problem(
+    '500 Internal Server Error',
+    'record_damaged',
+    'The stored payment cannot be read. Nothing was changed. Report it with the checkout id.',
+  ),
   unavailable: problem(
     '503 Service Unavailable',
     'unavailable',

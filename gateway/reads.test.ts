@@ -9,6 +9,7 @@ import { BroadcastReader, BroadcastWriter } from '../engine/ring/broadcast.js';
 import { hashBytes, hashText } from '../engine/ring/hash.js';
 import { Store } from '../engine/store/store.js';
 import { Reads } from './reads.js';
+import { Reply } from './reply.js';
 
 const KEY = Buffer.from('default/a');
 
@@ -46,8 +47,11 @@ describe('reads that are kept', () => {
         return res;
       },
       end: () => res,
+      onAborted: () => res,
     };
-    const reply = { res: res as unknown as HttpResponse, instance: '/', aborted: false };
+    const reply = new Reply(res as unknown as HttpResponse, '/', (_reply, _problem, error) => {
+      throw error;
+    });
     reads.read(reply, { merchant: 'default', checkoutId: 'a', ifNoneMatch: '', prefer: '' });
     return etag;
   }

@@ -109,7 +109,7 @@ export class Reads {
 
   #wake(hash: number): void {
     for (const waiter of [...(this.#waiters.get(hash) ?? [])]) {
-      if (waiter.reply.aborted || this.#view(waiter.name)?.version !== waiter.version)
+      if (waiter.reply.aborted || this.#versionOf(waiter.name) !== waiter.version)
         this.#finish(waiter);
     }
   }
@@ -121,8 +121,19 @@ export class Reads {
     if (!waiters?.delete(waiter)) return;
     if (waiters.size === 0) this.#waiters.delete(hash);
     this.#waiterCount--;
-    const view = this.#view(waiter.name);
-    if (view !== undefined) sendView(waiter.reply, view, waiter.headers);
+    waiter.reply.run(() => {
+      const view = this.#view(waiter.name);
+      if (view !== undefined) sendView(waiter.reply, view, waiter.headers);
+    });
+  }
+
+  /** @returns undefined when the payment cannot be read; the error is reported with the answer */
+  #versionOf(name: string): number | undefined {
+    try {
+      return this.#view(name)?.version;
+    } catch {
+      return undefined;
+    }
   }
 
   #view(name: string): Rendered | undefined {

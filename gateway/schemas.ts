@@ -10,6 +10,17 @@ export const WEBHOOK_BYTES_MAX = 256 * 1024;
 
 const closed = { additionalProperties: false } as const;
 
+/**
+ * Not a Type.Record: its key pattern does not match a line break, and the values of keys that it
+ * does not match are not checked.
+ */
+const metadata = Type.Unsafe<Record<string, string>>({
+  type: 'object',
+  maxProperties: 50,
+  propertyNames: { type: 'string', minLength: 1, maxLength: 40, format: 'text' },
+  additionalProperties: { type: 'string', maxLength: 500, format: 'text' },
+});
+
 export const CheckoutBody = Type.Object(
   {
     amount: Type.Integer({ minimum: 1, maximum: AMOUNT_MAX, description: 'minor units' }),
@@ -29,13 +40,7 @@ export const CheckoutBody = Type.Object(
       }),
     ),
     description: Type.Optional(Type.String({ maxLength: 500, format: 'text' })),
-    metadata: Type.Optional(
-      Type.Record(
-        Type.String({ minLength: 1, maxLength: 40, format: 'text' }),
-        Type.String({ maxLength: 500, format: 'text' }),
-        { maxProperties: 50 },
-      ),
-    ),
+    metadata: Type.Optional(metadata),
     payment_checkout_id: Type.Optional(Type.String({ pattern: CHECKOUT_ID_PATTERN })),
   },
   closed,

@@ -10,7 +10,7 @@ import { Caller } from './keys/caller.js';
 import type { Merchants } from './keys/merchants.js';
 import { bodyTooLarge, methodNotAllowed, PROBLEMS, type Problem } from './problem.js';
 import type { Reads } from './reads.js';
-import { type Reply, replyOf, sendProblem } from './reply.js';
+import { type OnRequestError, Reply, sendProblem } from './reply.js';
 import { BODY_BYTES_MAX } from './schemas.js';
 import type { ShardGate } from './shard-gate.js';
 import type { Webhooks } from './webhooks/webhooks.js';
@@ -26,6 +26,7 @@ export interface ServerParts {
   readonly shard: number;
   readonly countRefused: () => void;
   readonly countRead: () => void;
+  readonly onError: OnRequestError;
 }
 
 export function buildServer(parts: ServerParts): TemplatedApp {
@@ -33,25 +34,38 @@ export function buildServer(parts: ServerParts): TemplatedApp {
     parts.countRefused();
     sendProblem(reply, problem);
   };
+  /** @param path of the route, where it is fixed */
+  const route = (handle: (reply: Reply, req: HttpRequest) => void, path?: string) => {
+    return (res: HttpResponse, req: HttpRequest): void => {
+      const reply = new Reply(res, path ?? req.getUrl(), parts.onError);
+      reply.run(() => handle(reply, req));
+    };
+  };
+  const refused = (problem: Problem) => route((reply) => refuse(reply, problem));
+  const webhook = route((reply, req) => parts.webhooks.handle(reply, req));
   return uWS
     .App()
-    .post('/payments', (res, req) => postPayment(parts, res, req, refuse))
-    .any('/payments', (res, req) => refuse(replyOf(res, req.getUrl()), methodNotAllowed('POST')))
-    .get('/payments/:id', (res, req) => getPayment(parts, res, req, refuse))
-    .any('/payments/:id', (res, req) => refuse(replyOf(res, req.getUrl()), methodNotAllowed('GET')))
-    .post('/webhooks/psp/:provider', (res, req) => parts.webhooks.handle(res, req))
-    .post('/webhooks/psp/:provider/:merchant/:id', (res, req) => parts.webhooks.handle(res, req))
-    .any('/webhooks/psp/*', (res, req) =>
-      refuse(replyOf(res, req.getUrl()), methodNotAllowed('POST')),
+    .post(
+      '/payments',
+      route((reply, req) => postPayment(parts, reply, req, refuse), '/payments'),
     )
-    .any('/*', (res, req) => refuse(replyOf(res, req.getUrl()), PROBLEMS.notFound));
+    .any('/payments', refused(methodNotAllowed('POST')))
+    .get(
+      '/payments/:id',
+      route((reply, req) => getPayment(parts, reply, req, refuse)),
+    )
+    .any('/payments/:id', refused(methodNotAllowed('GET')))
+    .post('/webhooks/psp/:provider', webhook)
+    .post('/webhooks/psp/:provider/:merchant/:id', webhook)
+    .any('/webhooks/psp/*', refused(methodNotAllowed('POST')))
+    .any('/*', refused(PROBLEMS.notFound));
 }
 
 type Refuse = (reply: Reply, problem: Problem) => void;
 
-function getPayment(parts: ServerParts, res: HttpResponse, req: HttpRequest, refuse: Refuse): void {
-  const reply = replyOf(res, req.getUrl());
+function getPayment(parts: ServerParts, reply: Reply, req: HttpRequest, refuse: Refuse): void {
   const checkoutId = req.getParameter(0) ?? '';
+  reply.subject = checkoutId;
   const head = readHead(req);
   const caller = Caller.of(parts.merchants, head, 'GET', reply.instance, checkoutId);
   if (isProblem(caller)) {
@@ -70,20 +84,15 @@ function getPayment(parts: ServerParts, res: HttpResponse, req: HttpRequest, ref
     ifNoneMatch: head.ifNoneMatch,
     prefer: head.prefer,
   };
-  parts.gate.beforeRead(request.merchant, checkoutId, (moving) =>
+  parts.gate.beforeRead(reply, request.merchant, checkoutId, (moving) =>
     moving ? refuse(reply, moving) : parts.reads.read(reply, request),
   );
 }
 
-function postPayment(
-  parts: ServerParts,
-  res: HttpResponse,
-  req: HttpRequest,
-  refuse: Refuse,
-): void {
-  const reply = replyOf(res, '/payments');
+function postPayment(parts: ServerParts, reply: Reply, req: HttpRequest, refuse: Refuse): void {
   const head = readHead(req);
   const { checkoutId } = head;
+  reply.subject = checkoutId;
   const caller = Caller.of(parts.merchants, head, 'POST', reply.instance, checkoutId);
   const problem = checkPostHead(parts, head);
   readBody(reply, BODY_BYTES_MAX, (body) => {
@@ -94,7 +103,7 @@ function postPayment(
     if (forged) return refuse(reply, forged);
     const record = parseCheckout(body, caller.merchant, checkoutId, parts.shard);
     if (isProblem(record)) return refuse(reply, record);
-    parts.gate.beforeAccept(record.merchant, checkoutId, (moving) =>
+    parts.gate.beforeAccept(reply, record.merchant, checkoutId, (moving) =>
       moving
         ? refuse(reply, moving)
         : parts.admission.submit(new CheckoutMessage(reply, record, body.length, parts.counts)),

@@ -3,12 +3,13 @@
  * has moved here and is unknown is asked of its earlier owner first; one that has moved away
  * is only answered from what is stored. Without a topology there is nothing to judge.
  */
-import { paymentStatus } from '../engine/codec/records.js';
-import { isTerminal, paymentKey } from '../engine/core/payment.js';
+import { paymentKey } from '../engine/core/payment.js';
 import type { Found } from '../engine/moves/moves.js';
+import { isSettled } from '../engine/open-rows.js';
 import type { Store } from '../engine/store/store.js';
 import { Ownership, type Topology } from '../engine/topology/topology.js';
 import { PROBLEMS, type Problem } from './problem.js';
+import type { Reply } from './reply.js';
 
 /** Called at once or later; with the problem that forbids to go on. */
 type GoOn = (problem: Problem | undefined) => void;
@@ -33,7 +34,7 @@ export class ShardGate {
     this.#ownership = new Ownership(topology, this.#shard);
   }
 
-  beforeAccept(merchant: string, checkoutId: string, goOn: GoOn): void {
+  beforeAccept(reply: Reply, merchant: string, checkoutId: string, goOn: GoOn): void {
     const judged = this.#judge(checkoutId);
     if (judged === 'ours') {
       goOn(undefined);
@@ -42,21 +43,22 @@ export class ShardGate {
     const key = Buffer.from(paymentKey(merchant, checkoutId));
     if (this.#isHere(key)) goOn(undefined);
     else if (judged === 'foreign') goOn(PROBLEMS.moving);
-    else this.#question(key, (found) => goOn(found === 'away' ? PROBLEMS.moving : undefined));
+    else
+      this.#question(reply, key, (found) => goOn(found === 'away' ? PROBLEMS.moving : undefined));
   }
 
   /** A payment that was not at its end when it was copied may be further at its earlier owner. */
-  beforeRead(merchant: string, checkoutId: string, goOn: GoOn): void {
+  beforeRead(reply: Reply, merchant: string, checkoutId: string, goOn: GoOn): void {
     const judged = this.#judge(checkoutId);
     if (judged === 'ours') {
       goOn(undefined);
       return;
     }
     const key = Buffer.from(paymentKey(merchant, checkoutId));
-    if (judged === 'moved' && this.#isSettled(key)) goOn(undefined);
+    if (judged === 'moved' && isSettled(this.#store, key)) goOn(undefined);
     else if (judged === 'foreign') goOn(this.#isHere(key) ? undefined : PROBLEMS.moving);
     else
-      this.#question(key, (found) =>
+      this.#question(reply, key, (found) =>
         goOn(found === 'away' && !this.#isHere(key) ? PROBLEMS.moving : undefined),
       );
   }
@@ -74,22 +76,17 @@ export class ShardGate {
     return ownership.earlierOwners(checkoutId).length === 0 ? 'ours' : 'moved';
   }
 
-  #question(key: Buffer, answer: (found: Found) => void): void {
+  #question(reply: Reply, key: Buffer, answer: (found: Found) => void): void {
     if (this.#open.size >= QUESTIONS_MAX) {
       answer('away');
       return;
     }
     const question = ++this.#questions;
-    this.#open.set(question, answer);
+    this.#open.set(question, (found) => reply.run(() => answer(found)));
     this.#ask(question, key.toString());
   }
 
   #isHere(key: Buffer): boolean {
     return this.#store.get('checkouts', key) !== undefined;
-  }
-
-  #isSettled(key: Buffer): boolean {
-    const status = this.#store.get('status', key);
-    return status !== undefined && isTerminal(paymentStatus.decode(status).status);
   }
 }

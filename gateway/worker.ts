@@ -26,6 +26,7 @@ import { Admission } from './admission.js';
 import { CHECKOUT_BYTES_MAX } from './checkout-message.js';
 import { Merchants } from './keys/merchants.js';
 import { Reads } from './reads.js';
+import { RequestErrors } from './request-errors.js';
 import { buildServer, type ServerParts } from './server.js';
 import { ShardGate } from './shard-gate.js';
 import { warmUp } from './warm-up.js';
@@ -51,6 +52,7 @@ class Gateway {
     const admission = new Admission(lanes);
     invariant(admission.messageBytesMax >= CHECKOUT_BYTES_MAX, 'every lane takes every checkout');
     const accepting = new SharedFlag(data.accepting);
+    const errors = new RequestErrors(counters, say);
     const parts: ServerParts = {
       admission,
       reads: new Reads(store, new BroadcastReader(data.changes), data.waitersMax),
@@ -64,6 +66,7 @@ class Gateway {
       shard: data.shard,
       countRefused: () => counters.add('refused', 1),
       countRead: () => counters.add('reads', 1),
+      onError: (reply, problem, error) => errors.report(reply, problem, error),
     };
     if (data.topology) parts.gate.use(data.topology);
     return new Gateway(data, say, parts);

@@ -2,7 +2,7 @@
  * What Kafka knows of this volume: every record carries the volume's identity and sequence.
  * A database that ends before what Kafka has seen is an old copy of the volume.
  */
-import { checkoutAccepted } from '../codec/records.js';
+import { checkoutAccepted, tryDecode } from '../codec/records.js';
 import { EngineError } from '../core/errors.js';
 import { ORIGIN_HEADER, parseOrigin, TOPICS } from '../core/topics.js';
 import { readTopic } from '../kafka/read-topic.js';
@@ -46,6 +46,5 @@ export async function checkKafkaTail(check: TailCheck): Promise<void> {
 }
 
 function isOfShard(value: Buffer | null, shard: number): boolean {
-  if (value === null || !checkoutAccepted.recognises(value)) return false;
-  return checkoutAccepted.decode(value).shard === shard;
+  return value !== null && tryDecode(checkoutAccepted, value)?.shard === shard;
 }

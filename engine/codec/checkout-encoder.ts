@@ -1,9 +1,16 @@
 /**
  * CheckoutAccepted into a slot without allocating: the hot path's encoder, written by hand. Its
  * bytes are those that avsc writes for the schema, byte for byte (property-tested); everything
- * else, and every reader, uses avsc.
+ * else, and every reader, uses avsc. A value of another type than the schema's is refused, so
+ * whatever it writes can be decoded.
  */
+import { EngineError } from '../core/errors.js';
 import type { CheckoutAccepted } from './records.js';
+
+/** Thrown for a value that the schema does not allow: its bytes could not be decoded again. */
+function unencodable(value: unknown, wanted: string): EngineError {
+  return new EngineError('unencodable', `a checkout holds ${typeof value} instead of ${wanted}`);
+}
 
 /** Of a string: three bytes a UTF-16 unit at most, and its length. */
 const BYTES_PER_UNIT_MAX = 3;
@@ -30,6 +37,9 @@ export function checkoutBytesMax(record: CheckoutAccepted): number {
 
 /** Writes the datum at `at`, where `checkoutBytesMax` bytes must be free. @returns its end */
 export function encodeCheckout(record: CheckoutAccepted, bytes: Buffer, at: number): number {
+  if (record.fingerprint.length !== FIXED_BYTES)
+    throw unencodable(record.fingerprint, `${FIXED_BYTES} bytes`);
+  if (record.shard !== (record.shard | 0)) throw unencodable(record.shard, 'a 32-bit integer');
   bytes.set(record.fingerprint, at);
   let end = writeLong(bytes, at + FIXED_BYTES, record.shard);
   end = writeLong(bytes, end, record.accepted_at);
@@ -62,6 +72,7 @@ function writeMap(bytes: Buffer, at: number, map: Readonly<Record<string, string
 
 /** A long within the safe integers: zigzag, seven bits a byte, least significant first. */
 function writeLong(bytes: Buffer, at: number, value: number): number {
+  if (!Number.isSafeInteger(value)) throw unencodable(value, 'a safe integer');
   let rest = value >= 0 ? value * 2 : -value * 2 - 1;
   let end = at;
   while (rest >= 0x8000_0000) {
@@ -78,6 +89,7 @@ function writeLong(bytes: Buffer, at: number, value: number): number {
 
 /** Byte by byte while it is ASCII, which nearly every string here is. */
 function writeString(bytes: Buffer, at: number, text: string): number {
+  if (typeof text !== 'string') throw unencodable(text, 'a string');
   let end = writeLong(bytes, at, text.length);
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i);

@@ -102,6 +102,40 @@ describe('the Avro records', () => {
     );
   });
 
+  it('should encode nothing that it cannot decode to the same record', () => {
+    const anything = fc.anything({ withBigInt: true, withDate: true, withNullPrototype: true });
+    const fields = Object.keys(fc.sample(checkout, 1)[0]!) as (keyof CheckoutAccepted)[];
+    const field = fc.constantFrom(...fields, 'metadata value' as const);
+    const slot = Buffer.alloc(1 << 20);
+    let refused = 0;
+    fc.assert(
+      fc.property(checkout, field, anything, (record, name, value) => {
+        const odd = (
+          name === 'metadata value'
+            ? { ...record, metadata: { a: value } }
+            : { ...record, [name]: value }
+        ) as CheckoutAccepted;
+        for (const encode of [
+          () => checkoutAccepted.encode(odd),
+          () => slot.subarray(0, checkoutAccepted.encodeInto(odd, slot, 0)),
+        ]) {
+          let bytes: Buffer;
+          try {
+            bytes = encode();
+          } catch {
+            refused++;
+            continue;
+          }
+          const read = checkoutAccepted.decode(bytes);
+          assert.deepEqual(checkoutAccepted.encode(read), Buffer.from(bytes));
+          assert.deepEqual({ ...read.metadata }, { ...odd.metadata });
+        }
+      }),
+      { numRuns: 2_000 },
+    );
+    assert.ok(refused > 1_000, `${refused} of 4 000 were refused`);
+  });
+
   it('should refuse damaged and foreign bytes with a code', () => {
     const status = paymentStatus.encode({
       version: 300,

@@ -96,8 +96,13 @@ export interface Codec<T> {
   readonly name: string;
   /** Marker and schema fingerprint, in front of every datum. */
   readonly header: Buffer;
-  /** Writes header and datum at `offset`. @returns the end offset, or a negative number when it does not fit. */
+  /**
+   * Writes header and datum at `offset`.
+   * @returns the end offset, or a negative number when it does not fit
+   * @throws EngineError `unencodable` when a value is not of the schema's type
+   */
   encodeInto(record: T, buffer: Buffer, offset: number): number;
+  /** @throws EngineError `unencodable` */
   encode(record: T): Buffer;
   /** @throws EngineError `undecodable` when the bytes are not such a record */
   decode(bytes: Buffer): T;
@@ -111,6 +116,15 @@ export const webhookReceived = codecOf<WebhookReceived>('WebhookReceived');
 export const paymentStatus = codecOf<PaymentStatus>('PaymentStatus');
 export const deadLetter = codecOf<DeadLetter>('DeadLetter');
 export const retryTicket = codecOf<RetryTicket>('RetryTicket');
+
+/** @returns undefined when the bytes are not such a record */
+export function tryDecode<T>(codec: Codec<T>, bytes: Buffer): T | undefined {
+  try {
+    return codec.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
 
 /** The hot path's encoder where there is surely room; where it is tight, avsc's, which looks. */
 function withoutAllocation(codec: Codec<CheckoutAccepted>): Codec<CheckoutAccepted> {
@@ -134,12 +148,16 @@ function codecOf<T>(name: string): Codec<T> {
     name,
     header,
     encodeInto(record, buffer, offset) {
+      assertEncodable(name, type, record);
       const start = offset + HEADER_BYTES;
       if (start >= buffer.length) return -1;
       for (let i = 0; i < HEADER_BYTES; i++) buffer[offset + i] = header[i]!;
       return type.encode(record, buffer, start);
     },
-    encode: (record) => Buffer.concat([header, type.toBuffer(record)]),
+    encode(record) {
+      assertEncodable(name, type, record);
+      return Buffer.concat([header, type.toBuffer(record)]);
+    },
     decode(bytes) {
       if (!startsWithHeader(bytes, header)) {
         throw new EngineError(
@@ -157,4 +175,14 @@ function codecOf<T>(name: string): Codec<T> {
     },
     recognises: (bytes) => startsWithHeader(bytes, header),
   };
+}
+
+/** avsc itself writes values of a wrong type as bytes that no reader can decode. */
+function assertEncodable(name: string, type: avsc.Type, record: unknown): void {
+  type.isValid(record, {
+    errorHook(path) {
+      const where = path.join('.') || 'the record';
+      throw new EngineError('unencodable', `${name}: ${where} does not have the schema's type`);
+    },
+  });
 }

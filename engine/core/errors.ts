@@ -19,7 +19,18 @@ export class EngineError extends Error {
   }
 }
 
-/** Asserts an invariant; the process is meant to die of it. */
+/**
+ * The ring, the journal or the log no longer keeps what the rest relies on. Nothing catches this
+ * error: the process ends, and a restart rebuilds its state from disk.
+ */
+export class BrokenInvariant extends Error {
+  constructor(message: string) {
+    super(`broken invariant: ${message}`);
+    this.name = 'BrokenInvariant';
+  }
+}
+
+/** Throws BrokenInvariant unless `condition` holds. Only for the state of ring, journal and log. */
 export function invariant(condition: unknown, message: string): asserts condition {
-  if (!condition) throw new Error(`broken invariant: ${message}`);
+  if (!condition) throw new BrokenInvariant(message);
 }

@@ -6,6 +6,7 @@
  * is written once.
  */
 import { acceptedAt, receivedAt, sameFingerprint, statusVersion } from '../codec/in-place.js';
+import { checkoutAccepted, paymentStatus, tryDecode } from '../codec/records.js';
 import type { BatchHandler } from '../ring/batch-processor.js';
 import type { BroadcastWriter } from '../ring/broadcast.js';
 import { hashBytes } from '../ring/hash.js';
@@ -71,10 +72,10 @@ export class Journal implements BatchHandler {
 
   onBatchEnd(): void {
     for (const { key, value } of this.#insertNew(this.#checkouts, 'checkouts'))
-      this.#checkoutAges.add(acceptedAt(value), key);
+      addAge(this.#checkoutAges, acceptedAt(value), key);
     this.#insertNew(this.#commands, 'commands');
     for (const { key, value } of this.#insertNew(this.#webhooks, 'inbox'))
-      this.#webhookAges.add(receivedAt(value), key);
+      addAge(this.#webhookAges, receivedAt(value), key);
     this.#checkoutAges.putInto(this.#batch);
     this.#webhookAges.putInto(this.#batch);
     const changed = this.#applyStatuses();
@@ -137,7 +138,7 @@ export class Journal implements BatchHandler {
       const { memory } = entry.lane;
       offset = memory.detail(entry.slot) || offset;
       const name = entry.key.toString('latin1');
-      const known = versions.get(name) ?? (stored[i] ? statusVersion(stored[i]!) : 0);
+      const known = versions.get(name) ?? versionOf(stored[i]);
       const version = entry.value.length === 0 ? 0 : statusVersion(entry.value);
       const isNewer = version > known;
       memory.setResult(entry.slot, isNewer ? WriteResult.applied : WriteResult.stale, offset);
@@ -151,10 +152,22 @@ export class Journal implements BatchHandler {
   }
 }
 
+/** A damaged row that moved here may have no time: it is neither swept nor deleted. */
+function addAge(ages: Ages, atMs: number, key: Buffer): void {
+  if (Number.isSafeInteger(atMs) && atMs >= 0) ages.add(atMs, key);
+}
+
+/** A stored status that cannot be decoded gives way to any other. */
+function versionOf(stored: Buffer | undefined): number {
+  return stored === undefined ? 0 : (tryDecode(paymentStatus, stored)?.version ?? 0);
+}
+
 function answerRepeat(entry: Entry, first: Buffer): void {
   const { memory } = entry.lane;
   if (entry.kind === MessageKind.webhook) {
     memory.setResult(entry.slot, WriteResult.replayed, 0);
+  } else if (entry.kind === MessageKind.checkout && !tryDecode(checkoutAccepted, first)) {
+    memory.setResult(entry.slot, WriteResult.damaged, 0);
   } else if (sameFingerprint(first, entry.value)) {
     memory.setResult(entry.slot, WriteResult.replayed, acceptedAt(first));
   } else {

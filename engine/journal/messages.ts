@@ -20,4 +20,6 @@ export const WriteResult = {
   applied: 4,
   /** A status that was not newer. */
   stale: 5,
+  /** Seen before, but the stored record cannot be decoded. */
+  damaged: 6,
 } as const;

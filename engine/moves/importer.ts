@@ -2,7 +2,8 @@
  * Puts rows of another shard into this one, through the status lane and its writer: what is
  * here already stays, a status only moves forward. Main thread only, like the lane.
  */
-import { checkoutAccepted } from '../codec/records.js';
+import { checkoutAccepted, tryDecode } from '../codec/records.js';
+import { EngineError } from '../core/errors.js';
 import { MessageKind } from '../journal/messages.js';
 import { type LaneProducer, NO_SLOT } from '../ring/lane-producer.js';
 import type { MovedRow } from './rows.js';
@@ -19,11 +20,16 @@ export class Importer {
     this.#shard = shard;
   }
 
-  /** Resolves once the row is on disk here. Throws EngineError `undecodable`. */
+  /**
+   * Resolves once the row is on disk here. A row that cannot be decoded moves as it is: this shard
+   * then answers `record_damaged` for its id, and never accepts the id again.
+   * @throws EngineError `row_too_large`
+   */
   async put(row: MovedRow): Promise<void> {
     const key = Buffer.from(row.key);
-    const record = checkoutAccepted.decode(Buffer.from(row.checkout, 'base64'));
-    const checkout = checkoutAccepted.encode({ ...record, shard: this.#shard });
+    const stored = Buffer.from(row.checkout, 'base64');
+    const record = tryDecode(checkoutAccepted, stored);
+    const checkout = record ? checkoutAccepted.encode({ ...record, shard: this.#shard }) : stored;
     await this.#write(MessageKind.moved, key, checkout);
     if (row.status !== null)
       await this.#write(MessageKind.status, key, Buffer.from(row.status, 'base64'));
@@ -46,6 +52,8 @@ export class Importer {
 
   async #write(kind: number, key: Buffer, value: Buffer): Promise<void> {
     const lane = this.#lane;
+    if (key.length + value.length > lane.messageBytesMax)
+      throw new EngineError('row_too_large', `${key}: the row does not fit the status lane`);
     let slot = lane.claim(key.length + value.length);
     while (slot === NO_SLOT) {
       lane.publish();

@@ -6,7 +6,7 @@
  * do not have it, and they say so only when they no longer accept it themselves.
  */
 import type { DurableFile } from '../core/durable-file.js';
-import { EngineError } from '../core/errors.js';
+import { BrokenInvariant, EngineError } from '../core/errors.js';
 import type { Logger } from '../core/log.js';
 import { isSuccessor, Ownership, type Topology } from '../topology/topology.js';
 import type { Importer } from './importer.js';
@@ -109,6 +109,7 @@ export class Moves {
       }
       return 'absent';
     } catch (error) {
+      if (error instanceof BrokenInvariant) throw error;
       logger.warn({ key, reason: (error as Error).message }, 'an earlier owner cannot be asked');
       return 'away';
     }

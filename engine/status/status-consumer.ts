@@ -134,7 +134,8 @@ export class StatusConsumer {
     try {
       const value = message.value ?? EMPTY;
       paymentStatus.decode(value);
-      if (message.key && value.length < this.#parts.lane.messageBytesMax / 2) return value;
+      const bytes = (message.key?.length ?? 0) + value.length;
+      if (message.key && bytes <= this.#parts.lane.messageBytesMax) return value;
     } catch {
       // Counted below: no reader could use it either.
     }

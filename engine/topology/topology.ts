@@ -33,7 +33,11 @@ export const Topology = Type.Object(
       { minItems: 1, maxItems: EPOCHS_MAX },
     ),
     /** Where the engines' admin answers to each other, by shard number. */
-    peers: Type.Record(Type.String({ pattern: '^\\d{1,4}$' }), Type.String({ maxLength: 255 })),
+    peers: Type.Record(
+      Type.String({ pattern: '^\\d{1,4}$' }),
+      Type.String({ maxLength: 255 }),
+      closed,
+    ),
   },
   closed,
 );

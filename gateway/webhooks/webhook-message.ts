@@ -33,6 +33,15 @@ export class WebhookMessage implements Message {
   }
 
   onWritten(result: number): void {
+    this.#reply.run(() => this.#answer(result));
+  }
+
+  onRefused(problem: Problem): void {
+    this.#counts.add('webhook_refusals', 1);
+    sendProblem(this.#reply, problem);
+  }
+
+  #answer(result: number): void {
     const isRepeat = result === WriteResult.replayed;
     this.#counts.add(isRepeat ? 'webhook_repeats' : 'webhooks', 1);
     const headers = {
@@ -40,10 +49,5 @@ export class WebhookMessage implements Message {
       ...(isRepeat ? { 'Idempotent-Replayed': 'true' } : {}),
     };
     send(this.#reply, '200 OK', headers, '{"received":true}');
-  }
-
-  onRefused(problem: Problem): void {
-    this.#counts.add('webhook_refusals', 1);
-    sendProblem(this.#reply, problem);
   }
 }

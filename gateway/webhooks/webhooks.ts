@@ -3,7 +3,7 @@
  * What passes is stored as evidence, whatever it says; a processor judges it. The path's
  * merchant and checkout id only route: the event's own count.
  */
-import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
+import type { HttpRequest } from 'uWebSockets.js';
 import type { WebhookReceived } from '../../engine/codec/records.js';
 import type { GatewayData } from '../../engine/gateway-contract.js';
 import type { SharedFlag } from '../../engine/ring/shared-flags.js';
@@ -11,7 +11,7 @@ import type { Admission } from '../admission.js';
 import { readBody } from '../body.js';
 import { maskCardData } from '../card-data.js';
 import { bodyTooLarge, PROBLEMS, type Problem } from '../problem.js';
-import { type Reply, replyOf, sendProblem } from '../reply.js';
+import { type Reply, sendProblem } from '../reply.js';
 import { WEBHOOK_BYTES_MAX } from '../schemas.js';
 import { AddressList, callerAddress } from './addresses.js';
 import type { Scheme } from './scheme.js';
@@ -60,29 +60,29 @@ export class Webhooks {
   }
 
   /** POST to the provider named by the path's first parameter. */
-  handle(res: HttpResponse, req: HttpRequest): void {
+  handle(reply: Reply, req: HttpRequest): void {
     const { admission, counts } = this.#parts;
-    const reply = replyOf(res, req.getUrl());
     const provider = this.#providers.get(req.getParameter(0) ?? '');
     const signature = provider ? req.getHeader(provider.scheme.header) : '';
-    const problem = this.#checkHead(res, req, provider, signature);
+    const problem = this.#checkHead(reply, req, provider, signature);
     readBody(reply, this.bodyBytesMax, (body) => {
       const checked = problem ?? this.#check(provider!, body, signature);
-      if ('code' in checked) this.#refuse(reply, checked);
-      else admission.submit(new WebhookMessage(reply, checked, counts));
+      if ('code' in checked) return this.#refuse(reply, checked);
+      reply.subject = `${checked.provider}/${checked.event_id}`;
+      admission.submit(new WebhookMessage(reply, checked, counts));
     });
   }
 
   /** @returns undefined when the provider is known and may call from there */
   #checkHead(
-    res: HttpResponse,
+    reply: Reply,
     req: HttpRequest,
     provider: Provider | undefined,
     signature: string,
   ): Problem | undefined {
     if (provider === undefined) return PROBLEMS.notFound;
     if (!provider.addresses.isEmpty) {
-      const socketAddress = Buffer.from(res.getRemoteAddressAsText()).toString('latin1');
+      const socketAddress = Buffer.from(reply.res.getRemoteAddressAsText()).toString('latin1');
       const realIp = req.getHeader('x-real-ip');
       const caller = callerAddress(socketAddress, realIp, this.#trustedProxies);
       if (!provider.addresses.has(caller)) return PROBLEMS.addressNotAllowed;

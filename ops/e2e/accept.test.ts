@@ -116,6 +116,43 @@ describe('accepting a checkout', () => {
     assert.equal((await get(engine.api, 'bad-1')).status, 404);
   });
 
+  it('should hold every key and value of metadata to what is documented', async () => {
+    const refused: Record<string, unknown>[] = [
+      { 'a\nb': null },
+      { 'a\nb': { length: -1 } },
+      { 'a\nb': 42 },
+      { '\u2028': [] },
+      { 'a\r\n': 'x'.repeat(501) },
+      { ['k'.repeat(41)]: 'v' },
+      { [`${'k'.repeat(20)}\n${'k'.repeat(20)}`]: 'v' },
+      { '': 'v' },
+      { 'a\u0000': 'v' },
+      { a: '\ud800' },
+      { '\ud800': 'v' },
+      { constructor: {} },
+      Object.fromEntries(Array.from({ length: 51 }, (_, i) => [`k${i}`, 'v'])),
+    ];
+    for (const [i, metadata] of refused.entries()) {
+      const answer = await post(engine.api, `metadata-${i}`, { ...VISA, metadata });
+      expectProblem(answer, 400, 'invalid_request');
+      assert.equal((await get(engine.api, `metadata-${i}`)).status, 404);
+    }
+    const prototype =
+      '{"amount":1,"currency":"USD","payment_method":"p","metadata":{"__proto__":"v"}}';
+    expectProblem(await post(engine.api, 'metadata-proto', prototype), 400, 'invalid_request');
+    const taken = {
+      'a\nb': 'c\nd',
+      constructor: 'v',
+      toString: 'v',
+      ['k'.repeat(40)]: 'v'.repeat(500),
+    };
+    assert.equal(
+      (await post(engine.api, 'metadata-taken', { ...VISA, metadata: taken })).status,
+      202,
+    );
+    assert.equal((await get(engine.api, 'metadata-taken')).status, 200);
+  });
+
   it('should answer random bodies with a documented error or an acceptance, never a crash', async () => {
     const documented = new Set([202, 400, 411, 413]);
     let n = 0;

@@ -84,7 +84,11 @@ export const Topology = Type.Object(
     edge: Edge,
     limits: Limits,
     /** Addresses that may call a provider's webhooks. */
-    providers: Type.Record(Type.String({ pattern: '^[a-z][a-z0-9]{0,31}$' }), Type.Array(network)),
+    providers: Type.Record(
+      Type.String({ pattern: '^[a-z][a-z0-9]{0,31}$' }),
+      Type.Array(network),
+      closed,
+    ),
     /** Worker processes of each nginx. */
     workers: Type.Union([Type.Literal('auto'), whole(1, 256)]),
     /** The user that nginx's workers become where its master is root. */
