@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 # Where set-up puts Node 20 when the machine has none.
 export PATH := $(CURDIR)/.cache/node/bin:$(PATH)
-.PHONY: help setup build run cluster stand-ins test check engine bench bench-growth prove-bench prove clean
+.PHONY: help setup build run cluster stand-ins test check engine bench bench-growth prove-bench prove unit clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,9 +32,16 @@ stand-ins: setup ## stand-ins for Stripe that are not ours, for tests
 	-@ops/setup/stripe/stand-ins.sh
 
 # A test that failed may leave a process or a socket: the run ends without them.
+RUN_TESTS := node --test --test-force-exit --test-reporter=spec
+
+unit: setup ## the tests that start no server, under a minute
+	@$(RUN_TESTS) --test-concurrency=2 $$(ops/setup/list-tests.sh unit)
+
+# Servers share the cores, so their tests run one after the other.
 test: setup stand-ins ## every test
 	@npx biome ci .
-	@node --test --test-force-exit --test-concurrency=1 --test-reporter=spec $$(find dist -name '*.test.js' | sort)
+	@$(RUN_TESTS) --test-concurrency=2 $$(ops/setup/list-tests.sh unit)
+	@$(RUN_TESTS) --test-concurrency=1 $$(ops/setup/list-tests.sh servers)
 
 prove: setup stand-ins ## every proof, whole (more than an hour, the benches too)
 	@node dist/ops/prove/main.js all

@@ -35,7 +35,7 @@ describe("a processor's settings", () => {
     });
     const wrong: [object, RegExp][] = [
       [{ ...rule, curency: 'EUR' }, /unknown field curency/],
-      [{ ...rule, currency: 'eur' }, /capital letters/],
+      [{ ...rule, currency: 'eur' }, /ISO 4217 code in capitals/],
       [{ ...rule, asked: 'paypal' }, /asked is none of/],
       [{ ...rule, amount_max: 1.5 }, /whole number/],
       [{ ...rule, fallback: 'simulator' }, /not a list/],
