@@ -7,6 +7,7 @@ import { checkKafkaTail } from './cdc/kafka-tail.js';
 import { CdcPublisher } from './cdc/publisher.js';
 import { type CdcStart, cdcStart } from './cdc/start.js';
 import type { EngineConfig } from './core/config.js';
+import { DependencyHealth } from './core/dependency-health.js';
 import { EngineError } from './core/errors.js';
 import type { Logger } from './core/log.js';
 import { onRenewedIdentity } from './kafka/identity.js';
@@ -35,6 +36,7 @@ export class Publishing {
   readonly #isEmpty: boolean;
   #isTailChecked = false;
   #publisher: CdcPublisher | undefined;
+  #health: DependencyHealth | undefined;
   #identity: { stop(): void } | undefined;
   #rescan: Rescan | undefined;
   #sweeper: Sweeper | undefined;
@@ -67,7 +69,7 @@ export class Publishing {
   start(durableSequence: () => number): void {
     const { config, store, volume, marks, logger, onFatal } = this.#parts;
     if (config.cdc === 'off') return;
-    const publisher = new CdcPublisher({
+    const publisher: CdcPublisher = new CdcPublisher({
       config,
       dbDir: Store.directory(config.dataDir),
       volume: volume.id,
@@ -76,10 +78,19 @@ export class Publishing {
       durableSequence,
       beforeFirst: () => this.#askKafka(),
       logger,
+      onAnswer: () => this.#health?.succeeded(),
       onCheckpoint: (checkpoint) => marks.forgetConsumed(checkpoint),
       onFatal: (error) => onFatal(error.message),
     });
     this.#publisher = publisher;
+    this.#health = new DependencyHealth({
+      name: 'kafka',
+      use: 'publishing; checkouts are accepted meanwhile',
+      lostAfterMs: config.dependencyLostAfterMs,
+      logger,
+      probe: () => publisher.probe(),
+      isWaiting: () => publisher.isWaiting,
+    });
     this.#identity = onRenewedIdentity(() => publisher.restart('the certificate was renewed'));
     const file = join(config.dataDir, 'rescan.json');
     this.#rescan = new Rescan({ file, store, publisher, logger });
@@ -101,7 +112,7 @@ export class Publishing {
       cdc_published_total: this.#publisher?.published ?? 0,
       cdc_restarts_total: this.#publisher?.restarts ?? 0,
       cdc_lag_sequences: this.#publisher?.lag ?? 0,
-      cdc_connected: this.#publisher?.isConnected ? 1 : 0,
+      cdc_connected: this.#health?.isWell ? 1 : 0,
       cdc_rescans_total: this.#rescan?.begun ?? 0,
       cdc_rescanning: this.#rescan?.isRunning ? 1 : 0,
       cdc_rescanned_total: this.#rescan?.republished ?? 0,
@@ -110,6 +121,7 @@ export class Publishing {
   }
 
   async close(): Promise<void> {
+    this.#health?.stop();
     this.#identity?.stop();
     this.#sweeper?.stop();
     this.#rescan?.stop();

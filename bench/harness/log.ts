@@ -54,6 +54,7 @@ export async function publishLog(
     durableSequence: () => store.sequence,
     beforeFirst: async () => {},
     logger: createLogger('bench', 'error'),
+    onAnswer: () => {},
     onCheckpoint: () => {},
     onFatal: (error) => {
       throw error;

@@ -5,20 +5,18 @@
  * repeats, never holes. While Kafka is away the log simply waits.
  */
 import rdkafka, { type DeliveryReport, type LibrdKafkaError, type Producer } from 'node-rdkafka';
-import type { EngineConfig } from '../core/config.js';
-import type { DurableFile } from '../core/durable-file.js';
 import { EngineError } from '../core/errors.js';
-import type { Logger } from '../core/log.js';
 import { settledWithin } from '../core/settled-within.js';
 import { formatOrigin, ORIGIN_HEADER, type OriginSource, TOPICS } from '../core/topics.js';
 import { producerSettings, producerTopicSettings } from '../kafka/client.js';
+import { askForTopic } from '../kafka/probe.js';
 import { createTopics, topicSpecs } from '../kafka/topics-admin.js';
 import { type Family, familyId } from '../store/families.js';
-import type { Checkpoint } from './checkpoint.js';
 import { CheckpointSaver } from './checkpoint-saver.js';
 import { DeliveryWindow } from './delivery-window.js';
 import { kafkaKey } from './kafka-key.js';
 import { PollPace } from './poll-pace.js';
+import type { PublisherParts } from './publisher-parts.js';
 import { WalFollower } from './wal-follower.js';
 import type { WalPosition } from './wal-position.js';
 import { RecordKind, type WriteBatchCursor } from './write-batch.js';
@@ -35,22 +33,6 @@ interface Repeat {
   readonly reject: (error: Error) => void;
 }
 
-export interface PublisherParts {
-  readonly config: EngineConfig;
-  readonly dbDir: string;
-  readonly volume: string;
-  readonly checkpoint: DurableFile<Checkpoint>;
-  readonly start: WalPosition;
-  readonly durableSequence: () => number;
-  /** Awaited once, before the first record goes out. Rejects with what forbids it. */
-  readonly beforeFirst: () => Promise<void>;
-  readonly logger: Logger;
-  /** After each checkpoint that is on disk. */
-  readonly onCheckpoint: (checkpoint: Checkpoint) => void;
-  /** Durable records are missing: the process must end. */
-  readonly onFatal: (error: Error) => void;
-}
-
 export class CdcPublisher {
   readonly #parts: PublisherParts;
   readonly #topicOf: ReadonlyMap<number, string>;
@@ -60,7 +42,8 @@ export class CdcPublisher {
   readonly #repeats = new Set<Repeat>();
   #pace: PollPace | undefined;
   #mayPublish = false;
-  #hasWarned = false;
+  /** Why there is no producer. */
+  #problem = 'not connected yet';
   #isUnreadable = false;
   #pumpScheduled = false;
   #stopped = false;
@@ -93,8 +76,15 @@ export class CdcPublisher {
     return this.#checkpoints.caughtUpAt;
   }
 
-  get isConnected(): boolean {
-    return this.#producer !== undefined;
+  /** Records were handed to Kafka and are not confirmed. */
+  get isWaiting(): boolean {
+    return this.#window.open + this.#repeats.size > 0;
+  }
+
+  /** One request to Kafka by the producer. Rejects when it is not answered. */
+  async probe(): Promise<void> {
+    if (!this.#producer) throw new EngineError('kafka_away', this.#problem, { canRetry: true });
+    await askForTopic(this.#producer, TOPICS.accepted);
   }
 
   /** Sequences that are durable and not yet confirmed by Kafka. */
@@ -233,11 +223,12 @@ export class CdcPublisher {
     }
     window.confirm(ticket);
     this.published++;
+    this.#parts.onAnswer();
     if (window.open <= WINDOW_MAX / 4) this.wake();
   }
 
   #connect(): void {
-    const { config, logger } = this.#parts;
+    const { config } = this.#parts;
     if (this.#stopped) return;
     createTopics(config.kafkaBrokers, topicSpecs(config), config.replication)
       .then(() => (this.#mayPublish ? undefined : this.#parts.beforeFirst()))
@@ -247,9 +238,7 @@ export class CdcPublisher {
       })
       .catch((error: Error) => {
         if (error instanceof EngineError && !error.canRetry) return this.#parts.onFatal(error);
-        const line = 'Kafka is away: checkouts are accepted, publishing waits';
-        if (!this.#hasWarned) logger.warn({ reason: error.message }, line);
-        this.#hasWarned = true;
+        this.#problem = error.message;
         setTimeout(() => this.#connect(), RETRY_MS).unref();
       });
   }
@@ -268,8 +257,8 @@ export class CdcPublisher {
     });
     producer.once('ready', () => {
       this.#producer = producer;
-      this.#pace = new PollPace(producer, () => this.#window.open + this.#repeats.size > 0);
-      this.#hasWarned = false;
+      this.#pace = new PollPace(producer, () => this.isWaiting);
+      this.#parts.onAnswer();
       this.wake();
     });
     producer.connect({ timeout: RETRY_MS * 10 }, (error) => {

@@ -8,12 +8,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import rdkafka, { type KafkaConsumer, type Message } from 'node-rdkafka';
 import { paymentStatus } from '../codec/records.js';
 import type { EngineConfig } from '../core/config.js';
+import { DependencyHealth } from '../core/dependency-health.js';
 import type { Logger } from '../core/log.js';
 import { untilDone } from '../core/retry.js';
 import { TOPICS } from '../core/topics.js';
 import { MessageKind } from '../journal/messages.js';
 import { clientSettings } from '../kafka/client.js';
 import { onRenewedIdentity } from '../kafka/identity.js';
+import { askLeader } from '../kafka/probe.js';
 import { createTopics, topicSpecs } from '../kafka/topics-admin.js';
 import { type LaneProducer, NO_SLOT } from '../ring/lane-producer.js';
 
@@ -44,20 +46,35 @@ export class StatusConsumer {
   #consumer: KafkaConsumer | undefined;
   #roomy: (() => void) | undefined;
   #nextOffset: number;
+  readonly health: DependencyHealth;
+  #probedAt = -1;
   applied = 0;
   undecodable = 0;
 
   constructor(parts: StatusConsumerParts) {
     this.#parts = parts;
     this.#nextOffset = parts.offset;
+    this.health = new DependencyHealth({
+      name: 'kafka',
+      use: 'reading statuses',
+      lostAfterMs: parts.config.dependencyLostAfterMs,
+      logger: parts.logger,
+      probe: () => this.#probe(),
+    });
   }
 
   start(): void {
     this.#running = this.#run();
   }
 
-  get isConnected(): boolean {
-    return this.#consumer !== undefined;
+  /** Records of the partition that were not read yet, by the last fetch. */
+  get lag(): number {
+    try {
+      const at = this.#consumer?.getWatermarkOffsets(TOPICS.status, this.#parts.config.shard);
+      return Math.max(0, (at?.highOffset ?? 0) - this.#nextOffset);
+    } catch {
+      return 0;
+    }
   }
 
   /** Call when answers were collected from the lane: there may be room again. */
@@ -67,6 +84,7 @@ export class StatusConsumer {
 
   async close(): Promise<void> {
     this.#stop.abort();
+    this.health.stop();
     this.#identity.stop();
     this.wake();
     // A try to connect that is under way ends by itself, later.
@@ -80,8 +98,9 @@ export class StatusConsumer {
       this.#isRenewed = false;
       const consumer = await this.#join();
       while (consumer && !signal.aborted && !this.#isRenewed) {
-        for (const message of await nextBatch(consumer, this.#parts.logger))
-          await this.#put(message);
+        const batch = await nextBatch(consumer, this.#parts.logger);
+        if (batch.length > 0) this.health.succeeded();
+        for (const message of batch) await this.#put(message);
         this.#parts.lane.publish();
       }
       if (this.#isRenewed) await this.#leave();
@@ -98,7 +117,19 @@ export class StatusConsumer {
     await untilDone('payments.status', connect, logger, this.#stop.signal);
     const position = { topic: TOPICS.status, partition: config.shard, offset: this.#nextOffset };
     this.#consumer?.assign([position]);
+    if (this.#consumer) this.health.succeeded();
     return this.#consumer;
+  }
+
+  /** Rejects also when records wait, none is read, and the lane has room. */
+  async #probe(): Promise<void> {
+    const before = this.#probedAt;
+    this.#probedAt = this.#nextOffset;
+    if (!this.#consumer) throw new Error('not connected');
+    const { highOffset } = await askLeader(this.#consumer, TOPICS.status, this.#parts.config.shard);
+    const isStuck = highOffset > this.#nextOffset && this.#nextOffset === before;
+    if (isStuck && !this.#roomy)
+      throw new Error(`${highOffset - this.#nextOffset} records wait and none is read`);
   }
 
   async #leave(): Promise<void> {

@@ -25,6 +25,13 @@ export const shared = {
     120_000,
     "one attempt to connect a processor's client to Kafka; attempts are repeated without end",
   ),
+  dependencyLostAfterMs: integer(
+    'TOLLGATE_DEPENDENCY_LOST_AFTER_MS',
+    10_000,
+    1_000,
+    60_000,
+    'Kafka or Postgres counts as lost after so long without a delivery, fetch, query or probe',
+  ),
   partitions: integer(
     'TOLLGATE_PARTITIONS',
     64,

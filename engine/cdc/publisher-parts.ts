@@ -1,0 +1,24 @@
+/** What the publisher of the write-ahead log is given. */
+import type { EngineConfig } from '../core/config.js';
+import type { DurableFile } from '../core/durable-file.js';
+import type { Logger } from '../core/log.js';
+import type { Checkpoint } from './checkpoint.js';
+import type { WalPosition } from './wal-position.js';
+
+export interface PublisherParts {
+  readonly config: EngineConfig;
+  readonly dbDir: string;
+  readonly volume: string;
+  readonly checkpoint: DurableFile<Checkpoint>;
+  readonly start: WalPosition;
+  readonly durableSequence: () => number;
+  /** Awaited once, before the first record goes out. Rejects with what forbids it. */
+  readonly beforeFirst: () => Promise<void>;
+  readonly logger: Logger;
+  /** Kafka has confirmed a record or a connection. */
+  readonly onAnswer: () => void;
+  /** After each checkpoint that is on disk. */
+  readonly onCheckpoint: (checkpoint: Checkpoint) => void;
+  /** Durable records are missing: the process must end. */
+  readonly onFatal: (error: Error) => void;
+}

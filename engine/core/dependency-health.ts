@@ -1,0 +1,97 @@
+/**
+ * Whether a dependency of this process answers, judged by its last success: a delivery, a fetch,
+ * a query or, while there is none, a cheap probe every two seconds.
+ *
+ * Keeps: one warning when the dependency is lost and one when it is back. Time is counted in
+ * turns of a timer, so neither a clock that steps nor a process that was stopped for a while
+ * makes a dependency lost. While work of ours waits, only that work counts as a success: a broker
+ * that answers and delivers nothing is lost.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from './log.js';
+
+const TURN_MS = 500;
+const PROBE_EVERY_MS = 2_000;
+/** A probe must bound itself; this only guards against one that never ends. */
+const PROBE_MS_MAX = 5_000;
+
+export interface DependencyOptions {
+  /** As in /readyz: `kafka` or `postgres`. */
+  readonly name: string;
+  /** What this process uses it for, for the log. */
+  readonly use: string;
+  /** Without a success for so long it is lost. */
+  readonly lostAfterMs: number;
+  readonly logger: Logger;
+  /** One cheap request, bounded in time. Rejects with the reason when it was not answered. */
+  readonly probe: () => Promise<unknown>;
+  /** Work that was handed to the dependency and is not done. Default: there is none. */
+  readonly isWaiting?: () => boolean;
+}
+
+export class DependencyHealth {
+  readonly #options: DependencyOptions;
+  readonly #timer: NodeJS.Timeout;
+  readonly #turnsMax: number;
+  #silentTurns = 0;
+  #isProbing = false;
+  #state: 'not yet' | 'well' | 'lost' = 'not yet';
+  #reason = 'no answer';
+
+  constructor(options: DependencyOptions) {
+    this.#options = options;
+    this.#turnsMax = Math.max(1, Math.round(options.lostAfterMs / TURN_MS));
+    this.#timer = setInterval(() => this.#turn(), TURN_MS);
+    this.#timer.unref();
+  }
+
+  get name(): string {
+    return this.#options.name;
+  }
+
+  /** It has answered, and has not been silent for too long since. */
+  get isWell(): boolean {
+    return this.#state === 'well';
+  }
+
+  /** The dependency has done what it was asked for. Cheap: call it for every success. */
+  succeeded(): void {
+    this.#silentTurns = 0;
+    if (this.#state === 'well') return;
+    const { name, use, logger } = this.#options;
+    if (this.#state === 'lost') logger.warn({ dependency: name, use }, 'the dependency is back');
+    this.#state = 'well';
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  #turn(): void {
+    this.#silentTurns++;
+    if (this.#silentTurns * TURN_MS >= PROBE_EVERY_MS) void this.#probe();
+    if (this.#silentTurns < this.#turnsMax || this.#state === 'lost') return;
+    this.#state = 'lost';
+    const { name, use, lostAfterMs, logger } = this.#options;
+    const found = { dependency: name, use, reason: this.#reason, silent_for_ms: lostAfterMs };
+    logger.warn(found, 'the dependency is lost; work that needs it waits');
+  }
+
+  async #probe(): Promise<void> {
+    if (this.#isProbing) return;
+    this.#isProbing = true;
+    const { probe, isWaiting } = this.#options;
+    try {
+      const late = sleep(PROBE_MS_MAX, undefined, { ref: false }).then(() => {
+        throw new Error('the probe did not end');
+      });
+      await Promise.race([probe(), late]);
+      if (isWaiting?.()) this.#reason = 'it answers, and work that it was given is not done';
+      else this.succeeded();
+    } catch (error) {
+      this.#reason = (error as Error).message;
+    } finally {
+      this.#isProbing = false;
+    }
+  }
+}
