@@ -6,9 +6,9 @@ import { once } from 'node:events';
 import type { FastifyInstance } from 'fastify';
 import type { Message } from 'node-rdkafka';
 import type { Pool } from 'pg';
-import { Piscina } from 'piscina';
 import type { ProcessorConfig } from '../engine/core/config.js';
 import type { Logger } from '../engine/core/log.js';
+import { paymentKey } from '../engine/core/payment.js';
 import { untilDone } from '../engine/core/retry.js';
 import {
   ORIGIN_HEADER,
@@ -18,22 +18,24 @@ import {
   TOPICS,
 } from '../engine/core/topics.js';
 import { createTopics, retryTopicSpecs, topicSpecs } from '../engine/kafka/topics-admin.js';
-import type { DeadPayment, Task, TaskResult, WorkerSettings } from './payment/tasks.js';
+import type { DeadPayment, Task } from './payment/tasks.js';
+import type { Ask } from './postgres/asks.js';
 import { bury } from './postgres/dead.js';
 import { migrate } from './postgres/migrate.js';
 import { openPool } from './postgres/pool.js';
 import { endWait, type WaitingWebhook } from './postgres/webhook-waits.js';
 import { startAdmin } from './processor/admin.js';
-import { ASKS_IN_WORK_MAX, Asker } from './processor/asker.js';
+import { AnswerFaultWatch } from './processor/answer-fault-watch.js';
+import { Asker } from './processor/asker.js';
 import { BreakerWatch } from './processor/breaker-watch.js';
-import { deadLetterOf, type LetterSource } from './processor/dead-letters.js';
 import { Dlq } from './processor/dlq.js';
 import { Intake } from './processor/intake.js';
-import { KeyOrder } from './processor/key-order.js';
 import { OutboxPublisher } from './processor/publisher.js';
 import { holdOf } from './processor/retry-hold.js';
 import { Sender } from './processor/sender.js';
-import { WEBHOOK_RETRIES_MAX, WebhookRetries } from './processor/webhook-retries.js';
+import { TaskRunner } from './processor/task-runner.js';
+import { WebhookRetries } from './processor/webhook-retries.js';
+import { WorkerPool } from './processor/worker-pool.js';
 import { ReconcileScheduler } from './reconcile/scheduler.js';
 
 const GROUP = 'tollgate-processors';
@@ -45,16 +47,15 @@ export class Processor {
   readonly #config: ProcessorConfig;
   readonly #logger: Logger;
   readonly #pool: Pool;
-  readonly #workers: Piscina<Task, TaskResult>;
+  readonly #workers: WorkerPool;
   readonly #sender: Sender;
   readonly #outbox: OutboxPublisher;
   readonly #intake: Intake;
   readonly #asker: Asker;
   readonly #webhookRetries: WebhookRetries;
   readonly #reconcile: ReconcileScheduler;
-  readonly #order = new KeyOrder();
-  readonly #counts = new Map<string, number>();
-  #deadLetters = 0;
+  readonly #runner: TaskRunner;
+  readonly #answerFaults: AnswerFaultWatch;
   readonly #breakers = new BreakerWatch();
   readonly #dlq: Dlq;
   readonly #blockers = new Set(['postgres', 'kafka']);
@@ -79,16 +80,24 @@ export class Processor {
     this.#config = config;
     this.#logger = logger;
     this.#pool = openPool(config.databaseUrl, 2);
-    this.#workers = startWorkers(config);
     const onFatal = (reason: string): void => this.#die(reason);
     const { kafkaBrokers: brokers, kafkaConnectTimeoutMs: connectMsMax } = config;
     this.#sender = new Sender({ brokers, connectMsMax, logger, onFatal });
+    this.#workers = new WorkerPool({ config, logger, onFatal });
+    this.#answerFaults = new AnswerFaultWatch(logger);
     this.#dlq = new Dlq({
       brokers: config.kafkaBrokers,
       pool: this.#pool,
       sender: this.#sender,
     });
     this.#outbox = new OutboxPublisher(config.databaseUrl, this.#sender, logger);
+    this.#runner = new TaskRunner({
+      run: (task) => this.#workers.run(task),
+      send: (records) => this.#sender.send(records),
+      bury: (payment, reason) => this.#bury(payment, reason),
+      onDone: () => this.#outbox.wake(),
+      logger,
+    });
     this.#intake = new Intake({
       brokers,
       connectMsMax,
@@ -101,7 +110,7 @@ export class Processor {
       holdOf: holdOf(config.retryDelays),
       inFlightMax: config.inFlightMax,
       logger,
-      handle: (message) => this.#work(orderOf(message), taskOf(message), message),
+      handle: (message, isOurs) => this.#handle(message, isOurs),
       onFatal,
     });
     this.#reconcile = new ReconcileScheduler(config, this.#pool, logger);
@@ -109,7 +118,7 @@ export class Processor {
       pool: this.#pool,
       pspTimeoutMs: config.pspTimeoutMs,
       logger,
-      ask: (ask) => this.#work(`${ask.merchant}/${ask.checkoutId}`, { kind: 'ask', ask }),
+      ask: (ask) => this.#ask(ask),
     });
     this.#webhookRetries = new WebhookRetries({
       pool: this.#pool,
@@ -125,12 +134,14 @@ export class Processor {
     this.#asker.stop();
     this.#webhookRetries.stop();
     await this.#reconcile.stop();
+    this.#runner.stop();
     await this.#intake.close(DRAIN_MS_MAX);
     await this.#outbox.stop(STEP_MS_MAX);
     await this.#sender.close();
     this.#breakers.close();
+    this.#answerFaults.close();
     await this.#admin?.close();
-    await Promise.race([this.#workers.destroy(), sleep(STEP_MS_MAX)]);
+    await Promise.race([this.#workers.close(), sleep(STEP_MS_MAX)]);
     await Promise.race([this.#pool.end(), sleep(STEP_MS_MAX)]);
     this.#logger.info('processor stopped');
   }
@@ -157,77 +168,49 @@ export class Processor {
     this.#logger.info({ port: config.adminPort }, 'processor ready');
   }
 
-  /** One task at a time for each key; never rejects. */
-  #work(key: string, task: Task, message?: LetterSource): Promise<TaskResult | undefined> {
-    return this.#order.run(key, async () => {
-      try {
-        const result = await this.#workers.run(task);
-        this.#count(result.kind === 'done' ? result.outcome : `${result.kind}_${result.reason}`);
-        this.#outbox.wake();
-        if (result.kind === 'retry') await this.#retry(result);
-        if (result.kind === 'dead') await this.#letDie(key, result, message);
-        return result;
-      } catch (error) {
-        this.#die(`a worker failed: ${(error as Error).stack}`);
-        return undefined;
-      }
-    });
+  /** @returns whether the record is finished */
+  async #handle(message: Message, isOurs: () => boolean): Promise<boolean> {
+    const { topic, partition, offset } = message;
+    const id = `${topic}/${partition}/${offset}`;
+    const work = { key: orderOf(message), id, task: taskOf(message), record: message, isOurs };
+    return (await this.#runner.run(work)) !== undefined;
+  }
+
+  #ask(ask: Ask): Promise<unknown> {
+    const key = paymentKey(ask.merchant, ask.checkoutId);
+    return this.#runner.run({ key, id: `payment ${key}`, task: { kind: 'ask', ask } });
   }
 
   async #judgeAgain(webhook: WaitingWebhook): Promise<void> {
-    const { key, record: value, partition, offset, tries } = webhook;
+    const { provider, eventId, key, record: value, partition, offset, tries } = webhook;
     const task: Task = { kind: 'webhook', value, source: { partition, offset, tries } };
     const record = { topic: TOPICS.webhooks, partition, offset, key, value };
-    const result = await this.#work(webhookOrder(key), task, record);
+    const id = `webhook ${provider}/${eventId}`;
+    const result = await this.#runner.run({ key: webhookOrder(key), id, task, record });
     // Should this fail, the claim's lease ends, and the letter is written again.
     if (result?.kind === 'dead') await endWait(this.#pool, webhook, result.reason).catch(() => {});
   }
 
-  async #retry({ topic, key, value }: Extract<TaskResult, { kind: 'retry' }>): Promise<void> {
-    const record = { topic, partition: null, key: Buffer.from(key), value: Buffer.from(value) };
-    await this.#sender.send([record]);
-  }
-
-  /** The letter first: a row that is marked dead has one. */
-  async #letDie(
-    key: string,
-    dead: Extract<TaskResult, { kind: 'dead' }>,
-    message: LetterSource | undefined,
-  ): Promise<void> {
-    const { reason, detail, payment } = dead;
-    this.#logger.error({ key, reason, detail }, 'dead letter');
-    this.#deadLetters++;
-    await this.#sender.send([deadLetterOf(key, dead, message)]);
-    if (payment) await this.#bury(payment, reason);
-  }
-
-  /** Postgres away: the row comes up again by itself, and dies again. */
-  async #bury({ merchant, checkoutId, version, event }: DeadPayment, reason: string) {
-    const row = { merchant, checkout_id: checkoutId, version, reason, event };
-    await bury(this.#pool, row).catch((error: Error) =>
-      this.#logger.warn({ reason: error.message }, 'a dead payment is not marked yet'),
-    );
-  }
-
-  #count(name: string): void {
-    this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1);
+  #bury({ merchant, checkoutId, version, event }: DeadPayment, reason: string): Promise<unknown> {
+    return bury(this.#pool, { merchant, checkout_id: checkoutId, version, reason, event });
   }
 
   #figures(): Record<string, number> {
-    const counted = [...this.#counts].map(([name, it]) => [`processor_${name}_total`, it]);
     return {
       processor_consumed_total: this.#intake.consumed,
       processor_in_flight: this.#intake.inFlight,
-      processor_dead_letters_total: this.#deadLetters,
+      processor_worker_deaths_total: this.#workers.deaths,
       processor_held: this.#intake.held,
       processor_partitions: this.#intake.partitions,
       processor_asks_total: this.#asker.asked,
       processor_webhook_retries_total: this.#webhookRetries.retried,
       outbox_published_total: this.#outbox.published,
+      outbox_parked: this.#outbox.parked,
       outbox_leader: this.#outbox.isLeader ? 1 : 0,
       ...this.#reconcile.figures(),
-      ...Object.fromEntries(counted),
+      ...this.#runner.figures(),
       ...this.#breakers.figures(),
+      ...this.#answerFaults.figures(),
     };
   }
 
@@ -235,19 +218,6 @@ export class Processor {
     this.#logger.fatal({ reason }, 'the process ends so that a restart can repair it');
     process.kill(process.pid, 'SIGKILL');
   }
-}
-
-function startWorkers(config: ProcessorConfig): Piscina<Task, TaskResult> {
-  const settings: WorkerSettings = config;
-  return new Piscina({
-    filename: new URL('./payment/worker.js', import.meta.url).href,
-    workerData: { ...settings },
-    minThreads: config.workerThreads,
-    maxThreads: config.workerThreads,
-    concurrentTasksPerWorker: config.inFlightMax,
-    maxQueue: config.inFlightMax + ASKS_IN_WORK_MAX + WEBHOOK_RETRIES_MAX,
-    idleTimeout: Number.POSITIVE_INFINITY,
-  });
 }
 
 /** A webhook does not wait for our own call, which may take its whole time-out. */
@@ -270,7 +240,7 @@ function taskOf(message: Message): Task {
 
 function sourceOf(message: Message): OriginSource {
   for (const header of message.headers ?? []) {
-    const text = header[ORIGIN_HEADER];
+    const text = header?.[ORIGIN_HEADER];
     if (text !== undefined) return parseOrigin(String(text))?.source ?? 'wal';
   }
   return 'wal';

@@ -73,9 +73,14 @@ async function redrive(ids: readonly string[], filter: Filter): Promise<void> {
     ...(filter.reason ? { reason: filter.reason } : {}),
     older_than_ms: filter.olderThan ?? 0,
   };
-  const { matched, redriven } = (await ask(`${filter.url}/dlq/redrive`, selection)) as Redriven;
+  const answer = (await ask(`${filter.url}/dlq/redrive`, selection)) as Redriven;
+  const { matched, redriven, failed } = answer;
   for (const id of redriven) console.log(`redriven ${id}`);
-  console.log(`${redriven.length} redriven, ${matched - redriven.length} were no longer open`);
+  for (const { id, reason } of failed) console.log(`failed ${id}: ${reason}`);
+  const closed = matched - redriven.length - failed.length;
+  console.log(
+    `${redriven.length} redriven, ${closed} were no longer open, ${failed.length} failed`,
+  );
   if (matched === 0 && ids.length > 0) throw new Error('no such dead letter');
 }
 

@@ -36,6 +36,7 @@ describe('the intake of a processor', { timeout: 120_000 }, () => {
       handle: async (message) => {
         seen.add(`${message.key}`);
         await opened;
+        return true;
       },
       onFatal: (reason) => assert.fail(reason),
     });

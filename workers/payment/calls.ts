@@ -9,6 +9,7 @@ import type { Ask } from '../postgres/asks.js';
 import type { Batcher } from '../postgres/batcher.js';
 import type { OutcomeRow } from '../postgres/outcomes.js';
 import type { SendRow } from '../postgres/sends.js';
+import { NOTHING } from '../psp/evidence.js';
 import { chargeKey, commandKey, type Psp, type PspAnswer, type PspRequest } from '../psp/port.js';
 import type { Gate, TurnedAway } from './gate.js';
 import { SEND_WITHIN_MS } from './plan.js';
@@ -25,6 +26,8 @@ export interface CallParts {
   readonly outcomes: Batcher<OutcomeRow, boolean>;
   readonly sends: Batcher<SendRow, boolean>;
   readonly settlements: Settlements;
+  /** An exception in the handling of a provider's answer. */
+  readonly onFault: (ask: Ask, error: unknown) => void;
 }
 
 export class Calls {
@@ -129,15 +132,24 @@ export class Calls {
     return this.#commit(this.#parts.settlements.afterCall(ask, call, waitMs));
   }
 
-  /** Through the provider's gate. What it says goes on without card data. */
+  /** Through the provider's gate. */
   async #run(
     ask: Ask,
     call: (psp: Psp) => Promise<PspAnswer>,
     until = Number.POSITIVE_INFINITY,
   ): Promise<PspAnswer | TurnedAway> {
     const psp = this.#parts.psps.get(ask.provider)!;
-    const answer = await this.#parts.gates.get(ask.provider)!.run(() => call(psp), until);
-    return typeof answer === 'string' ? answer : withoutCardData(answer);
+    return this.#parts.gates.get(ask.provider)!.run(() => this.#answer(ask, psp, call), until);
+  }
+
+  /** Never rejects. Bytes may have left before an exception, so the outcome is unknown. */
+  async #answer(ask: Ask, psp: Psp, call: (psp: Psp) => Promise<PspAnswer>): Promise<PspAnswer> {
+    try {
+      return withoutCardData(wellFormed(await call(psp)));
+    } catch (error) {
+      this.#parts.onFault(ask, error);
+      return { ...NOTHING, outcome: 'unknown', response: { error: 'internal_error' } };
+    }
   }
 
   #commitSend(ask: Ask, isFresh: boolean): Promise<boolean> {
@@ -169,6 +181,15 @@ function requestOf(ask: Ask): PspRequest {
     amountMinor: ask.amount,
     currency: ask.currency,
   };
+}
+
+function wellFormed(answer: PspAnswer): PspAnswer {
+  const { reference, failureCode } = answer;
+  for (const text of [reference, failureCode]) {
+    if (text !== null && typeof text !== 'string')
+      throw new TypeError('the answer names its charge or its failure by a value that is no text');
+  }
+  return answer;
 }
 
 /** A provider may say anything; the reference alone is kept as it is, for it names the charge. */

@@ -59,6 +59,7 @@ describe('a provider that answers with card data', () => {
       }, 1),
       sends: new Batcher<SendRow, boolean>(async () => [true], 1),
       settlements: new Settlements(processorConfig({}), () => false),
+      onFault: (_ask, error) => assert.fail(error as Error),
     });
     assert.deepEqual(await calls.charge(ASK, true), { kind: 'done', outcome: 'failed' });
     assert.equal(rows.length, 1);

@@ -21,10 +21,13 @@ import { planNext } from './plan.js';
 import { delayWhileWaiting, recordOf, SWEEP_GRACE_MS } from './retry-policy.js';
 import { candidatesFor, chooseProvider, type Routed } from './routing.js';
 import type { Settlements } from './settlement.js';
-import type { TaskResult, WorkerSettings } from './tasks.js';
+import type { Task, TaskResult, WorkerSettings } from './tasks.js';
 
 /** Beyond the longest wait and call: only a maker that died leaves its intent for the sweeper. */
 const INTENT_GRACE_MS = 4_000;
+export const INTERNAL_ERROR = 'internal_error';
+/** Should the mark of a given-up checkout be lost, its row is looked at after this. */
+const GIVE_UP_ASK_MS = 60_000;
 /** A ticket that comes this early was held as long as its topic holds. */
 const EARLY_MS = 50;
 
@@ -94,8 +97,33 @@ export class Executor {
       return await this.#next(ask);
     } catch (error) {
       if (!isBadData(error)) throw error;
-      return this.#parts.settlements.refused(ask, (error as Error).message);
+      const detail = (error as Error).message;
+      return this.#parts.settlements.refused(ask, 'refused_by_database', detail);
     }
+  }
+
+  /**
+   * After too many exceptions. A checkout without a row gets one that was never sent, so that the
+   * payment reads `processing` with its reason. A retry record or a webhook is only a trigger: its
+   * payment goes on without it.
+   */
+  async giveUp(task: Task, detail: string): Promise<TaskResult> {
+    const { intents, settlements } = this.#parts;
+    if (task.kind === 'ask') return settlements.refused(task.ask, INTERNAL_ERROR, detail);
+    if (task.kind === 'accepted') {
+      const checkout = checkoutAccepted.decode(Buffer.from(task.value));
+      const intent = { ...this.#intentOf(checkout, false, GIVE_UP_ASK_MS), is_sent: false };
+      const isOurs = (await intents.add(intent)) === 'inserted' && intent.status === 'processing';
+      if (isOurs) return settlements.refused(askOf(intent), INTERNAL_ERROR, detail);
+    }
+    return {
+      kind: 'dead',
+      reason: INTERNAL_ERROR,
+      detail,
+      attempts: 1,
+      value: null,
+      payment: null,
+    };
   }
 
   async #next(ask: Ask): Promise<TaskResult> {

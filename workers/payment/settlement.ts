@@ -96,9 +96,9 @@ export class Settlements {
     return this.#retry(waiting, 'breaker_open', ms, grace, true);
   }
 
-  /** The database refuses what is to be written of it: nothing but a person helps. */
-  refused(ask: Ask, detail: string): TaskResult {
-    return this.#dead(ask, 'refused_by_database', detail, ask.firstSentAt === null);
+  /** It cannot be handled: a person must help. */
+  refused(ask: Ask, reason: string, detail: string): TaskResult {
+    return this.#dead(ask, reason, detail, ask.firstSentAt === null);
   }
 
   #afterFailure(ask: Ask, call: Call, row: OutcomeRow): Settlement {

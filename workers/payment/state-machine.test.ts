@@ -162,6 +162,7 @@ describe('the state machine', () => {
     ['of another amount', {}, claim({ amountMinor: 99 }), 'other_amount'],
     ['after the end', { status: 'failed' }, claim({}), 'terminal'],
     ['twice', { status: 'succeeded' }, claim({}), 'repeat'],
+    ['an action', {}, claim({ status: 'requires_action' }), 'proves_nothing'],
     ['a late action', { status: 'succeeded' }, claim({ status: 'requires_action' }), 'terminal'],
     ['a dispute', { status: 'succeeded' }, claim({ status: 'disputed' }), 'noted'],
     ['an early dispute', {}, claim({ status: 'disputed' }), 'early'],

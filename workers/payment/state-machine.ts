@@ -166,9 +166,9 @@ function judgeClaim(facts: PaymentFacts, claim: WebhookClaim): Judgement {
   if (claim.currency !== facts.currency || !isAmount) return dropped('other_amount');
   switch (claim.status) {
     case 'authorized':
-      return isTerminal(facts.status) ? dropped('terminal') : dropped('proves_nothing');
+    // What the payer has to do stands only in the answer to our own call.
     case 'requires_action':
-      return moves(facts, 'requires_action', 'requires_action');
+      return isTerminal(facts.status) ? dropped('terminal') : dropped('proves_nothing');
     case 'captured':
       return moves(facts, 'succeeded', claim.type);
     case 'declined':

@@ -16,6 +16,13 @@ export type Task =
   /** A record of `payments.webhooks`. */
   | { readonly kind: 'webhook'; readonly value: Uint8Array; readonly source: WebhookSource };
 
+/** The task has failed too often: what becomes of its payment. */
+export interface GiveUp {
+  readonly kind: 'give_up';
+  readonly task: Task;
+  readonly detail: string;
+}
+
 /** A payment that waits in the dead-letter queue once its letter is delivered. */
 export interface DeadPayment {
   readonly merchant: string;
@@ -49,6 +56,14 @@ export type TaskResult =
       readonly payment: DeadPayment | null;
     };
 
+/** An unforeseen exception: the task may be run again. */
+export interface Failed {
+  readonly kind: 'failed';
+  readonly detail: string;
+  /** Without card data. */
+  readonly stack: string;
+}
+
 export interface WorkerSettings extends PspSettings, WebhookSettings {
   readonly databaseUrl: string;
   readonly askAfterMs: number;
@@ -69,4 +84,14 @@ export const BREAKER_CHANNEL = 'tollgate-breakers';
 export interface BreakerChange {
   readonly provider: string;
   readonly isOpen: boolean;
+}
+
+/** An exception in the handling of a provider's answer: posted to the main thread on this channel. */
+export const ANSWER_FAULT_CHANNEL = 'tollgate-answer-faults';
+export interface AnswerFault {
+  readonly provider: string;
+  readonly merchant: string;
+  readonly checkoutId: string;
+  /** Without card data. */
+  readonly stack: string;
 }

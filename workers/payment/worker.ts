@@ -1,6 +1,7 @@
 /** A piscina worker: PSP calls and micro-batched writes for many payments at once. */
 import { BroadcastChannel } from 'node:worker_threads';
 import { workerData } from 'piscina';
+import { maskCardData } from '../../engine/core/card-mask.js';
 import { EngineError } from '../../engine/core/errors.js';
 import { type Ask, claimTickets, type TicketRow } from '../postgres/asks.js';
 import { Batcher } from '../postgres/batcher.js';
@@ -16,7 +17,16 @@ import { Calls } from './calls.js';
 import { Executor } from './executor.js';
 import { Gate } from './gate.js';
 import { Settlements } from './settlement.js';
-import { BREAKER_CHANNEL, type Task, type TaskResult, type WorkerSettings } from './tasks.js';
+import {
+  ANSWER_FAULT_CHANNEL,
+  type AnswerFault,
+  BREAKER_CHANNEL,
+  type Failed,
+  type GiveUp,
+  type Task,
+  type TaskResult,
+  type WorkerSettings,
+} from './tasks.js';
 
 const ROWS_MAX = 500;
 const GATHER_MS = 2;
@@ -28,32 +38,45 @@ const settings = workerData as WorkerSettings;
 const pool = openPool(settings.databaseUrl, CONNECTIONS_MAX);
 const breakers = new BroadcastChannel(BREAKER_CHANNEL);
 breakers.unref();
+const answerFaults = new BroadcastChannel(ANSWER_FAULT_CHANNEL);
+answerFaults.unref();
 const executor = openExecutor();
 const webhooks = openWebhooks();
 
-export default async function run(task: Task): Promise<TaskResult> {
+/** Never rejects: an exception costs the one task. A rejection in piscina means a dead thread. */
+export default async function run(task: Task | GiveUp): Promise<TaskResult | Failed> {
   try {
-    switch (task.kind) {
-      case 'accepted':
-        return await executor.accepted(task.value, task.source);
-      case 'ticket':
-        return await executor.ticket(task.value);
-      case 'ask':
-        return await executor.ask(task.ask);
-      case 'webhook':
-        return await webhooks.received(task.value, task.source);
-    }
+    return await handle(task);
   } catch (error) {
     const detail = (error as Error).message;
     if (error instanceof EngineError && error.code === 'undecodable')
       return { kind: 'dead', reason: 'undecodable', detail, ...NO_PAYMENT };
     if (isBadData(error))
       return { kind: 'dead', reason: 'refused_by_database', detail, ...NO_PAYMENT };
-    throw error;
+    return { kind: 'failed', detail: maskCardData(detail), stack: stackOf(error) };
   }
 }
 
 const NO_PAYMENT = { attempts: 1, value: null, payment: null } as const;
+
+function handle(task: Task | GiveUp): Promise<TaskResult> {
+  switch (task.kind) {
+    case 'accepted':
+      return executor.accepted(task.value, task.source);
+    case 'ticket':
+      return executor.ticket(task.value);
+    case 'ask':
+      return executor.ask(task.ask);
+    case 'webhook':
+      return webhooks.received(task.value, task.source);
+    case 'give_up':
+      return executor.giveUp(task.task, task.detail);
+  }
+}
+
+function stackOf(error: unknown): string {
+  return maskCardData((error as Error).stack ?? String(error));
+}
 
 function openWebhooks(): WebhookJudge {
   return new WebhookJudge({
@@ -84,6 +107,10 @@ function openExecutor(): Executor {
     ),
     sends: new Batcher<SendRow, boolean>((rows) => commitSends(pool, rows), ROWS_MAX, GATHER_MS),
     settlements,
+    onFault: ({ provider, merchant, checkoutId }, error) => {
+      const fault: AnswerFault = { provider, merchant, checkoutId, stack: stackOf(error) };
+      answerFaults.postMessage(fault);
+    },
   });
   return new Executor({
     settings,

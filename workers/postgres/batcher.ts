@@ -1,12 +1,12 @@
 /**
  * Micro-batches: what arrives while one batch is being written forms the next, and a small one
  * waits some milliseconds for more, since a statement costs the same for one row as for twenty.
- * A batch that fails because of a row is split until the culprit is alone; one that fails
- * because Postgres is away is tried again until it is back. Bounded by its callers: each waits
+ * A batch that fails because Postgres is away is tried again until it is back. A batch that fails
+ * for any other reason is split until the culprit is alone, so that one row never holds up others. Bounded by its callers: each waits
  * for its own row.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isBadData } from './pool.js';
+import { isAway } from './pool.js';
 
 const RETRY_MS_MIN = 50;
 const RETRY_MS_MAX = 2_000;
@@ -41,7 +41,7 @@ export class Batcher<Row extends { readonly key: string }, Result> {
     this.#gatherMs = gatherMs;
   }
 
-  /** Resolves once the row is committed; rejects when the database refuses this very row. */
+  /** Resolves once the row is committed; rejects when this very row cannot be written. */
   add(row: Row): Promise<Result> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ row, resolve, reject });
@@ -76,7 +76,7 @@ export class Batcher<Row extends { readonly key: string }, Result> {
       const results = await this.#persist(entries.map((it) => it.row));
       for (const [i, entry] of entries.entries()) entry.resolve(results[i]!);
     } catch (error) {
-      if (entries.length === 1 || !isBadData(error)) {
+      if (entries.length === 1) {
         for (const entry of entries) entry.reject(error);
         return;
       }
@@ -91,7 +91,7 @@ export class Batcher<Row extends { readonly key: string }, Result> {
       try {
         return await this.#write(rows);
       } catch (error) {
-        if (isBadData(error)) throw error;
+        if (!isAway(error)) throw error;
       }
       await sleep(wait);
     }

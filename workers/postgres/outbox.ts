@@ -38,6 +38,7 @@ select p.merchant, p.checkout_id, p.shard, p.provider, p.provider_reference, p.f
 from payments p where p.version > p.published_version
   and (p.version > 1 or p.status <> 'processing'
     or p.updated_at < now() - ${STARTED_MS} * interval '1 ms')
+  and p.merchant || '/' || p.checkout_id <> all($2::text[])
 order by p.updated_at limit $1`,
 };
 
@@ -54,12 +55,16 @@ from input i join locked using (merchant, checkout_id)
 where p.merchant = i.merchant and p.checkout_id = i.checkout_id`,
 };
 
-/** At most `rowsMax` payments' unpublished versions, those of one payment in order. */
+/**
+ * At most `rowsMax` payments' unpublished versions, those of one payment in order.
+ * @param without keys of payments that are left out
+ */
 export async function unpublished(
   client: pg.ClientBase,
   rowsMax: number,
+  without: readonly string[] = [],
 ): Promise<PaymentStatus[]> {
-  const { rows } = await client.query<Row>({ ...SELECT, values: [rowsMax] });
+  const { rows } = await client.query<Row>({ ...SELECT, values: [rowsMax, without] });
   return rows.flatMap(recordsOf);
 }
 

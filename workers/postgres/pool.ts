@@ -53,10 +53,28 @@ export function openPool(
   return pool;
 }
 
-/** A statement of ours with a value that this row must not have: SQLSTATE 22 and 23. */
+/**
+ * The row itself is at fault and will stay so: SQLSTATE 22 and 23 (a value that the table refuses)
+ * and 54 (a value too large for an index).
+ */
 export function isBadData(error: unknown): boolean {
   const code = (error as { code?: string }).code ?? '';
-  return /^2[23]/.test(code) && code.length === 5;
+  return /^(?:22|23|54)/.test(code) && code.length === 5;
+}
+
+/** Classes of SQLSTATE about the server, the connection or the schema: no row can be the cause. */
+const SERVER_CLASSES = /^(?:08|25|28|3D|40|42|53|55|57|58|F0)/;
+
+/**
+ * Postgres is away, or answers so to every statement: the same rows may be written later.
+ * Any other error may be the fault of one row, also an exception in code of ours.
+ */
+export function isAway(error: unknown): boolean {
+  if (error instanceof pg.DatabaseError) return SERVER_CLASSES.test(error.code ?? '');
+  const isOurs = [TypeError, RangeError, ReferenceError, SyntaxError, URIError].some(
+    (type) => error instanceof type,
+  );
+  return !isOurs;
 }
 
 /** Runs `work` in one transaction on one connection. */

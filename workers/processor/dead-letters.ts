@@ -6,6 +6,12 @@ import type { TaskResult } from '../payment/tasks.js';
 import type { OutgoingRecord } from './sender.js';
 
 const DETAIL_CHARS_MAX = 1_000;
+/**
+ * Kafka takes a megabyte. A letter that would not fit names the place of its record, and holds
+ * neither the record nor a key that is longer than any of ours.
+ */
+const VALUE_BYTES_MAX = 900_000;
+const KEY_BYTES_MAX = 1_024;
 /** Where a payment's letter comes from when no record led to it: its row in Postgres. */
 const SWEEPER = 'sweeper';
 
@@ -19,7 +25,8 @@ export function deadLetterOf(
   dead: Dead,
   message: LetterSource | undefined,
 ): OutgoingRecord {
-  const keyBytes = message ? asBuffer(message.key) : Buffer.from(key);
+  const keyBytes = keyOf(key, message);
+  const held = dead.value ? Buffer.from(dead.value) : (message?.value ?? null);
   const value = deadLetter.encode({
     reason: dead.reason,
     detail: dead.detail.slice(0, DETAIL_CHARS_MAX),
@@ -29,9 +36,14 @@ export function deadLetterOf(
     source_partition: message?.partition ?? 0,
     source_offset: message?.offset ?? 0,
     key: keyBytes,
-    value: dead.value ? Buffer.from(dead.value) : (message?.value ?? null),
+    value: held !== null && held.length <= VALUE_BYTES_MAX ? held : null,
   });
   return { topic: TOPICS.dlq, partition: null, key: keyBytes ?? Buffer.alloc(0), value };
+}
+
+function keyOf(key: string, message: LetterSource | undefined): Buffer | null {
+  const bytes = message ? asBuffer(message.key) : Buffer.from(key);
+  return bytes?.subarray(0, KEY_BYTES_MAX) ?? null;
 }
 
 function asBuffer(key: Message['key']): Buffer | null {

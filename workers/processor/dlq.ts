@@ -55,6 +55,8 @@ export interface Redriven {
   readonly matched: number;
   /** Of these, the ids of those that were freed now. */
   readonly redriven: readonly string[];
+  /** Those that could not be sent to their topic again: they stay open. */
+  readonly failed: readonly { readonly id: string; readonly reason: string }[];
 }
 
 interface Read {
@@ -88,13 +90,17 @@ export class Dlq {
     const chosen = (await this.#read()).filter((it) => matches(it.letter, selection, Date.now()));
     const open = chosen.filter((it) => it.letter.state === 'open');
     const redriven: string[] = [];
+    const failed: { id: string; reason: string }[] = [];
     for (let i = 0; i < open.length; i += BATCH_MAX)
-      redriven.push(...(await this.#redriveBatch(open.slice(i, i + BATCH_MAX))));
-    return { matched: chosen.length, redriven };
+      redriven.push(...(await this.#redriveBatch(open.slice(i, i + BATCH_MAX), failed)));
+    return { matched: chosen.length, redriven, failed };
   }
 
   /** Of several letters of one payment the first counts. */
-  async #redriveBatch(batch: readonly Read[]): Promise<string[]> {
+  async #redriveBatch(
+    batch: readonly Read[],
+    failed: { id: string; reason: string }[],
+  ): Promise<string[]> {
     const payments = batch.flatMap((it) => it.payment ?? []);
     const freed = await redrivePayments(this.#parts.pool, payments);
     const redriven: string[] = [];
@@ -102,7 +108,10 @@ export class Dlq {
       const { payment, letter } = it;
       const isFreed = payment
         ? freed.delete(paymentKey(payment.merchant, payment.checkout_id))
-        : await this.#sendAgain(it);
+        : await this.#sendAgain(it).catch((error: Error) => {
+            failed.push({ id: letter.id, reason: error.message });
+            return false;
+          });
       if (isFreed) redriven.push(letter.id);
     }
     return redriven;
@@ -123,8 +132,8 @@ export class Dlq {
     const found: Omit<Read, 'letter'>[] = [];
     const ids: string[] = [];
     await readTopic(brokers, TOPICS.dlq, { partitions: 1, newestMax: LETTERS_MAX }, (message) => {
-      if (!message.value || !deadLetter.recognises(message.value)) return;
-      const source = deadLetter.decode(message.value);
+      const source = message.value && letterIn(message.value);
+      if (!source) return;
       ids.push(`${message.partition}-${message.offset}`);
       found.push({ source, payment: paymentOf(source) });
     });
@@ -156,12 +165,21 @@ function isNamed({ id, key }: Letter, names: readonly string[]): boolean {
   return names.some((it) => it === id || it === key || it === key?.slice(key.indexOf('/') + 1));
 }
 
-/** A payment of ours: its letter holds a ticket. */
+/** @returns undefined for what is no letter: it must not hide the others */
+function letterIn(value: Buffer): DeadLetter | undefined {
+  try {
+    return deadLetter.decode(value);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A payment of ours: its letter holds a ticket. Names that Postgres cannot hold are none of ours. */
 function paymentOf({ value }: DeadLetter): PaymentName | null {
   if (!value || !retryTicket.recognises(value)) return null;
   try {
     const { merchant, checkout_id } = retryTicket.decode(value);
-    return { merchant, checkout_id };
+    return `${merchant}${checkout_id}`.includes('\0') ? null : { merchant, checkout_id };
   } catch {
     return null;
   }

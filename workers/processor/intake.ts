@@ -40,9 +40,17 @@ export interface IntakeParts {
   readonly logger: Logger;
   /** A record that is not handled before its time. */
   readonly holdOf: (message: Message) => Hold | undefined;
-  /** Resolves when the record is finished: its state is durable elsewhere. Must not reject. */
-  readonly handle: (message: Message) => Promise<unknown>;
+  /**
+   * Resolves with `true` when the record is finished: its state is durable elsewhere. Else it
+   * comes again. `isOurs` says whether its partition is still assigned to us. Must not reject.
+   */
+  readonly handle: (message: Message, isOurs: () => boolean) => Promise<boolean>;
   readonly onFatal: (reason: string) => void;
+}
+
+interface Taken {
+  readonly message: Message;
+  readonly offsets: Offsets;
 }
 
 export class Intake {
@@ -58,7 +66,7 @@ export class Intake {
   #inFlight = 0;
   #isPaused = false;
   /** What librdkafka had handed over when the pause came: bounded by its own prefetch. */
-  readonly #waiting = new Fifo<{ readonly message: Message; readonly offsets: Offsets }>();
+  readonly #waiting = new Fifo<Taken>();
   readonly #held = new Held((partition) => this.#refill(partition));
   consumed = 0;
 
@@ -182,12 +190,24 @@ export class Intake {
       this.#waiting.push({ message, offsets });
       this.#next();
     };
-    const hold = this.#parts.holdOf(message);
+    const hold = this.#holdOf(message);
     if (!hold || hold.until <= Date.now()) return void begin();
     const { topic, partition } = message;
     const added = this.#held.add(nameOf(message), hold, begin);
     if (added === 'known') offsets.finish(message.offset);
     if (added === 'filled') this.#pauses?.pause([{ topic, partition }]);
+  }
+
+  /** A record whose time cannot be told is handled at once. */
+  #holdOf(message: Message): Hold | undefined {
+    try {
+      return this.#parts.holdOf(message);
+    } catch (error) {
+      const { topic, partition, offset } = message;
+      const names = { topic, partition, offset, stack: (error as Error).stack };
+      this.#parts.logger.error(names, 'a record is not held: it is handled at once');
+      return undefined;
+    }
   }
 
   #next(): void {
@@ -196,17 +216,23 @@ export class Intake {
       const next = this.#waiting.shift();
       if (!next) break;
       // A partition that has gone begins again at its new owner.
-      if (this.#offsets.of(next.message) === next.offsets) this.#handle(next.message, next.offsets);
+      if (this.#isOurs(next)) this.#handle(next);
     }
     if (this.#inFlight >= inFlightMax) this.#pause();
     else if (this.#waiting.length === 0 && this.#inFlight <= inFlightMax / 2) this.#resume();
   }
 
-  #handle(message: Message, offsets: Offsets): void {
+  #isOurs({ message, offsets }: Taken): boolean {
+    return this.#offsets.of(message) === offsets;
+  }
+
+  #handle(taken: Taken): void {
+    const { message, offsets } = taken;
     this.consumed++;
     this.#inFlight++;
-    void this.#parts.handle(message).finally(() => {
-      offsets.finish(message.offset);
+    const isOurs = (): boolean => this.#isOurs(taken);
+    void this.#parts.handle(message, isOurs).then((isFinished) => {
+      if (isFinished) offsets.finish(message.offset);
       this.#inFlight--;
       this.#next();
     });

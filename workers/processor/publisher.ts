@@ -5,12 +5,13 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { paymentStatus } from '../../engine/codec/records.js';
+import { type PaymentStatus, paymentStatus } from '../../engine/codec/records.js';
 import type { Logger } from '../../engine/core/log.js';
 import { paymentKey } from '../../engine/core/payment.js';
 import { TOPICS } from '../../engine/core/topics.js';
 import { markPublished, unpublished } from '../postgres/outbox.js';
 import { connectionSettings, PLANS_SECONDS_MAX } from '../postgres/pool.js';
+import { Parked } from './parked.js';
 import type { Sender } from './sender.js';
 
 const LOCK = 7_011_001;
@@ -29,6 +30,7 @@ export class OutboxPublisher {
   #stopped = false;
   #loop: Promise<void> | undefined;
   #wake: (() => void) | undefined;
+  readonly #parked = new Parked();
   isLeader = false;
   published = 0;
 
@@ -36,6 +38,11 @@ export class OutboxPublisher {
     this.#databaseUrl = databaseUrl;
     this.#sender = sender;
     this.#logger = logger;
+  }
+
+  /** Payments whose status waits because it cannot be published. */
+  get parked(): number {
+    return this.#parked.count;
   }
 
   start(): void {
@@ -103,20 +110,68 @@ export class OutboxPublisher {
   }
 
   async #publishOnce(client: pg.Client): Promise<number> {
-    const records = await unpublished(client, ROWS_MAX);
-    if (records.length === 0) return 0;
-    await this.#sender.send(
-      records.map((it) => ({
-        topic: TOPICS.status,
-        partition: it.shard,
-        key: Buffer.from(paymentKey(it.merchant, it.checkout_id)),
-        value: paymentStatus.encode(it),
-      })),
-    );
-    await markPublished(client, records);
-    this.published += records.length;
-    return records.length;
+    const records = await unpublished(client, ROWS_MAX, this.#parked.keys(Date.now()));
+    const payments = byPayment(records);
+    const results = await Promise.allSettled(payments.map((it) => this.#publishPayment(it)));
+    const published = payments.filter((_, i) => results[i]!.status === 'fulfilled').flat();
+    for (const [i, result] of results.entries()) {
+      if (result.status === 'fulfilled') this.#parked.free(keyOf(payments[i]![0]!));
+      // None could be sent: that is Kafka's doing.
+      else if (published.length === 0 && isSendFault(result.reason)) throw result.reason;
+      else this.#park(payments[i]![0]!, result.reason);
+    }
+    if (published.length > 0) await markPublished(client, published);
+    this.published += published.length;
+    return published.length;
   }
+
+  /** The versions of one payment, in order. Rejects with EncodingFault, or as the sender does. */
+  async #publishPayment(versions: readonly PaymentStatus[]): Promise<void> {
+    const records = versions.map((it) => ({
+      topic: TOPICS.status,
+      partition: it.shard,
+      key: Buffer.from(keyOf(it)),
+      value: encode(it),
+    }));
+    await this.#sender.send(records);
+  }
+
+  #park(payment: PaymentStatus, error: Error): void {
+    const { merchant, checkout_id: checkoutId, shard } = payment;
+    this.#parked.park(keyOf(payment), Date.now());
+    const names = { merchant, checkoutId, shard, reason: error.message, stack: error.stack };
+    this.#logger.error(names, 'a status cannot be published: it is tried again later');
+  }
+}
+
+class EncodingFault extends Error {}
+
+function isSendFault(error: unknown): boolean {
+  return !(error instanceof EncodingFault);
+}
+
+function encode(status: PaymentStatus): Buffer {
+  try {
+    return paymentStatus.encode(status);
+  } catch (cause) {
+    throw new EncodingFault(`no PaymentStatus: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** Those of one payment in order. */
+function byPayment(records: readonly PaymentStatus[]): PaymentStatus[][] {
+  const payments = new Map<string, PaymentStatus[]>();
+  for (const record of records) {
+    const key = keyOf(record);
+    const versions = payments.get(key);
+    if (versions) versions.push(record);
+    else payments.set(key, [record]);
+  }
+  return [...payments.values()];
+}
+
+function keyOf({ merchant, checkout_id }: PaymentStatus): string {
+  return paymentKey(merchant, checkout_id);
 }
 
 async function isLocked(client: pg.Client): Promise<boolean> {

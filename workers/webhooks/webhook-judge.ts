@@ -3,8 +3,7 @@
  * It may come before our own call has returned, twice, late, or about nothing we know.
  */
 import { type WebhookReceived, webhookReceived } from '../../engine/codec/records.js';
-import { invariant } from '../../engine/core/errors.js';
-import { isTerminal, paymentKey } from '../../engine/core/payment.js';
+import { paymentKey } from '../../engine/core/payment.js';
 import {
   type Dropped,
   type Judgement,
@@ -161,8 +160,6 @@ function changeOf(
     reference: claim.reference,
   };
   if (judgement.kind === 'moves') {
-    // What the payer has to do stands in answers only, so no claim moves a payment there.
-    invariant(isTerminal(judgement.status), 'a webhook moves a payment to its end');
     const { status, failureCode } = judgement;
     return { ...common, status, failure_code: failureCode, refunded_more: 0, disputed_more: 0 };
   }

@@ -1,0 +1,28 @@
+/** The names by which a log line about a task is found. Never throws: a record may be anything. */
+import { webhookReceived } from '../../engine/codec/records.js';
+import type { Work } from './task-runner.js';
+
+const KEY_CHARS_MAX = 400;
+
+export function namesOf({ key, task, record }: Work): Record<string, unknown> {
+  const place = record && {
+    topic: record.topic,
+    partition: record.partition,
+    offset: record.offset,
+  };
+  const payment = task.kind === 'ask' && {
+    merchant: task.ask.merchant,
+    checkoutId: task.ask.checkoutId,
+  };
+  const event = task.kind === 'webhook' && eventOf(task.value);
+  return { key: key.slice(0, KEY_CHARS_MAX), kind: task.kind, ...payment, ...event, ...place };
+}
+
+function eventOf(value: Uint8Array): { provider: string; eventId: string } | undefined {
+  try {
+    const { provider, event_id } = webhookReceived.decode(Buffer.from(value));
+    return { provider, eventId: event_id };
+  } catch {
+    return undefined;
+  }
+}
