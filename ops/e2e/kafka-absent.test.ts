@@ -43,7 +43,7 @@ describe('a processor that starts before Kafka', { timeout: 120_000 }, () => {
       connectMsMax: CONNECT_MS_MAX,
       logger,
       holdOf: () => undefined,
-      handle: async (message) => seen.push(`${message.value}`),
+      handle: async (message) => seen.push(`${message.value}`) > 0,
       onFatal: (reason) => assert.fail(reason),
     });
     started = untilDone('kafka', () => intake.start(), logger, stop.signal);

@@ -10,11 +10,12 @@ import {
   webhookReceived,
 } from '../../engine/codec/records.js';
 import { retryTopic, TOPICS } from '../../engine/core/topics.js';
-import { Sender } from '../../workers/processor/sender.js';
+import type { Sender } from '../../workers/processor/sender.js';
 import { chargesOf } from '../prove/charges.js';
 import { openLetters } from '../prove/dead-letters.js';
 import { LocalSystem, until } from '../prove/system.js';
 import { get, post } from './checkout-client.js';
+import { openSender } from './open-sender.js';
 
 /**
  * Stands for any fault in the handling of one record: Postgres itself raises an error of a class
@@ -46,7 +47,7 @@ describe('poisoned records between good ones', { timeout: 180_000 }, () => {
   before(async () => {
     // A claim that failed comes up again after twice this and 10 s.
     system = await LocalSystem.start({ settings: { TOLLGATE_PSP_TIMEOUT_MS: '500' } });
-    sender = new Sender(system.endpoints.kafka, assert.fail);
+    sender = openSender(system.endpoints.kafka);
     db = new pg.Client(system.endpoints.postgres);
     await db.connect();
     await db.query(POISON);

@@ -14,12 +14,12 @@ import { Fifo } from '../../engine/core/fifo.js';
 import type { Logger } from '../../engine/core/log.js';
 import { untilDone } from '../../engine/core/retry.js';
 import { assertReachable, clientSettings } from '../../engine/kafka/client.js';
+import { assertTopics, leave } from './consumer-client.js';
 import { Held, type Hold } from './held.js';
 import { AssignedOffsets, type Offsets } from './offsets.js';
 import { nameOf, Pauses } from './pauses.js';
 
 const COMMIT_MS = 500;
-const CLOSE_MS_MAX = 3_000;
 /** How soon topics and partitions that appear are noticed. */
 const METADATA_MS = 30_000;
 const ASSIGN = -175;
@@ -38,7 +38,7 @@ export interface IntakeParts {
   /** One connection attempt may take this long. */
   readonly connectMsMax: number;
   readonly logger: Logger;
-  /** A record that is not handled before its time. */
+  /** A record that is not handled before its time. Must not throw. */
   readonly holdOf: (message: Message) => Hold | undefined;
   /**
    * Resolves with `true` when the record is finished: its state is durable elsewhere. Else it
@@ -78,7 +78,7 @@ export class Intake {
   /** Rejects when it cannot connect, or when the topics are not known yet: to be called again. */
   async start(): Promise<void> {
     const consumer = this.#consumer ?? (await this.#connect());
-    await this.#assertTopics(consumer);
+    await assertTopics(consumer, this.#parts.topics, this.#parts.connectMsMax);
     if (this.#isClosing) return;
     consumer.subscribe([...this.#parts.topics]);
     consumer.consume((error) => {
@@ -169,20 +169,6 @@ export class Intake {
     );
   }
 
-  /** A topic that the brokers do not show yet would be left out until much later. */
-  #assertTopics(consumer: KafkaConsumer): Promise<void> {
-    const { topics, connectMsMax } = this.#parts;
-    return new Promise((resolve, reject) =>
-      consumer.getMetadata({ timeout: connectMsMax }, (error, metadata) => {
-        if (error) return reject(error);
-        const known = new Set(metadata.topics.map((topic) => topic.name));
-        const unknown = topics.filter((name) => !known.has(name));
-        if (unknown.length === 0) return resolve();
-        reject(new Error(`Kafka does not know these topics yet: ${unknown.join(', ')}`));
-      }),
-    );
-  }
-
   #take(message: Message): void {
     const offsets = this.#offsets.of(message);
     if (this.#isClosing || !offsets?.begin(message.offset)) return;
@@ -190,24 +176,12 @@ export class Intake {
       this.#waiting.push({ message, offsets });
       this.#next();
     };
-    const hold = this.#holdOf(message);
+    const hold = this.#parts.holdOf(message);
     if (!hold || hold.until <= Date.now()) return void begin();
     const { topic, partition } = message;
     const added = this.#held.add(nameOf(message), hold, begin);
     if (added === 'known') offsets.finish(message.offset);
     if (added === 'filled') this.#pauses?.pause([{ topic, partition }]);
-  }
-
-  /** A record whose time cannot be told is handled at once. */
-  #holdOf(message: Message): Hold | undefined {
-    try {
-      return this.#parts.holdOf(message);
-    } catch (error) {
-      const { topic, partition, offset } = message;
-      const names = { topic, partition, offset, stack: (error as Error).stack };
-      this.#parts.logger.error(names, 'a record is not held: it is handled at once');
-      return undefined;
-    }
   }
 
   #next(): void {
@@ -309,12 +283,6 @@ export class Intake {
 async function drained(): Promise<void> {
   await sleep(DRAIN_MS);
   await new Promise((resolve) => setImmediate(resolve));
-}
-
-async function leave(consumer: KafkaConsumer | undefined): Promise<void> {
-  if (!consumer) return;
-  const left = new Promise<void>((resolve) => consumer.disconnect(() => resolve()));
-  await Promise.race([left, sleep(CLOSE_MS_MAX)]);
 }
 
 function sleep(ms: number): Promise<void> {
