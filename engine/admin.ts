@@ -51,7 +51,7 @@ function allFigures(parts: AdminParts): Record<string, number> {
   };
   for (const counters of parts.threads.gatewayCounters) {
     for (const [name, value] of Object.entries(counters.read()))
-      add(`gateway_${name}_total`, value);
+      add(name === 'waiters' ? 'gateway_waiters' : `gateway_${name}_total`, value);
   }
   for (const counters of parts.threads.writerCounters) {
     for (const [name, value] of Object.entries(counters.read())) {

@@ -41,11 +41,19 @@ export class Reads {
   readonly #cache = new ViewCache();
   readonly #waiters = new Map<number, Set<Waiter>>();
   #waiterCount = 0;
+  readonly #onWaiting: (change: number) => void;
 
-  constructor(store: Store, changes: BroadcastReader, waitersMax: number) {
+  /** @param onWaiting how many long polls have begun (1) or ended (-1) */
+  constructor(
+    store: Store,
+    changes: BroadcastReader,
+    waitersMax: number,
+    onWaiting: (change: number) => void = () => {},
+  ) {
     this.#store = store;
     this.#changes = changes;
     this.#waitersMax = waitersMax;
+    this.#onWaiting = onWaiting;
   }
 
   read(reply: Reply, request: ReadRequest): void {
@@ -102,15 +110,15 @@ export class Reads {
     const waiter: Waiter = { reply, name, version, timer, headers };
     const waiters = this.#waiters.get(hash) ?? new Set<Waiter>();
     this.#waiters.set(hash, waiters.add(waiter));
-    this.#waiterCount++;
+    this.#count(1);
+    reply.onAborted = () => this.#finish(waiter);
     // The status may have changed between the read and now: look once more.
     if (this.#view(name)?.version !== version) this.#finish(waiter);
   }
 
   #wake(hash: number): void {
     for (const waiter of [...(this.#waiters.get(hash) ?? [])]) {
-      if (waiter.reply.aborted || this.#versionOf(waiter.name) !== waiter.version)
-        this.#finish(waiter);
+      if (this.#versionOf(waiter.name) !== waiter.version) this.#finish(waiter);
     }
   }
 
@@ -120,11 +128,17 @@ export class Reads {
     const waiters = this.#waiters.get(hash);
     if (!waiters?.delete(waiter)) return;
     if (waiters.size === 0) this.#waiters.delete(hash);
-    this.#waiterCount--;
+    this.#count(-1);
+    if (waiter.reply.aborted) return;
     waiter.reply.run(() => {
       const view = this.#view(waiter.name);
       if (view !== undefined) sendView(waiter.reply, view, waiter.headers);
     });
+  }
+
+  #count(change: number): void {
+    this.#waiterCount += change;
+    this.#onWaiting(change);
   }
 
   /** @returns undefined when the payment cannot be read; the error is reported with the answer */

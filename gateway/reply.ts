@@ -18,6 +18,8 @@ export class Reply {
   subject: string;
   /** Nothing may touch `res` any more: the client has gone, or the answer was sent. */
   aborted = false;
+  /** Called when the client has gone before the answer. */
+  onAborted: (() => void) | undefined;
   readonly #onError: OnRequestError;
 
   /** Must be made before the first return to the event loop, or uWebSockets.js aborts the process. */
@@ -28,6 +30,7 @@ export class Reply {
     this.#onError = onError;
     res.onAborted(() => {
       this.aborted = true;
+      this.onAborted?.();
     });
   }
 

@@ -55,7 +55,9 @@ class Gateway {
     const errors = new RequestErrors(counters, say);
     const parts: ServerParts = {
       admission,
-      reads: new Reads(store, new BroadcastReader(data.changes), data.waitersMax),
+      reads: new Reads(store, new BroadcastReader(data.changes), data.waitersMax, (change) =>
+        counters.add('waiters', change),
+      ),
       gate: new ShardGate(store, data.shard, (question, key) =>
         say({ type: 'ask', question, key }),
       ),

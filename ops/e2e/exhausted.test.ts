@@ -49,6 +49,35 @@ describe('an engine without disk or file descriptors', { timeout: 120_000 }, () 
     }
   });
 
+  it('should free the place of a long poll when its client goes', async () => {
+    const engine = await startEngineProcess({
+      TOLLGATE_DATA_DIR: join(home, 'polls'),
+      TOLLGATE_CDC: 'off',
+      TOLLGATE_WAITERS_MAX: '20',
+      TOLLGATE_GATEWAY_THREADS: '1',
+    });
+    try {
+      assert.equal((await post(engine.api, 'polled')).status, 202);
+      for (let round = 0; round < 3; round++) {
+        const client = new AbortController();
+        const headers = { Prefer: 'wait=30' };
+        const polls = Array.from({ length: 20 }, () =>
+          fetch(`${engine.api}/payments/polled`, { headers, signal: client.signal }),
+        );
+        await eventually('all wait', 10_000, async () => {
+          return (await engine.metric('gateway_waiters')) === 20;
+        });
+        client.abort();
+        await Promise.allSettled(polls);
+        await eventually('no place is kept', 5_000, async () => {
+          return (await engine.metric('gateway_waiters')) === 0;
+        });
+      }
+    } finally {
+      await engine.stop();
+    }
+  });
+
   it('should count as started for its supervisor when it lives and is not ready', async () => {
     const [apiPort, adminPort] = await freePorts(2);
     const adminUrl = `http://127.0.0.1:${adminPort}`;
