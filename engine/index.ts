@@ -21,6 +21,7 @@ import { Store } from './store/store.js';
 import { EngineThreads } from './threads.js';
 import { topologyFile } from './topology/topology-file.js';
 import { claimVolume } from './volume.js';
+import { VolumeCheck } from './volume-check.js';
 
 /** Writers ring after every batch; publishing a millisecond later costs a tenth of the wake-ups. */
 const BELL_REST_MS = 1;
@@ -47,8 +48,9 @@ export async function startEngine(
   };
   const keys = new KeysWatch(config.keysFile, logger);
   const marks = new Marks(config, logger);
-  const { store, volume, log } = await openVolume(config, marks, logger);
-  const parts = { config, store, volume, marks, logger, onFatal: die };
+  const check = new VolumeCheck(config.dataDir);
+  const { store, volume, log } = await openVolume(config, marks, check, logger);
+  const parts = { config, store, volume, check, marks, logger, onFatal: die };
   const publishing = await Publishing.prepare(parts);
   const { gatewayWorker } = composition;
   const threads: EngineThreads = new EngineThreads({
@@ -132,8 +134,9 @@ export async function startEngine(
 }
 
 /** @throws what is wrong with the log or the volume, unless its loss is accepted */
-async function openVolume(config: EngineConfig, marks: Marks, logger: Logger) {
+async function openVolume(config: EngineConfig, marks: Marks, check: VolumeCheck, logger: Logger) {
   const { dataDir, diskFreeMinMb, acceptLoss } = config;
+  if (!acceptLoss) check.assertNotRefused();
   const log = acceptLoss ? undefined : marks.checkLog();
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   dropBallastIfFull(dataDir, logger);
@@ -141,6 +144,7 @@ async function openVolume(config: EngineConfig, marks: Marks, logger: Logger) {
   layBallast(dataDir, diskFreeMinMb);
   const volume = claimVolume(store, config.shard, acceptLoss);
   if (!acceptLoss) marks.checkVolume(volume.id);
+  check.begin(store, volume.id, acceptLoss);
   return { store, volume, log };
 }
 

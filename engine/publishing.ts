@@ -3,26 +3,30 @@
  * sweeper. With `TOLLGATE_CDC=off` there is none of them.
  */
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { checkKafkaTail } from './cdc/kafka-tail.js';
 import { CdcPublisher } from './cdc/publisher.js';
 import { type CdcStart, cdcStart } from './cdc/start.js';
 import type { EngineConfig } from './core/config.js';
 import { DependencyHealth } from './core/dependency-health.js';
-import { EngineError } from './core/errors.js';
 import type { Logger } from './core/log.js';
+import { assertReachable } from './kafka/client.js';
 import { onRenewedIdentity } from './kafka/identity.js';
+import { createTopics, topicSpecs } from './kafka/topics-admin.js';
 import type { Marks } from './marks.js';
 import { Rescan } from './rescan.js';
 import { Store } from './store/store.js';
 import { Sweeper } from './sweeper.js';
-import { isEmpty, type Volume } from './volume.js';
+import type { Volume } from './volume.js';
+import type { VolumeCheck } from './volume-check.js';
 
-const TAIL_CHECK_MS_MAX = 3_000;
+const CHECK_PAUSE_MS = 250;
 
 export interface PublishingParts {
   readonly config: EngineConfig;
   readonly store: Store;
   readonly volume: Volume;
+  readonly check: VolumeCheck;
   readonly marks: Marks;
   readonly logger: Logger;
   readonly onFatal: (reason: string) => void;
@@ -31,10 +35,6 @@ export interface PublishingParts {
 export class Publishing {
   readonly #parts: PublishingParts;
   readonly #start: CdcStart;
-  /** The database's last sequence when it was opened. */
-  readonly #opened: number;
-  readonly #isEmpty: boolean;
-  #isTailChecked = false;
   #publisher: CdcPublisher | undefined;
   #health: DependencyHealth | undefined;
   #identity: { stop(): void } | undefined;
@@ -44,16 +44,16 @@ export class Publishing {
   private constructor(parts: PublishingParts) {
     const { config, store, marks } = parts;
     this.#parts = parts;
-    this.#opened = store.sequence;
-    this.#isEmpty = isEmpty(store);
     const dbDir = Store.directory(config.dataDir);
     const checkpoint = config.acceptLoss ? undefined : marks.checkpoint.load();
     this.#start = cdcStart(dbDir, store.sequence, checkpoint, config.acceptLoss);
   }
 
   /**
-   * Before anything is accepted: finds where to begin, and asks Kafka whether this is an old
-   * copy of the volume. While Kafka is away that question waits for the first connection.
+   * Before anything is accepted: finds where to begin, and compares the volume with Kafka for
+   * as long as a broker listens, at most TOLLGATE_VOLUME_CHECK_MS. While Kafka is away the
+   * volume stays unchecked until the first connection.
+   * Rejects with the refusal of the volume.
    */
   static async prepare(parts: PublishingParts): Promise<Publishing> {
     const { config, marks, volume, store } = parts;
@@ -62,12 +62,12 @@ export class Publishing {
       marks.checkpoint.saveSync({ ...publishing.#start.position, volume: volume.id });
       marks.saveSync(volume.id, store.sequence);
     }
-    if (config.cdc === 'on') await publishing.#askKafkaNow();
+    if (config.cdc === 'on') await publishing.#checkVolumeNow();
     return publishing;
   }
 
   start(durableSequence: () => number): void {
-    const { config, store, volume, marks, logger, onFatal } = this.#parts;
+    const { config, store, volume, check, marks, logger, onFatal } = this.#parts;
     if (config.cdc === 'off') return;
     const publisher: CdcPublisher = new CdcPublisher({
       config,
@@ -76,7 +76,8 @@ export class Publishing {
       checkpoint: marks.checkpoint,
       start: this.#start.position,
       durableSequence,
-      beforeFirst: () => this.#askKafka(),
+      beforePublishing: () => this.#checkVolume(),
+      onRegistered: () => check.registered(),
       logger,
       onAnswer: () => this.#health?.succeeded(),
       onCheckpoint: (checkpoint) => marks.forgetConsumed(checkpoint),
@@ -109,6 +110,7 @@ export class Publishing {
 
   figures(): Record<string, number> {
     return {
+      volume_unchecked: this.#parts.check.isPassed ? 0 : 1,
       cdc_published_total: this.#publisher?.published ?? 0,
       cdc_restarts_total: this.#publisher?.restarts ?? 0,
       cdc_lag_sequences: this.#publisher?.lag ?? 0,
@@ -128,27 +130,59 @@ export class Publishing {
     await this.#publisher?.close();
   }
 
-  async #askKafkaNow(): Promise<void> {
-    const late = new Promise<void>((resolve) => setTimeout(resolve, TAIL_CHECK_MS_MAX).unref());
-    try {
-      await Promise.race([this.#askKafka(), late]);
-    } catch (error) {
-      if (error instanceof EngineError && !error.canRetry) throw error;
-      // Kafka is away: asked again before the first record goes out.
+  async #checkVolumeNow(): Promise<void> {
+    const { config, logger } = this.#parts;
+    const giveUpAt = performance.now() + config.volumeCheckMs;
+    for (;;) {
+      const reason = await this.#tryCheck(giveUpAt - performance.now());
+      if (reason === undefined) return;
+      const isListening = await assertReachable(config.kafkaBrokers).then(
+        () => true,
+        () => false,
+      );
+      if (!isListening || performance.now() >= giveUpAt) {
+        const line =
+          'Kafka does not answer: checkouts are accepted, and the volume is compared with Kafka before the first record goes out';
+        logger.warn({ reason }, line);
+        return;
+      }
+      await sleep(CHECK_PAUSE_MS);
     }
   }
 
-  async #askKafka(): Promise<void> {
-    if (this.#isTailChecked) return;
-    const { kafkaBrokers, partitions, shard, acceptLoss } = this.#parts.config;
-    await checkKafkaTail({
-      kafkaBrokers,
-      partitions,
-      shard,
-      volume: this.#parts.volume.id,
-      sequence: this.#opened,
-      isEmpty: this.#isEmpty && !acceptLoss,
-    });
-    this.#isTailChecked = true;
+  /** @returns why the check could not be made; undefined: it has passed. Rejects with a refusal. */
+  async #tryCheck(msMax: number): Promise<string | undefined> {
+    const { kafkaBrokers, replication } = this.#parts.config;
+    const specs = topicSpecs(this.#parts.config);
+    const checked = createTopics(kafkaBrokers, specs, replication).then(() => this.#checkVolume());
+    // One that ends after its time is made again at the first connection.
+    checked.catch(() => {});
+    const late = sleep(msMax, 'Kafka did not answer in time', { ref: false });
+    try {
+      return (await Promise.race([checked, late])) ?? undefined;
+    } catch (error) {
+      if (this.#parts.check.isRefusal(error)) throw error;
+      return (error as Error).message;
+    }
+  }
+
+  /** Once passed, it is passed. The topics must exist. */
+  async #checkVolume(): Promise<void> {
+    const { check, config } = this.#parts;
+    if (check.isPassed) return;
+    const { kafkaBrokers, shard, dataDir, checkpointIntervalMs } = config;
+    try {
+      await checkKafkaTail({
+        kafkaBrokers,
+        shard,
+        dataDir,
+        checkpointIntervalMs,
+        ...check.subject,
+      });
+    } catch (error) {
+      if (check.isRefusal(error)) check.refuse(error);
+      throw error;
+    }
+    check.pass();
   }
 }

@@ -17,6 +17,7 @@ import { Ages } from './store/age.js';
 import { encodeOffset, META_STATUS_OFFSET } from './store/families.js';
 import { Store, type WriteBatch } from './store/store.js';
 import { claimVolume, isEmpty } from './volume.js';
+import { VolumeCheck } from './volume-check.js';
 
 const BATCH_ROWS = 1_000;
 const LOST_MAX = 100_000;
@@ -57,6 +58,7 @@ export async function recoverFromKafka(
     writer.flush();
     const volume = claimVolume(store, config.shard);
     publishNothingAgain(config, store, volume.id, logger);
+    new VolumeCheck(config.dataDir).recovered(volume.id, store.sequence);
     const lost: string[] = [];
     for await (const key of options.acknowledged)
       if (lost.length < LOST_MAX && !store.get('checkouts', Buffer.from(key))) lost.push(key);
@@ -68,8 +70,8 @@ export async function recoverFromKafka(
 
 async function readAccepted(config: EngineConfig, writer: Rows): Promise<Map<string, number>> {
   const published = new Map<string, number>();
-  const { kafkaBrokers, partitions, shard } = config;
-  await readTopic(kafkaBrokers, TOPICS.accepted, { partitions }, ({ key, value, headers }) => {
+  const { kafkaBrokers, shard } = config;
+  await readTopic(kafkaBrokers, TOPICS.accepted, {}, ({ key, value, headers }) => {
     const record = value && tryDecode(checkoutAccepted, value);
     if (!record || !key || record.shard !== shard) return;
     const origin = parseOrigin(String(headers?.[0]?.[ORIGIN_HEADER]));

@@ -12,8 +12,10 @@ export interface PublisherParts {
   readonly checkpoint: DurableFile<Checkpoint>;
   readonly start: WalPosition;
   readonly durableSequence: () => number;
-  /** Awaited once, before the first record goes out. Rejects with what forbids it. */
-  readonly beforeFirst: () => Promise<void>;
+  /** Awaited at each connection, before a record goes out. Rejects with what forbids it. */
+  readonly beforePublishing: () => Promise<void>;
+  /** The register of volumes in Kafka names this one. */
+  readonly onRegistered: () => void;
   readonly logger: Logger;
   /** Kafka has confirmed a record or a connection. */
   readonly onAnswer: () => void;

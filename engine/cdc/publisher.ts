@@ -4,11 +4,10 @@
  * fatal error makes a new producer that starts again at the checkpoint: consumers see
  * repeats, never holes. While Kafka is away the log simply waits.
  */
-import rdkafka, { type DeliveryReport, type LibrdKafkaError, type Producer } from 'node-rdkafka';
+import type { DeliveryReport, LibrdKafkaError, MessageHeader, Producer } from 'node-rdkafka';
 import { EngineError } from '../core/errors.js';
 import { settledWithin } from '../core/settled-within.js';
 import { formatOrigin, ORIGIN_HEADER, type OriginSource, TOPICS } from '../core/topics.js';
-import { producerSettings, producerTopicSettings } from '../kafka/client.js';
 import { askForTopic } from '../kafka/probe.js';
 import { createTopics, topicSpecs } from '../kafka/topics-admin.js';
 import { type Family, familyId } from '../store/families.js';
@@ -16,7 +15,10 @@ import { CheckpointSaver } from './checkpoint-saver.js';
 import { DeliveryWindow } from './delivery-window.js';
 import { kafkaKey } from './kafka-key.js';
 import { PollPace } from './poll-pace.js';
+import { openProducer } from './producer.js';
 import type { PublisherParts } from './publisher-parts.js';
+import { type RecordAside, type Repeat, Repeats } from './repeats.js';
+import { RegisterWriter } from './volume-register.js';
 import { WalFollower } from './wal-follower.js';
 import type { WalPosition } from './wal-position.js';
 import { RecordKind, type WriteBatchCursor } from './write-batch.js';
@@ -27,21 +29,15 @@ const RETRY_MS = 500;
 const CLOSE_MS_MAX = 3_000;
 const STALL_LOOK_MS = 500;
 
-/** Who waits for a record that is published again, outside the log's order. */
-interface Repeat {
-  readonly resolve: () => void;
-  readonly reject: (error: Error) => void;
-}
-
 export class CdcPublisher {
   readonly #parts: PublisherParts;
   readonly #topicOf: ReadonlyMap<number, string>;
   #tail: WalFollower;
   #window = new DeliveryWindow(WINDOW_MAX);
   #producer: Producer | undefined;
-  readonly #repeats = new Set<Repeat>();
+  readonly #repeats = new Repeats();
+  readonly #register: RegisterWriter;
   #pace: PollPace | undefined;
-  #mayPublish = false;
   /** Why there is no producer. */
   #problem = 'not connected yet';
   #isUnreadable = false;
@@ -59,13 +55,22 @@ export class CdcPublisher {
       [familyId('commands'), TOPICS.accepted],
       [familyId('inbox'), TOPICS.webhooks],
     ]);
+    this.#register = new RegisterWriter({
+      volume: parts.volume,
+      shard: parts.config.shard,
+      send: (record) => this.#produceAside(record, []),
+      onEntered: parts.onRegistered,
+    });
     this.#checkpoints = new CheckpointSaver({
       file: parts.checkpoint,
       volume: parts.volume,
       intervalMs: parts.config.checkpointIntervalMs,
       lowWater: () => this.#lowWater(),
       durableSequence: parts.durableSequence,
-      onSaved: parts.onCheckpoint,
+      onSaved: (checkpoint) => {
+        parts.onCheckpoint(checkpoint);
+        void this.#register.enter(checkpoint.sequence - 1);
+      },
       logger: parts.logger,
     });
     this.#connect();
@@ -78,12 +83,12 @@ export class CdcPublisher {
 
   /** Records were handed to Kafka and are not confirmed. */
   get isWaiting(): boolean {
-    return this.#window.open + this.#repeats.size > 0;
+    return this.#window.open + this.#repeats.count > 0;
   }
 
   /** One request to Kafka by the producer. Rejects when it is not answered. */
   async probe(): Promise<void> {
-    if (!this.#producer) throw new EngineError('kafka_away', this.#problem, { canRetry: true });
+    if (!this.#producer) throw kafkaAway(this.#problem);
     await askForTopic(this.#producer, TOPICS.accepted);
   }
 
@@ -102,17 +107,21 @@ export class CdcPublisher {
     value: Buffer,
     source: Exclude<OriginSource, 'wal'>,
   ): Promise<void> {
-    const producer = this.#producer;
     const topic = this.#topicOf.get(familyId(family));
-    if (!producer || !topic || this.#stopped)
-      return Promise.reject(new EngineError('kafka_away', 'Kafka is away', { canRetry: true }));
+    if (!topic || this.#stopped) return Promise.reject(kafkaAway('the engine stops'));
     const origin = formatOrigin({ volume: this.#parts.volume, sequence: 0, source });
-    return new Promise((resolve, reject) => {
-      const repeat: Repeat = { resolve, reject };
-      this.#repeats.add(repeat);
-      this.#pace?.busy();
-      const headers = [{ [ORIGIN_HEADER]: origin }];
-      producer.produce(topic, null, value, kafkaKey(topic, key, value), null, { repeat }, headers);
+    const record = { topic, partition: null, key: kafkaKey(topic, key, value), value };
+    return this.#produceAside(record, [{ [ORIGIN_HEADER]: origin }]);
+  }
+
+  /** Outside the log's order. */
+  #produceAside(record: RecordAside, headers: MessageHeader[]): Promise<void> {
+    const producer = this.#producer;
+    if (!producer) return Promise.reject(kafkaAway(this.#problem));
+    const { topic, partition, key, value } = record;
+    this.#pace?.busy();
+    return this.#repeats.add((repeat) => {
+      producer.produce(topic, partition, value, key, null, { repeat }, headers);
     });
   }
 
@@ -132,6 +141,8 @@ export class CdcPublisher {
     const producer = this.#producer;
     if (producer) {
       await settledWithin(CLOSE_MS_MAX, (done) => producer.flush(CLOSE_MS_MAX, done));
+      const entered = this.#register.enter(this.#lowWater().sequence - 1, true);
+      await settledWithin(CLOSE_MS_MAX / 3, (done) => void entered.then(done));
       await settledWithin(CLOSE_MS_MAX, (done) => producer.disconnect(done));
     }
     this.#checkpoints.saveSync();
@@ -212,10 +223,7 @@ export class CdcPublisher {
       ticket: number;
       repeat?: Repeat;
     };
-    if (repeat && this.#repeats.delete(repeat)) {
-      if (error) repeat.reject(new EngineError('not_delivered', error.message, { canRetry: true }));
-      else repeat.resolve();
-    }
+    if (repeat) this.#repeats.settle(repeat, error);
     if (repeat || window !== this.#window) return;
     if (error) {
       this.restart(`a delivery failed: ${error.message}`);
@@ -231,11 +239,8 @@ export class CdcPublisher {
     const { config } = this.#parts;
     if (this.#stopped) return;
     createTopics(config.kafkaBrokers, topicSpecs(config), config.replication)
-      .then(() => (this.#mayPublish ? undefined : this.#parts.beforeFirst()))
-      .then(() => {
-        this.#mayPublish = true;
-        this.#connectProducer();
-      })
+      .then(() => this.#parts.beforePublishing())
+      .then(() => this.#connectProducer())
       .catch((error: Error) => {
         if (error instanceof EngineError && !error.canRetry) return this.#parts.onFatal(error);
         this.#problem = error.message;
@@ -244,25 +249,17 @@ export class CdcPublisher {
   }
 
   #connectProducer(): void {
-    const { config, logger } = this.#parts;
     if (this.#stopped) return;
-    const producer = new rdkafka.Producer(
-      producerSettings(config.kafkaBrokers, `tollgate-engine-${config.shard}`),
-      producerTopicSettings(config.kafkaMessageTimeoutMs),
-    );
-    producer.on('delivery-report', (error, report) => this.#onDelivery(error, report));
-    producer.on('event.error', (error) => {
-      if (error.isFatal) this.restart(`the producer failed: ${error.message}`);
-      else logger.debug({ reason: error.message }, 'Kafka');
-    });
-    producer.once('ready', () => {
-      this.#producer = producer;
-      this.#pace = new PollPace(producer, () => this.isWaiting);
-      this.#parts.onAnswer();
-      this.wake();
-    });
-    producer.connect({ timeout: RETRY_MS * 10 }, (error) => {
-      if (error) setTimeout(() => this.#connect(), RETRY_MS).unref();
+    openProducer(this.#parts.config, this.#parts.logger, {
+      onReady: (producer) => {
+        this.#producer = producer;
+        this.#pace = new PollPace(producer, () => this.isWaiting);
+        this.#parts.onAnswer();
+        this.wake();
+      },
+      onDelivery: (error, report) => this.#onDelivery(error, report),
+      onFailed: (reason) => this.restart(reason),
+      onNotConnected: () => setTimeout(() => this.#connect(), RETRY_MS).unref(),
     });
   }
 
@@ -272,9 +269,7 @@ export class CdcPublisher {
     if (!producer || this.#stopped) return;
     this.#producer = undefined;
     this.restarts++;
-    for (const repeat of this.#repeats)
-      repeat.reject(new EngineError('not_delivered', reason, { canRetry: true }));
-    this.#repeats.clear();
+    this.#repeats.rejectAll(reason);
     const from = this.#lowWater();
     const at = { reason, sequence: from.sequence };
     this.#parts.logger.warn(at, 'a new producer starts again at the checkpoint');
@@ -284,4 +279,8 @@ export class CdcPublisher {
     producer.disconnect();
     this.#connect();
   }
+}
+
+function kafkaAway(reason: string): EngineError {
+  return new EngineError('kafka_away', reason, { canRetry: true });
 }

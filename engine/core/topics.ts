@@ -5,6 +5,8 @@ export const TOPICS = {
   webhooks: 'payments.webhooks',
   dlq: 'payments.dlq',
   status: 'payments.status',
+  /** Compacted: which volume serves a shard, and how far it is published (cdc/volume-register.ts). */
+  volumes: 'payments.volumes',
 } as const;
 
 /** @param delay as it is written in the settings, e.g. `30s` */

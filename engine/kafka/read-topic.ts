@@ -1,5 +1,13 @@
-/** Reads what a topic holds now, from the earliest record to each partition's present end. */
-import rdkafka, { type KafkaConsumer, type Message } from 'node-rdkafka';
+/**
+ * Reads what a topic holds now, up to each partition's present end. The topic's own partition
+ * count holds, whatever the settings say. Gives up when nothing comes for SILENCE_MS_MAX.
+ */
+import rdkafka, {
+  type KafkaConsumer,
+  type Message,
+  type Metadata,
+  type TopicPartitionOffset,
+} from 'node-rdkafka';
 import type { KafkaTls } from '../core/config.js';
 import { EngineError } from '../core/errors.js';
 import { assertReachable, clientSettings } from './client.js';
@@ -12,11 +20,14 @@ const CONSUME_MS = 100;
 const SILENCE_MS_MAX = 30_000;
 
 export interface ReadOptions {
-  readonly partitions: number;
+  /** Only partitions below this number; default: all that the topic has. */
+  readonly partitions?: number;
   /** The first partition to read; default 0. */
   readonly first?: number;
   /** Of each partition no more than the newest so many. */
   readonly newestMax?: number;
+  /** Only what Kafka appended between these times, Unix milliseconds. */
+  readonly appended?: { readonly fromMs: number; readonly toMs: number };
   /** Default: the identity of this process. */
   readonly tls?: KafkaTls;
 }
@@ -45,18 +56,7 @@ export async function readTopic(
     if (open.size === 0) return;
     consumer.assign([...open].map(([partition, { from }]) => ({ topic, partition, offset: from })));
     consumer.setDefaultConsumeTimeout(CONSUME_MS);
-    let heardAt = performance.now();
-    while (open.size > 0) {
-      const messages = await consume(consumer);
-      if (messages.length > 0) heardAt = performance.now();
-      else if (performance.now() - heardAt > SILENCE_MS_MAX) throw silence(topic, open.keys());
-      for (const message of messages) {
-        const range = open.get(message.partition);
-        if (range === undefined) continue;
-        onMessage(message);
-        if (message.offset + 1 >= range.to) open.delete(message.partition);
-      }
-    }
+    await consumeAll(consumer, topic, open, options.appended?.toMs, onMessage);
   } finally {
     await Promise.race([
       new Promise<void>((resolve) => consumer.disconnect(() => resolve())),
@@ -71,6 +71,28 @@ function silence(topic: string, partitions: Iterable<number>): EngineError {
   return new EngineError('kafka_away', text, { canRetry: true });
 }
 
+async function consumeAll(
+  consumer: KafkaConsumer,
+  topic: string,
+  open: Map<number, Range>,
+  toMs = Number.POSITIVE_INFINITY,
+  onMessage: (message: Message) => void,
+): Promise<void> {
+  let heardAt = performance.now();
+  while (open.size > 0) {
+    const messages = await consume(consumer);
+    if (messages.length > 0) heardAt = performance.now();
+    else if (performance.now() - heardAt > SILENCE_MS_MAX) throw silence(topic, open.keys());
+    for (const message of messages) {
+      const range = open.get(message.partition);
+      if (range === undefined) continue;
+      const isLate = (message.timestamp ?? 0) > toMs;
+      if (!isLate) onMessage(message);
+      if (isLate || message.offset + 1 >= range.to) open.delete(message.partition);
+    }
+  }
+}
+
 interface Range {
   readonly from: number;
   readonly to: number;
@@ -79,20 +101,62 @@ interface Range {
 async function openPartitions(
   consumer: KafkaConsumer,
   topic: string,
-  { partitions, first = 0, newestMax = Number.POSITIVE_INFINITY }: ReadOptions,
+  options: ReadOptions,
 ): Promise<Map<number, Range>> {
+  const { first = 0, newestMax = Number.POSITIVE_INFINITY } = options;
+  const count = Math.min(
+    options.partitions ?? Number.POSITIVE_INFINITY,
+    await partitionCount(consumer, topic),
+  );
+  const numbers = Array.from({ length: Math.max(0, count - first) }, (_, i) => first + i);
+  const begin = await firstOffsets(consumer, topic, numbers, options.appended?.fromMs);
   const open = new Map<number, Range>();
-  for (let partition = first; partition < partitions; partition++) {
+  for (const partition of numbers) {
     const { lowOffset, highOffset } = await new Promise<{ lowOffset: number; highOffset: number }>(
       (resolve, reject) =>
         consumer.queryWatermarkOffsets(topic, partition, CALL_MS_MAX, (error, offsets) =>
           error ? reject(error) : resolve(offsets),
         ),
     );
-    const from = Math.max(lowOffset, highOffset - newestMax);
+    const from = Math.max(lowOffset, highOffset - newestMax, begin.get(partition) ?? 0);
     if (from < highOffset) open.set(partition, { from, to: highOffset });
   }
   return open;
+}
+
+async function partitionCount(consumer: KafkaConsumer, topic: string): Promise<number> {
+  const metadata = await new Promise<Metadata>((resolve, reject) =>
+    consumer.getMetadata({ topic, timeout: CALL_MS_MAX }, (error, found) =>
+      error ? reject(error) : resolve(found),
+    ),
+  );
+  const count = metadata.topics.find((it) => it.name === topic)?.partitions.length ?? 0;
+  if (count === 0) throw away(`${topic} has no partitions: it does not exist, or not yet`);
+  return count;
+}
+
+/** The first offset appended at `fromMs` or later; past the end when there is none. */
+async function firstOffsets(
+  consumer: KafkaConsumer,
+  topic: string,
+  partitions: readonly number[],
+  fromMs: number | undefined,
+): Promise<Map<number, number>> {
+  if (fromMs === undefined) return new Map();
+  // librdkafka takes and gives the time in the field of the offset.
+  const asked = partitions.map((partition) => ({ topic, partition, offset: Math.max(0, fromMs) }));
+  const found = await new Promise<TopicPartitionOffset[]>((resolve, reject) =>
+    consumer.offsetsForTimes(asked, CALL_MS_MAX, (error, offsets) =>
+      error ? reject(error) : resolve(offsets),
+    ),
+  );
+  return new Map(
+    found.map((it) => [it.partition, it.offset < 0 ? Number.MAX_SAFE_INTEGER : it.offset]),
+  );
+}
+
+function away(reason: string): EngineError {
+  return new EngineError('kafka_away', reason, { canRetry: true });
 }
 
 function consume(consumer: KafkaConsumer): Promise<Message[]> {

@@ -29,9 +29,10 @@ export interface TopicIdentity {
 }
 
 /**
- * The named topics that exist, by name. Asks one broker after the other.
+ * The named topics that exist and that this process may DESCRIBE, by name. Asks one broker
+ * after the other.
  * @param tls default: the identity of this process
- * Rejects with EngineError `kafka_away`, also while a topic has no leader yet, or `kafka_refused`.
+ * Rejects with EngineError `kafka_away`, also while a topic has no leader yet.
  */
 export async function topicIdentities(
   brokers: string,
@@ -90,9 +91,9 @@ function topic(reader: AnswerReader): TopicIdentity | undefined {
   }).length;
   reader.int32(); // authorised operations
   reader.tags();
-  if (error === UNKNOWN_TOPIC) return undefined;
+  if (error === UNKNOWN_TOPIC || error === TOPIC_AUTHORIZATION_FAILED) return undefined;
   if (error === 0) return { name, id, partitions };
-  const isRefused = error === TOPIC_AUTHORIZATION_FAILED;
-  const text = `Kafka's error ${error} for topic ${name}`;
-  throw new EngineError(isRefused ? 'kafka_refused' : 'kafka_away', text, { canRetry: !isRefused });
+  throw new EngineError('kafka_away', `Kafka's error ${error} for topic ${name}`, {
+    canRetry: true,
+  });
 }

@@ -1,13 +1,18 @@
-/** Creates the topics that are missing; safe to run from every process at once. */
+/** Creates the topics that are missing and grows those that are too small; safe to run from every process at once. */
 import rdkafka, { type LibrdKafkaError } from 'node-rdkafka';
 import type { KafkaTls } from '../core/config.js';
+import { EngineError } from '../core/errors.js';
 import { TOPIC_RETENTION_MS } from '../core/settings/shared.js';
 import { retryTopic, TOPICS } from '../core/topics.js';
 import { assertReachable, clientSettings } from './client.js';
+import { topicIdentities } from './topic-identity.js';
 
 export interface TopicSpec {
   readonly name: string;
   readonly partitions: number;
+  /** Keyed by payment: all of these have equally many partitions. */
+  readonly isKeyed?: boolean;
+  readonly isCompacted?: boolean;
 }
 
 const CREATE_MS_MAX = 5_000;
@@ -19,12 +24,18 @@ const CONFIG = {
   'message.timestamp.type': 'LogAppendTime',
 };
 
+const COMPACTED = {
+  'cleanup.policy': 'compact' as const,
+  'message.timestamp.type': 'LogAppendTime',
+};
+
 export function topicSpecs(config: { partitions: number; shards: number }): TopicSpec[] {
   return [
-    { name: TOPICS.accepted, partitions: config.partitions },
-    { name: TOPICS.webhooks, partitions: config.partitions },
+    { name: TOPICS.accepted, partitions: config.partitions, isKeyed: true },
+    { name: TOPICS.webhooks, partitions: config.partitions, isKeyed: true },
     { name: TOPICS.dlq, partitions: 1 },
     { name: TOPICS.status, partitions: config.shards },
+    { name: TOPICS.volumes, partitions: config.shards, isCompacted: true },
   ];
 }
 
@@ -36,11 +47,15 @@ export function retryTopicSpecs(config: {
   return config.retryDelays.map(({ name }) => ({
     name: retryTopic(name),
     partitions: config.partitions,
+    isKeyed: true,
   }));
 }
 
 /**
- * One try. Rejects with librdkafka's error, also while the broker is away.
+ * One try. Creates what is missing and gives every topic at least the partitions that its spec
+ * names, the keyed ones equally many. More is fine: the topic's own count holds.
+ * Rejects with librdkafka's error, also while the broker is away; with EngineError
+ * `topic_not_grown` when Kafka does not let this process add partitions.
  * @param tls default: the identity of this process
  */
 export async function createTopics(
@@ -54,9 +69,62 @@ export async function createTopics(
   try {
     // One after the other: a broker that hangs then holds one thread, once.
     for (const spec of specs) await createTopic(admin, spec, replication);
+    for (const { name, wanted, found } of await tooSmall(brokers, specs, tls))
+      await growTopic(admin, name, wanted, found);
   } finally {
     admin.disconnect();
   }
+}
+
+interface TooSmall {
+  readonly name: string;
+  readonly wanted: number;
+  readonly found: number;
+}
+
+async function tooSmall(
+  brokers: string,
+  specs: readonly TopicSpec[],
+  tls: KafkaTls | undefined,
+): Promise<TooSmall[]> {
+  const names = specs.map((it) => it.name);
+  const topics = await topicIdentities(brokers, names, ...(tls ? [tls] : []));
+  const countOf = (name: string): number | undefined => topics.get(name)?.partitions;
+  const keyed = Math.max(
+    ...specs.filter((it) => it.isKeyed).map((it) => Math.max(it.partitions, countOf(it.name) ?? 0)),
+  );
+  return specs
+    .map((it) => ({
+      name: it.name,
+      wanted: it.isKeyed ? keyed : it.partitions,
+      found: countOf(it.name) ?? Number.POSITIVE_INFINITY,
+    }))
+    .filter((it) => it.found < it.wanted);
+}
+
+function growTopic(
+  admin: rdkafka.IAdminClient,
+  name: string,
+  wanted: number,
+  found: number,
+): Promise<void> {
+  const { ERR_TOPIC_AUTHORIZATION_FAILED, ERR_INVALID_PARTITIONS } = rdkafka.CODES.ERRORS;
+  return new Promise((resolve, reject) => {
+    admin.createPartitions(name, wanted, CREATE_MS_MAX, (error) => {
+      // Another process was first.
+      if (!error || error.code === ERR_INVALID_PARTITIONS) resolve();
+      else if (error.code !== ERR_TOPIC_AUTHORIZATION_FAILED) reject(error);
+      else reject(notGrown(name, wanted, found));
+    });
+  });
+}
+
+function notGrown(name: string, wanted: number, found: number): EngineError {
+  return new EngineError(
+    'topic_not_grown',
+    `${name} has ${found} partitions, the settings ask for ${wanted}, and Kafka does not let this process add them: allow it to ALTER the topic, add them with kafka-topics.sh, or set TOLLGATE_PARTITIONS (TOLLGATE_SHARDS for payments.status and payments.volumes) to ${found}.`,
+    { canRetry: true },
+  );
 }
 
 function createTopic(
@@ -68,7 +136,7 @@ function createTopic(
     topic: spec.name,
     num_partitions: spec.partitions,
     replication_factor: replication,
-    config: CONFIG,
+    config: spec.isCompacted ? COMPACTED : CONFIG,
   };
   return new Promise((resolve, reject) => {
     admin.createTopic(topic, CREATE_MS_MAX, (error: LibrdKafkaError | null) => {

@@ -8,7 +8,7 @@ export const SUPER_USERS = ['kafka', 'admin'] as const;
 
 /** Numbers of Kafka's protocol (ResourceType, AclOperation, PatternType). */
 export const RESOURCES = { topic: 2, group: 3 } as const;
-export const OPERATIONS = { read: 3, write: 4, create: 5 } as const;
+export const OPERATIONS = { read: 3, write: 4, create: 5, alter: 7 } as const;
 export const PATTERNS = { literal: 3, prefixed: 4 } as const;
 
 export interface Acl {
@@ -40,13 +40,15 @@ const groups = (user: string): Acl => ({
 });
 
 export const ACLS: readonly Acl[] = [
-  topic('engine', OUR_TOPICS, 'create'),
+  // Altering: adding partitions to a topic that has fewer than the settings ask for.
+  topic('engine', OUR_TOPICS, 'create', 'alter'),
   // Reading: how far Kafka has seen this volume is compared at a start.
   topic('engine', TOPICS.accepted, 'write', 'read'),
   topic('engine', TOPICS.webhooks, 'write', 'read'),
   topic('engine', TOPICS.status, 'read'),
+  topic('engine', TOPICS.volumes, 'write', 'read'),
   groups('engine'),
-  topic('processor', OUR_TOPICS, 'create'),
+  topic('processor', OUR_TOPICS, 'create', 'alter'),
   topic('processor', TOPICS.accepted, 'read'),
   topic('processor', TOPICS.webhooks, 'read'),
   topic('processor', RETRY_TOPICS, 'read', 'write'),

@@ -106,6 +106,13 @@ export const engineTable = {
     60_000,
     'how often the CDC position is synced',
   ),
+  volumeCheckMs: integer(
+    'TOLLGATE_VOLUME_CHECK_MS',
+    15_000,
+    0,
+    600_000,
+    'a starting engine compares its volume with Kafka for at most this long while a broker listens, before it accepts unchecked',
+  ),
   sweepAfterMs: integer(
     'TOLLGATE_SWEEP_AFTER_MS',
     600_000,
