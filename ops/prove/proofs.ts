@@ -10,6 +10,7 @@ import { deadLetters } from './dead-letters.js';
 import { edgeChecksum } from './edge-checksum.js';
 import { edgeTls } from './edge-tls.js';
 import { firstPayment } from './first-payment.js';
+import { foreignAnswers } from './foreign-answers.js';
 import { fullRing } from './full-ring.js';
 import { grow } from './grow.js';
 import { hostile } from './hostile.js';
@@ -64,6 +65,7 @@ export const PROOFS: readonly Proof[] = [
   tokens,
   deadLetters,
   unkindProvider,
+  foreignAnswers,
   providerDown,
   killBetween,
   infrastructure,

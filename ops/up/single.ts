@@ -42,7 +42,7 @@ function productSpecs(config: StackConfig): ComponentSpec[] {
   const settings = {
     TOLLGATE_KAFKA_BROKERS: endpoints.kafka,
     TOLLGATE_DATABASE_URL: endpoints.postgres,
-    TOLLGATE_SIMULATOR_URL: endpoints.simulator,
+    TOLLGATE_SIMULATOR_URL: config.simulatorUrl || endpoints.simulator,
     TOLLGATE_WEBHOOK_URL: config.webhookUrl || `${endpoints.api}/webhooks/psp/simulator`,
     TOLLGATE_WEBHOOK_SECRET: endpoints.webhookSecret,
     TOLLGATE_SIMULATOR_WEBHOOK_SECRETS: config.webhookSecrets || endpoints.webhookSecret,

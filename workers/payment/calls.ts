@@ -41,12 +41,11 @@ export class Calls {
     return this.#parts.gates.get(provider)?.takesCalls ?? false;
   }
 
-  /** Sends what has just been committed: provider, key and attempt stand in the row. */
-  async charge(
-    ask: Ask,
-    wasNeverSent: boolean,
-    windowEnd = Number.POSITIVE_INFINITY,
-  ): Promise<TaskResult> {
+  /**
+   * Sends what has just been committed: provider, key and attempt stand in the row.
+   * @param windowEnd no byte leaves after it, Unix milliseconds
+   */
+  async charge(ask: Ask, wasNeverSent: boolean, windowEnd: number): Promise<TaskResult> {
     const { settlements } = this.#parts;
     const until = Math.min(windowEnd, Date.now() + SEND_WITHIN_MS);
     const request = { ...requestOf(ask), paymentMethod: ask.paymentMethod };
@@ -65,17 +64,25 @@ export class Calls {
   }
 
   /** Surely nobody has it: a send whose key begins its window now, perhaps at another provider. */
-  async sendFresh(ask: Ask, provider: string, isNewAttempt: boolean): Promise<TaskResult> {
+  async sendFresh(
+    ask: Ask,
+    provider: string,
+    isNewAttempt: boolean,
+    windowEnd: number,
+  ): Promise<TaskResult> {
     if (!this.takesCalls(provider)) return this.defer(ask, !isNewAttempt);
     const attempt = ask.attempt + (isNewAttempt || provider !== ask.provider ? 1 : 0);
     const idempotencyKey = chargeKey(ask.merchant, ask.checkoutId, attempt);
     const fresh = { ...ask, provider, attempt, idempotencyKey, findOnly: false };
     if (!(await this.#commitSend(fresh, true))) return SUPERSEDED;
-    return this.charge(fresh, true);
+    return this.charge(fresh, true, windowEnd);
   }
 
-  /** Asks for our key; an empty answer at or after `provesFrom` begins a new attempt. */
-  async find(ask: Ask, provesFrom: number): Promise<TaskResult> {
+  /**
+   * Asks for our key. An empty answer at or after `provesFrom` begins a new attempt, or ends
+   * the payment when its deadline `until` has passed.
+   */
+  async find(ask: Ask, provesFrom: number, until: number): Promise<TaskResult> {
     const askedAt = Date.now();
     const call = await this.#find(ask, null);
     if (call === undefined) return this.defer(ask, false);
@@ -83,7 +90,8 @@ export class Calls {
     const earlyMs = provesFrom - askedAt;
     const recorded = await this.#settle(ask, call, earlyMs > 0 ? earlyMs : SWEEP_GRACE_MS);
     if (earlyMs > 0 || recorded === SUPERSEDED) return recorded;
-    return this.sendFresh(ask, ask.provider, true);
+    if (Date.now() > until) return this.expire(ask);
+    return this.sendFresh(ask, ask.provider, true, until);
   }
 
   /** Asks for the charge that the provider has named. */
@@ -97,7 +105,9 @@ export class Calls {
 
   /** The payer's time is over. A provider that says it is too late is asked how it ended. */
   async cancel(ask: Ask, reference: string): Promise<TaskResult> {
-    const key = commandKey(ask.merchant, ask.checkoutId, 'cancel', 'action_expired');
+    // A key for each try: canceling again is harmless, and a key may replay an error for good.
+    const command = `action_expired-${ask.asks}`;
+    const key = commandKey(ask.merchant, ask.checkoutId, 'cancel', command);
     const request = { ...requestOf(ask), idempotencyKey: key };
     const answer = await this.#run(ask, (psp) => psp.cancel({ ...request, reference }));
     if (typeof answer === 'string') return this.defer(ask, false);

@@ -61,7 +61,10 @@ describe('a provider that answers with card data', () => {
       settlements: new Settlements(processorConfig({}), () => false),
       onFault: (_ask, error) => assert.fail(error as Error),
     });
-    assert.deepEqual(await calls.charge(ASK, true), { kind: 'done', outcome: 'failed' });
+    assert.deepEqual(await calls.charge(ASK, true, Number.POSITIVE_INFINITY), {
+      kind: 'done',
+      outcome: 'failed',
+    });
     assert.equal(rows.length, 1);
     assert.doesNotMatch(JSON.stringify(rows), /4242424|4242 4242|5555555|123"/);
     assert.equal(rows[0]!.provider_reference, 'ch_1');

@@ -17,7 +17,7 @@ import type { IntentResult, IntentRow } from '../postgres/intents.js';
 import { isBadData } from '../postgres/pool.js';
 import { chargeKey, type Psp } from '../psp/port.js';
 import type { Calls } from './calls.js';
-import { planNext } from './plan.js';
+import { deadlineOf, planNext } from './plan.js';
 import { delayWhileWaiting, recordOf, SWEEP_GRACE_MS } from './retry-policy.js';
 import { candidatesFor, chooseProvider, type Routed } from './routing.js';
 import type { Settlements } from './settlement.js';
@@ -68,7 +68,7 @@ export class Executor {
     if (intent.status === 'failed') return { kind: 'done', outcome: 'refused' };
     const ask = askOf(intent);
     if (!intent.is_sent) return settlements.firstWait(ask, waitMs, SWEEP_GRACE_MS);
-    return calls.charge(ask, true);
+    return calls.charge(ask, true, deadlineOf(ask, settings));
   }
 
   /** A record of a retry topic. Throws EngineError `undecodable`. */
@@ -135,11 +135,11 @@ export class Executor {
       case 'expire':
         return calls.expire(ask);
       case 'send_first':
-        return calls.sendFresh(ask, this.#choose(ask, ask.tries > 0 ? ask.provider : null), false);
+        return calls.sendFresh(ask, this.#again(ask), false, plan.until);
       case 'send_again':
         return calls.sendAgain(ask, plan.until);
       case 'find':
-        return calls.find(ask, plan.provesFrom);
+        return calls.find(ask, plan.provesFrom, plan.until);
       case 'retrieve':
         return calls.retrieve(ask, plan.visibleFrom);
       case 'cancel':
@@ -162,6 +162,11 @@ export class Executor {
     const next = { ...ticket, due_at: dueAt };
     const record = recordOf(this.#parts.settings.retryDelays, next, now);
     return { kind: 'retry', reason: 'passed_on', ...record };
+  }
+
+  /** Not the provider that has just failed, where there is another. */
+  #again(ask: Ask): string {
+    return this.#choose(ask, ask.tries > 0 ? ask.provider : null);
   }
 
   #choose(it: Routed & { readonly provider?: string }, refused: string | null): string {

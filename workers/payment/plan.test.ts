@@ -49,11 +49,26 @@ describe('the plan for an unknown outcome', () => {
     const inside = planNext(ask({}), KIND, SETTINGS, 52_999);
     assert.deepEqual(inside, { kind: 'send_again', until: 53_000 });
     const outside = planNext(ask({ lastSentAt: 10_000 }), KIND, SETTINGS, 53_000);
-    assert.deepEqual(outside, { kind: 'find', provesFrom: 10_000 + 3_000 + 1_000 + 500 });
+    assert.deepEqual(outside, {
+      kind: 'find',
+      provesFrom: 10_000 + 3_000 + 1_000 + 500,
+      until: 86_400_000,
+    });
   });
 
   it('should only look for an attempt whose error may be replayed', () => {
     assert.equal(planNext(ask({ findOnly: true }), KIND, SETTINGS, 10).kind, 'find');
+  });
+
+  it('should send nothing after the deadline, and only look for what was sent', () => {
+    const settings = { deadlineMs: 20_000, pspTimeoutMs: 1_000 };
+    const wide = { ...KIND, keyWindowMs: 10 * 86_400_000 };
+    const before = planNext(ask({}), wide, settings, 19_999);
+    assert.deepEqual(before, { kind: 'send_again', until: 20_000 });
+    for (const now of [20_000, 30_000, 21 * 3_600_000, 7 * 86_400_000]) {
+      const plan = planNext(ask({}), wide, settings, now);
+      assert.deepEqual(plan, { kind: 'find', provesFrom: 4_500, until: 20_000 });
+    }
   });
 
   it('should ask for what the provider has named, and cancel it when the payer is late', () => {

@@ -13,7 +13,7 @@ const JITTER = 0.1;
 /** The row itself comes up so much later than its ticket, should that be lost. */
 export const SWEEP_GRACE_MS = 30_000;
 const SWEEP_GRACE_MS_MAX = 600_000;
-const ASK_AFTER_MS_MAX = 300_000;
+const ASK_AFTER_MS_MAX = 3_600_000;
 /** A provider that asks for more is asked again after this. */
 const RETRY_AFTER_MS_MAX = 86_400_000;
 

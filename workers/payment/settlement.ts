@@ -60,7 +60,10 @@ export class Settlements {
     if (judgement.kind === 'dropped' && judgement.why === 'other_amount')
       return { row, result: this.#dead(ask, 'other_amount', detailOf(answer), false) };
     if (waitMs !== null) return { row: { ...row, ask_after_ms: waitMs }, result: done('not_yet') };
-    return hasFailed(call) ? this.#afterFailure(ask, call, row) : { row, result: done('pending') };
+    if (hasFailed(call)) return this.#afterFailure(ask, call, row);
+    if (this.#isOverdue(ask))
+      return { row, result: this.#dead(ask, 'not_finished', detailOf(answer), false) };
+    return { row, result: done('pending') };
   }
 
   /** Nothing was sent: the provider takes no calls, or not so many. */
@@ -139,6 +142,13 @@ export class Settlements {
       http_status: answer.httpStatus,
       outcome: answer.outcome,
     };
+  }
+
+  /** The provider has it for so long that a person must look; not while the payer has time. */
+  #isOverdue(ask: Ask): boolean {
+    const now = Date.now();
+    if (ask.lastSentAt === null || (ask.actionExpiresAt ?? 0) > now) return false;
+    return now - ask.lastSentAt > this.#settings.pendingMaxMs;
   }
 
   /** The key would replay an error, or be refused again: it says nothing any more. */

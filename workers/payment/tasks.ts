@@ -68,6 +68,7 @@ export interface WorkerSettings extends PspSettings, WebhookSettings {
   readonly databaseUrl: string;
   readonly askAfterMs: number;
   readonly deadlineMs: number;
+  readonly pendingMaxMs: number;
   readonly retryDelays: readonly NamedDelay[];
   readonly attemptsMax: number;
   readonly providerWaitMs: number;

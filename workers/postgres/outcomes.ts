@@ -98,7 +98,17 @@ calls as (
     idempotency_key, request, response, http_status, outcome)
   select call_id, merchant, checkout_id, provider, operation, attempt, idempotency_key, request,
     response, http_status, outcome
-  from input where call_id is not null on conflict do nothing)
+  from input i where call_id is not null
+    -- A question that is answered like the last one needs no row.
+    and not (operation = 'find' and exists (
+      select from (
+        select operation, response, http_status, outcome from psp_calls c
+        where c.merchant = i.merchant and c.checkout_id = i.checkout_id
+        order by call_id desc limit 1) last
+      where last.operation = i.operation and last.outcome = i.outcome
+        and last.http_status is not distinct from i.http_status
+        and last.response is not distinct from i.response))
+  on conflict do nothing)
 select merchant || '/' || checkout_id as key from changed`,
 };
 

@@ -118,6 +118,33 @@ describe('payments in Postgres', { timeout: 120_000 }, () => {
     assert.equal(Number(rows[0].total), 0);
   });
 
+  it('should keep a call row of a question only when its answer changes', async () => {
+    await insertIntents(pool, [intent('asked')]);
+    const pending = {
+      status: null,
+      reason: null,
+      operation: 'find',
+      outcome: 'unknown',
+      ask_after_ms: 60_000,
+      response: { status: 'authorized' },
+    };
+    let n = 0;
+    const record = (changes: Partial<OutcomeRow>) =>
+      recordOutcomes(pool, [outcome('asked', { ...pending, call_id: `asked-${n++}`, ...changes })]);
+    for (let i = 0; i < 5; i++) assert.deepEqual(await record({}), [true]);
+    await record({ http_status: 503, response: null });
+    await record({});
+    await record({ operation: 'charge' });
+    await record({ operation: 'charge' });
+    const { rows } = await pool.query<{ call_id: string }>(
+      `select call_id from psp_calls where checkout_id = 'asked' order by call_id`,
+    );
+    assert.deepEqual(
+      rows.map((it) => it.call_id),
+      ['asked-0', 'asked-5', 'asked-6', 'asked-7', 'asked-8'],
+    );
+  });
+
   it('should publish every version once, oldest first', async () => {
     await insertIntents(pool, [intent('out')]);
     await recordOutcomes(pool, [outcome('out')]);

@@ -100,7 +100,14 @@ export const processorTable = {
     86_400_000,
     1_000,
     2_592_000_000,
-    'a checkout not sent to a provider within this becomes failed/expired',
+    'after this nothing of a checkout is sent; proven not taken, it becomes failed/expired',
+  ),
+  pendingMaxMs: integer(
+    'TOLLGATE_PENDING_MAX_MS',
+    604_800_000,
+    1_000,
+    2_592_000_000,
+    'a charge that its provider has not finished after this goes to the dead-letter queue',
   ),
   retryDelays: delays(
     'TOLLGATE_RETRY_DELAYS',

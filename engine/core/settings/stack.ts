@@ -17,6 +17,11 @@ export const stackTable = {
   postgresPort: port('TOLLGATE_POSTGRES_PORT', 15432, 'local Postgres'),
   externalKafka: text('TOLLGATE_KAFKA_BROKERS', '', 'use these brokers and start none'),
   externalDatabase: text('TOLLGATE_DATABASE_URL', '', 'use this database and start none'),
+  simulatorUrl: text(
+    'TOLLGATE_SIMULATOR_URL',
+    '',
+    'where processors call the simulator (default: the one that is started)',
+  ),
   webhookUrl: text('TOLLGATE_WEBHOOK_URL', '', 'where the simulator calls back (default: the API)'),
   webhookSecrets: text(
     'TOLLGATE_SIMULATOR_WEBHOOK_SECRETS',
