@@ -1,6 +1,7 @@
 /**
  * What a request's headers say, and what every head must keep: no header twice that may come
- * once, no card data. One walk over the headers, since each look for one by name walks them too.
+ * once, no card data. Several lines of a list are one list (RFC 9110, 5.3). One walk over the
+ * headers, since each look for one by name walks them too.
  */
 import type { HttpRequest } from 'uWebSockets.js';
 import { hasCardData } from '../engine/core/card-fields.js';
@@ -8,17 +9,19 @@ import { remembered } from '../engine/core/remembered.js';
 import { type HeaderRule, headerRule, queryHasCardData } from './card-data.js';
 import { PROBLEMS, type Problem } from './problem.js';
 
-/** The headers that we read; '' when absent. Of one that comes twice, the first. */
+/** The headers that we read; '' when absent. Of one that is no list and comes twice, the first. */
 export class Head {
   checkoutId = '';
   authorization = '';
   timestamp = '';
   checksum = '';
   contentType = '';
+  contentEncoding = '';
   contentLength = '';
   transferEncoding = '';
   ifNoneMatch = '';
   prefer = '';
+  connection = '';
   problem: Problem | undefined;
 }
 
@@ -30,10 +33,19 @@ const FIELDS = new Map<string, Field>([
   ['x-payment-timestamp', 'timestamp'],
   ['x-payment-checksum', 'checksum'],
   ['content-type', 'contentType'],
+  ['content-encoding', 'contentEncoding'],
   ['content-length', 'contentLength'],
   ['transfer-encoding', 'transferEncoding'],
   ['if-none-match', 'ifNoneMatch'],
   ['prefer', 'prefer'],
+  ['connection', 'connection'],
+]);
+const LISTS: ReadonlySet<string> = new Set([
+  'content-encoding',
+  'transfer-encoding',
+  'if-none-match',
+  'prefer',
+  'connection',
 ]);
 /**
  * Headers that name the payment or speak for its caller. Sent twice, each party on the way could
@@ -51,6 +63,7 @@ const ONCE = [
 
 interface Traits {
   readonly field: Field | undefined;
+  readonly isList: boolean;
   /** Of a header that may come once; 0 for every other. */
   readonly onceBit: number;
   readonly rule: HeaderRule;
@@ -61,7 +74,7 @@ const KNOWN_NAMES_MAX = 256;
 const traitsOf = remembered(KNOWN_NAMES_MAX, (name): Traits => {
   const once = ONCE.indexOf(name);
   const onceBit = once < 0 ? 0 : 1 << once;
-  return { field: FIELDS.get(name), onceBit, rule: headerRule(name) };
+  return { field: FIELDS.get(name), isList: LISTS.has(name), onceBit, rule: headerRule(name) };
 });
 
 export function readHead(req: HttpRequest): Readonly<Head> {
@@ -70,13 +83,21 @@ export function readHead(req: HttpRequest): Readonly<Head> {
   let isRepeated = false;
   let hasCard = queryHasCardData(req.getQuery() ?? '');
   req.forEach((name, value) => {
-    const { field, onceBit, rule } = traitsOf(name);
+    const { field, isList, onceBit, rule } = traitsOf(name);
     if ((seen & onceBit) !== 0) isRepeated = true;
     seen |= onceBit;
-    if (field !== undefined && head[field] === '') head[field] = value;
+    if (field !== undefined) {
+      if (head[field] === '') head[field] = value;
+      else if (isList) head[field] += `, ${value}`;
+    }
     hasCard ||= rule === 'refuse' || (rule === 'look' && hasCardData(value));
   });
   if (isRepeated) head.problem = PROBLEMS.headerRepeated;
   else if (hasCard) head.problem = PROBLEMS.cardData;
   return head;
+}
+
+/** uWebSockets.js undoes chunks, and passes a body in any other transfer coding as it came. */
+export function isUncoded({ transferEncoding }: Head): boolean {
+  return transferEncoding === '' || transferEncoding.toLowerCase() === 'chunked';
 }

@@ -55,6 +55,18 @@ export const PROBLEMS = {
     'unsupported_media_type',
     'Send Content-Type: application/json.',
   ),
+  unsupportedCoding: problem(
+    '415 Unsupported Media Type',
+    'unsupported_content_encoding',
+    'Send the body as it is, without Content-Encoding.',
+    undefined,
+    { 'Accept-Encoding': 'identity' },
+  ),
+  transferCoding: problem(
+    '501 Not Implemented',
+    'not_implemented',
+    'The only transfer coding is chunked.',
+  ),
   invalidJson: problem('400 Bad Request', 'invalid_json', 'The body is not JSON in UTF-8.'),
   keyReuse: problem(
     '422 Unprocessable Content',
@@ -149,8 +161,10 @@ export function bodyTooLarge(bytesMax: number): Problem {
   return problem('413 Content Too Large', 'body_too_large', detail);
 }
 
+/** @param allow the methods that the address has */
 export function methodNotAllowed(allow: string): Problem {
-  return problem('405 Method Not Allowed', 'method_not_allowed', `Use ${allow}.`, undefined, {
+  const detail = `The methods of this address are ${allow}.`;
+  return problem('405 Method Not Allowed', 'method_not_allowed', detail, undefined, {
     Allow: allow,
   });
 }

@@ -36,24 +36,46 @@ describe('reads that are kept', () => {
     batch.write();
   }
 
+  interface Seen {
+    status?: string;
+    etag?: string;
+    applied?: string;
+    body?: string;
+  }
+
   /** The version in the ETag that a client gets. */
   function read(): string | undefined {
-    let etag: string | undefined;
+    return ask({}).etag;
+  }
+
+  /** What the client of one request has seen so far. */
+  function ask(fields: { ifNoneMatch?: string; prefer?: string; isHead?: boolean }): Seen {
+    const seen: Seen = {};
     const res = {
       cork: (work: () => void) => work(),
-      writeStatus: () => res,
-      writeHeader: (name: string, value: string) => {
-        if (name === 'ETag') etag = value;
+      writeStatus: (line: string) => {
+        seen.status = line.slice(0, 3);
         return res;
       },
-      end: () => res,
+      writeHeader: (name: string, value: string) => {
+        if (name === 'ETag') seen.etag = value;
+        if (name === 'Preference-Applied') seen.applied = value;
+        return res;
+      },
+      end: (body: string) => {
+        seen.body = body;
+        return res;
+      },
+      endWithoutBody: () => res,
       onAborted: () => res,
     };
     const reply = new Reply(res as unknown as HttpResponse, '/', (_reply, _problem, error) => {
       throw error;
     });
-    reads.read(reply, { merchant: 'default', checkoutId: 'a', ifNoneMatch: '', prefer: '' });
-    return etag;
+    reply.isHead = fields.isHead ?? false;
+    const { ifNoneMatch = '', prefer = '' } = fields;
+    reads.read(reply, { merchant: 'default', checkoutId: 'a', ifNoneMatch, prefer });
+    return seen;
   }
 
   it('should show a new status from the moment its write may be seen', () => {
@@ -74,6 +96,40 @@ describe('reads that are kept', () => {
     writer.add(hashText('default/a'));
     writer.publish();
     assert.equal(read(), '"v2"');
+  });
+
+  it('should end a long poll with 304 where the client has what did not change', () => {
+    const poll = ask({ ifNoneMatch: 'W/"v2"', prefer: 'wait=9' });
+    assert.deepEqual(poll, {});
+    reads.close();
+    assert.deepEqual(poll, { status: '304', etag: '"v2"', applied: 'wait=9' });
+  });
+
+  it('should end a long poll with 200 where the payment changed, or no tag was sent', () => {
+    const [tagged, plain] = [
+      ask({ ifNoneMatch: '"v2"', prefer: 'wait=9' }),
+      ask({ prefer: 'wait=9' }),
+    ];
+    put('status', status(3));
+    writer.add(hashText('default/a'));
+    writer.publish();
+    reads.notice();
+    for (const poll of [tagged, plain]) {
+      assert.deepEqual([poll.status, poll.etag, poll.applied], ['200', '"v3"', 'wait=9']);
+      assert.match(poll.body!, /"processing"/);
+    }
+  });
+
+  it('should not say that it waited where too many wait already', () => {
+    const polls = Array.from({ length: 11 }, () => ask({ prefer: 'wait=9' }));
+    assert.deepEqual(polls.slice(0, 10), Array(10).fill({}));
+    assert.deepEqual([polls[10]!.status, polls[10]!.applied], ['200', undefined]);
+    reads.close();
+    assert.ok(polls.every(({ status }) => status === '200'));
+  });
+
+  it('should answer HEAD like GET without the body', () => {
+    assert.deepEqual(ask({ isHead: true }), { status: '200', etag: '"v3"' });
   });
 });
 

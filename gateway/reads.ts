@@ -10,9 +10,10 @@ import { isTerminal, paymentKey } from '../engine/core/payment.js';
 import type { BroadcastReader } from '../engine/ring/broadcast.js';
 import { hashText } from '../engine/ring/hash.js';
 import type { Store } from '../engine/store/store.js';
+import { matchesTag, preferredWait } from './list-fields.js';
 import { paymentView } from './payment-view.js';
 import { PROBLEMS } from './problem.js';
-import { type Reply, send, sendNotModified, sendProblem } from './reply.js';
+import { type Reply, send, sendProblem, sendWithoutBody } from './reply.js';
 import { type Rendered, ViewCache } from './view-cache.js';
 
 const WAIT_SECONDS_MAX = 30;
@@ -24,6 +25,7 @@ interface Waiter {
   readonly name: string;
   readonly version: number;
   readonly timer: NodeJS.Timeout;
+  readonly ifNoneMatch: string;
   readonly headers: Record<string, string>;
 }
 
@@ -63,18 +65,21 @@ export class Reads {
       sendProblem(reply, PROBLEMS.paymentNotFound);
       return;
     }
-    const seconds = waitSeconds(request.prefer);
-    const isKnown = matches(request.ifNoneMatch, view.etag);
-    const isFresh = request.ifNoneMatch !== '' && !isKnown;
-    const applied: Record<string, string> =
-      seconds > 0 ? { 'Preference-Applied': `wait=${seconds}` } : NO_HEADERS;
-    if (seconds > 0 && !isFresh && !view.isTerminal && this.#waiterCount < this.#waitersMax) {
-      this.#wait(reply, name, view.version, seconds, applied);
-    } else if (isKnown) {
-      sendNotModified(reply, { ...applied, ETag: view.etag, ...retryAfter(view) });
-    } else {
-      sendView(reply, view, applied);
+    const { ifNoneMatch } = request;
+    const seconds = Math.min(preferredWait(request.prefer), WAIT_SECONDS_MAX);
+    if (seconds === 0) {
+      sendView(reply, view, ifNoneMatch, NO_HEADERS);
+      return;
     }
+    const isNews = ifNoneMatch !== '' && !matchesTag(ifNoneMatch, view.etag);
+    const isAnswered = isNews || view.isTerminal;
+    if (!isAnswered && this.#waiterCount >= this.#waitersMax) {
+      sendView(reply, view, ifNoneMatch, NO_HEADERS);
+      return;
+    }
+    const applied = { 'Preference-Applied': `wait=${seconds}` };
+    if (isAnswered) sendView(reply, view, ifNoneMatch, applied);
+    else this.#wait(reply, view, ifNoneMatch, seconds, applied);
   }
 
   hasNews(): boolean {
@@ -100,14 +105,14 @@ export class Reads {
 
   #wait(
     reply: Reply,
-    name: string,
-    version: number,
+    { name, version }: Rendered,
+    ifNoneMatch: string,
     seconds: number,
     headers: Record<string, string>,
   ): void {
     const hash = hashText(name);
     const timer = setTimeout(() => this.#finish(waiter), seconds * 1_000);
-    const waiter: Waiter = { reply, name, version, timer, headers };
+    const waiter: Waiter = { reply, name, version, timer, ifNoneMatch, headers };
     const waiters = this.#waiters.get(hash) ?? new Set<Waiter>();
     this.#waiters.set(hash, waiters.add(waiter));
     this.#count(1);
@@ -132,7 +137,7 @@ export class Reads {
     if (waiter.reply.aborted) return;
     waiter.reply.run(() => {
       const view = this.#view(waiter.name);
-      if (view !== undefined) sendView(waiter.reply, view, waiter.headers);
+      if (view !== undefined) sendView(waiter.reply, view, waiter.ifNoneMatch, waiter.headers);
     });
   }
 
@@ -176,28 +181,18 @@ export class Reads {
   }
 }
 
-function sendView(reply: Reply, view: Rendered, headers: Record<string, string>): void {
-  const all = {
-    'Content-Type': 'application/json',
-    ETag: view.etag,
-    ...retryAfter(view),
-    ...headers,
-  };
-  send(reply, '200 OK', all, view.body);
+/** 304 where the client has this version already. */
+function sendView(
+  reply: Reply,
+  view: Rendered,
+  ifNoneMatch: string,
+  headers: Record<string, string>,
+): void {
+  const validators = { ETag: view.etag, ...retryAfter(view), ...headers };
+  if (matchesTag(ifNoneMatch, view.etag)) sendWithoutBody(reply, '304 Not Modified', validators);
+  else send(reply, '200 OK', { 'Content-Type': 'application/json', ...validators }, view.body);
 }
 
 function retryAfter(view: Rendered): Record<string, string> {
   return view.isTerminal ? NO_HEADERS : RETRY_AFTER;
-}
-
-/** If-None-Match compares weakly (RFC 9110, 13.1.2). */
-function matches(header: string, tag: string): boolean {
-  if (header === '') return false;
-  return header.split(',').some((it) => it.trim() === '*' || it.trim().replace(/^W\//, '') === tag);
-}
-
-function waitSeconds(prefer: string): number {
-  if (prefer === '') return 0;
-  const match = /(?:^|[,;\s])wait\s*=\s*"?(\d{1,6})/i.exec(prefer);
-  return match ? Math.min(Number(match[1]), WAIT_SECONDS_MAX) : 0;
 }

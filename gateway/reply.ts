@@ -5,15 +5,26 @@
  */
 import type { HttpResponse } from 'uWebSockets.js';
 import { BrokenInvariant, EngineError } from '../engine/core/errors.js';
+import { hasToken } from './list-fields.js';
 import { PROBLEMS, type Problem, problemBody } from './problem.js';
 
 /** Called with an exception that a request's handling has thrown. Must not throw. */
 export type OnRequestError = (reply: Reply, problem: Problem, error: Error) => void;
 
+/**
+ * uWebSockets.js closes a connection that is idle for 8 to 12 s. A client that heeds this hint
+ * sends no request while that happens.
+ */
+const KEEP_ALIVE = 'timeout=5';
+
 export class Reply {
   readonly res: HttpResponse;
   /** The request's path. */
   readonly instance: string;
+  /** The answer to HEAD has no body. */
+  isHead = false;
+  /** The request's header Connection. */
+  connection = '';
   /** What the request is about, for the log: a checkout id or provider/event id. */
   subject: string;
   /** Nothing may touch `res` any more: the client has gone, or the answer was sent. */
@@ -57,10 +68,21 @@ export type Headers = Readonly<Record<string, string>>;
 export function send(reply: Reply, status: string, headers: Headers, body: string): void {
   if (reply.aborted) return;
   reply.aborted = true;
-  reply.res.cork(() => {
-    reply.res.writeStatus(status);
-    for (const name in headers) reply.res.writeHeader(name, headers[name]!);
-    reply.res.end(body);
+  const { res } = reply;
+  res.cork(() => {
+    writeHead(reply, status, headers);
+    if (reply.isHead) {
+      res.writeHeader('Content-Length', `${Buffer.byteLength(body)}`);
+      endWithoutBody(reply);
+    } else if (!closes(reply)) {
+      keepAlive(reply);
+      res.end(body);
+    } else {
+      // uWebSockets.js closes by itself, and does not announce it, where the field is `close` alone.
+      const isAlone = reply.connection.toLowerCase() === 'close';
+      if (isAlone) res.writeHeader('Connection', 'close');
+      res.end(body, !isAlone);
+    }
   });
 }
 
@@ -69,12 +91,33 @@ export function sendProblem(reply: Reply, problem: Problem): void {
   send(reply, problem.status, headers, problemBody(problem, reply.instance));
 }
 
-export function sendNotModified(reply: Reply, headers: Headers): void {
+/** For statuses that never have a body: 204 and 304. */
+export function sendWithoutBody(reply: Reply, status: string, headers: Headers): void {
   if (reply.aborted) return;
   reply.aborted = true;
   reply.res.cork(() => {
-    reply.res.writeStatus('304 Not Modified');
-    for (const name in headers) reply.res.writeHeader(name, headers[name]!);
-    reply.res.endWithoutBody();
+    writeHead(reply, status, headers);
+    endWithoutBody(reply);
   });
+}
+
+function writeHead({ res }: Reply, status: string, headers: Headers): void {
+  res.writeStatus(status);
+  for (const name in headers) res.writeHeader(name, headers[name]!);
+}
+
+/** Without an argument: `endWithoutBody(length)` loses the connection's next request. */
+function endWithoutBody(reply: Reply): void {
+  if (closes(reply)) reply.res.writeHeader('Connection', 'close');
+  else keepAlive(reply);
+  reply.res.endWithoutBody();
+}
+
+function keepAlive({ res }: Reply): void {
+  res.writeHeader('Connection', 'keep-alive');
+  res.writeHeader('Keep-Alive', KEEP_ALIVE);
+}
+
+function closes({ connection }: Reply): boolean {
+  return hasToken(connection, 'close');
 }

@@ -1,16 +1,19 @@
-/** The public API's routes on uWebSockets.js: headers are read at once, the body is bounded. */
+/**
+ * The public API's routes on uWebSockets.js: headers are read at once, the body is bounded.
+ * HEAD is GET without the body; OPTIONS and 405 name the methods of an address.
+ */
 import uWS, { type HttpRequest, type HttpResponse, type TemplatedApp } from 'uWebSockets.js';
 import type { SharedFlag } from '../engine/ring/shared-flags.js';
 import type { Admission } from './admission.js';
 import { readBody } from './body.js';
 import { checkCheckoutId, isProblem, parseCheckout } from './checkout.js';
 import { type CheckoutCounts, CheckoutMessage } from './checkout-message.js';
-import { type Head, readHead } from './head.js';
+import { type Head, isUncoded, readHead } from './head.js';
 import { Caller } from './keys/caller.js';
 import type { Merchants } from './keys/merchants.js';
 import { bodyTooLarge, methodNotAllowed, PROBLEMS, type Problem } from './problem.js';
 import type { Reads } from './reads.js';
-import { type OnRequestError, Reply, sendProblem } from './reply.js';
+import { type OnRequestError, Reply, sendProblem, sendWithoutBody } from './reply.js';
 import { BODY_BYTES_MAX } from './schemas.js';
 import type { ShardGate } from './shard-gate.js';
 import type { Webhooks } from './webhooks/webhooks.js';
@@ -29,6 +32,10 @@ export interface ServerParts {
   readonly onError: OnRequestError;
 }
 
+const PAYMENTS_METHODS = 'POST, OPTIONS';
+const PAYMENT_METHODS = 'GET, HEAD, OPTIONS';
+const WEBHOOK_METHODS = 'POST, OPTIONS';
+
 export function buildServer(parts: ServerParts): TemplatedApp {
   const refuse = (reply: Reply, problem: Problem): void => {
     parts.countRefused();
@@ -41,7 +48,22 @@ export function buildServer(parts: ServerParts): TemplatedApp {
       reply.run(() => handle(reply, req));
     };
   };
-  const refused = (problem: Problem) => route((reply) => refuse(reply, problem));
+  const refused = (problem: Problem) =>
+    route((reply, req) => {
+      reply.isHead = req.getMethod() === 'head';
+      reply.connection = readHead(req).connection;
+      refuse(reply, problem);
+    });
+  const options = (allow: string) =>
+    route((reply, req) => {
+      reply.connection = readHead(req).connection;
+      sendWithoutBody(reply, '204 No Content', { Allow: allow });
+    });
+  const read = (isHead: boolean) =>
+    route((reply, req) => {
+      reply.isHead = isHead;
+      getPayment(parts, reply, req, refuse);
+    });
   const webhook = route((reply, req) => parts.webhooks.handle(reply, req));
   return uWS
     .App()
@@ -49,15 +71,16 @@ export function buildServer(parts: ServerParts): TemplatedApp {
       '/payments',
       route((reply, req) => postPayment(parts, reply, req, refuse), '/payments'),
     )
-    .any('/payments', refused(methodNotAllowed('POST')))
-    .get(
-      '/payments/:id',
-      route((reply, req) => getPayment(parts, reply, req, refuse)),
-    )
-    .any('/payments/:id', refused(methodNotAllowed('GET')))
+    .options('/payments', options(PAYMENTS_METHODS))
+    .any('/payments', refused(methodNotAllowed(PAYMENTS_METHODS)))
+    .get('/payments/:id', read(false))
+    .head('/payments/:id', read(true))
+    .options('/payments/:id', options(PAYMENT_METHODS))
+    .any('/payments/:id', refused(methodNotAllowed(PAYMENT_METHODS)))
     .post('/webhooks/psp/:provider', webhook)
     .post('/webhooks/psp/:provider/:merchant/:id', webhook)
-    .any('/webhooks/psp/*', refused(methodNotAllowed('POST')))
+    .options('/webhooks/psp/*', options(WEBHOOK_METHODS))
+    .any('/webhooks/psp/*', refused(methodNotAllowed(WEBHOOK_METHODS)))
     .any('/*', refused(PROBLEMS.notFound));
 }
 
@@ -67,7 +90,9 @@ function getPayment(parts: ServerParts, reply: Reply, req: HttpRequest, refuse: 
   const checkoutId = req.getParameter(0) ?? '';
   reply.subject = checkoutId;
   const head = readHead(req);
-  const caller = Caller.of(parts.merchants, head, 'GET', reply.instance, checkoutId);
+  reply.connection = head.connection;
+  const method = reply.isHead ? 'HEAD' : 'GET';
+  const caller = Caller.of(parts.merchants, head, method, reply.instance, checkoutId);
   if (isProblem(caller)) {
     refuse(reply, caller);
     return;
@@ -93,6 +118,7 @@ function postPayment(parts: ServerParts, reply: Reply, req: HttpRequest, refuse:
   const head = readHead(req);
   const { checkoutId } = head;
   reply.subject = checkoutId;
+  reply.connection = head.connection;
   const caller = Caller.of(parts.merchants, head, 'POST', reply.instance, checkoutId);
   const problem = checkPostHead(parts, head);
   readBody(reply, BODY_BYTES_MAX, (body) => {
@@ -116,6 +142,8 @@ function checkPostHead(parts: ServerParts, head: Head): Problem | undefined {
   const problem = checkCheckoutId(head.checkoutId) ?? head.problem;
   if (problem) return problem;
   if (!isJson(head.contentType)) return PROBLEMS.unsupportedType;
+  if (head.contentEncoding !== '') return PROBLEMS.unsupportedCoding;
+  if (!isUncoded(head)) return PROBLEMS.transferCoding;
   if (Number(head.contentLength) > BODY_BYTES_MAX) return bodyTooLarge(BODY_BYTES_MAX);
   if (head.contentLength === '' && head.transferEncoding === '') return PROBLEMS.lengthRequired;
   return undefined;

@@ -12,7 +12,7 @@ const SECONDS = /^\d{1,12}$/;
 
 /** What is signed, but for the body; and the two headers, '' when absent. */
 export interface SignedHead {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'HEAD' | 'POST';
   readonly path: string;
   readonly id: string;
   readonly timestamp: string;

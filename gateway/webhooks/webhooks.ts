@@ -10,6 +10,7 @@ import type { SharedFlag } from '../../engine/ring/shared-flags.js';
 import type { Admission } from '../admission.js';
 import { readBody } from '../body.js';
 import { maskCardData } from '../card-data.js';
+import { type Head, isUncoded, readHead } from '../head.js';
 import { bodyTooLarge, PROBLEMS, type Problem } from '../problem.js';
 import { type Reply, sendProblem } from '../reply.js';
 import { WEBHOOK_BYTES_MAX } from '../schemas.js';
@@ -62,9 +63,11 @@ export class Webhooks {
   /** POST to the provider named by the path's first parameter. */
   handle(reply: Reply, req: HttpRequest): void {
     const { admission, counts } = this.#parts;
+    const head = readHead(req);
+    reply.connection = head.connection;
     const provider = this.#providers.get(req.getParameter(0) ?? '');
     const signature = provider ? req.getHeader(provider.scheme.header) : '';
-    const problem = this.#checkHead(reply, req, provider, signature);
+    const problem = this.#checkHead(reply, req, head, provider, signature);
     readBody(reply, this.bodyBytesMax, (body) => {
       const checked = problem ?? this.#check(provider!, body, signature);
       if ('code' in checked) return this.#refuse(reply, checked);
@@ -77,6 +80,7 @@ export class Webhooks {
   #checkHead(
     reply: Reply,
     req: HttpRequest,
+    head: Head,
     provider: Provider | undefined,
     signature: string,
   ): Problem | undefined {
@@ -88,8 +92,9 @@ export class Webhooks {
       if (!provider.addresses.has(caller)) return PROBLEMS.addressNotAllowed;
     }
     if (signature === '') return PROBLEMS.signatureMissing;
-    if (Number(req.getHeader('content-length')) > this.bodyBytesMax)
-      return bodyTooLarge(this.bodyBytesMax);
+    if (head.contentEncoding !== '') return PROBLEMS.unsupportedCoding;
+    if (!isUncoded(head)) return PROBLEMS.transferCoding;
+    if (Number(head.contentLength) > this.bodyBytesMax) return bodyTooLarge(this.bodyBytesMax);
     return this.#parts.accepting.isSet ? undefined : PROBLEMS.unavailable;
   }
 

@@ -84,7 +84,7 @@ describe('webhooks at the gateway', { timeout: 60_000 }, () => {
     mustBe(await send('evt_3', { path: '/webhooks/psp/nobody' }), 404, 'not_found');
     const got = await fetch(`${engine.api}/webhooks/psp/simulator`);
     assert.equal(got.status, 405);
-    assert.equal(got.headers.get('allow'), 'POST');
+    assert.equal(got.headers.get('allow'), 'POST, OPTIONS');
   });
 
   it('should take 256 KiB and not a byte more', async () => {

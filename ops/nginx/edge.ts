@@ -8,7 +8,7 @@
 import { SHARD_WEIGHT } from '../../engine/core/shard-ring.js';
 import { currentShards, type Limits, shardServer, type Topology } from '../topology/topology.js';
 import { accessLog, head, identity, LOG_FIELDS, layout, proxyBounds, when } from './common.js';
-import { errorPages, problemLocations, refuseWith } from './problems.js';
+import { errorPages, POST_ONLY, problemLocations, refuseWith } from './problems.js';
 
 const CIPHERS = [
   'ECDHE-ECDSA-AES128-GCM-SHA256',
@@ -55,6 +55,7 @@ export function nginxEdge(topology: Topology): string {
     ...gate(topology),
     'return 404;',
     '}',
+    ...optionsLocation(),
     ...problemLocations(HEADERS),
     '}',
     '}',
@@ -174,7 +175,8 @@ function serverLimits(limits: Limits): string[] {
     `client_header_timeout ${limits.headerSeconds}s;`,
     `client_body_timeout ${limits.bodySeconds}s;`,
     'send_timeout 10s;',
-    'keepalive_timeout 75s;',
+    // The second time is the hint in `Keep-Alive`: a client that heeds it never meets the close.
+    'keepalive_timeout 75s 70s;',
     'keepalive_requests 100000;',
     'http2_max_concurrent_streams 128;',
     `limit_req zone=by_key burst=${burst(limits.perKey)} nodelay;`,
@@ -232,7 +234,7 @@ function paymentLocations(topology: Topology): string[] {
   return [
     'location = /payments {',
     ...gate(topology),
-    ...when('$request_method != POST', refuseWith('method_not_allowed_post')),
+    ...postOnly(),
     ...when('$header_verdict = missing', refuseWith('checkout_id_missing')),
     ...when('$header_verdict = invalid', refuseWith('checkout_id_invalid')),
     'set $shard_key $header_id;',
@@ -248,6 +250,25 @@ function paymentLocations(topology: Topology): string[] {
   ];
 }
 
+/** OPTIONS is answered here: it names no payment, so that no shard is meant. */
+function postOnly(): string[] {
+  return [
+    ...when('$request_method = OPTIONS', 'rewrite ^ /_options last;'),
+    ...when('$request_method != POST', refuseWith('method_not_allowed_post')),
+  ];
+}
+
+function optionsLocation(): string[] {
+  return [
+    'location = /_options {',
+    'internal;',
+    ...HEADERS,
+    `add_header Allow "${POST_ONLY}" always;`,
+    'return 204;',
+    '}',
+  ];
+}
+
 function webhookLocations(topology: Topology): string[] {
   const { providers, limits } = topology;
   return Object.entries(providers).flatMap(([provider, networks]) => [
@@ -257,7 +278,7 @@ function webhookLocations(topology: Topology): string[] {
     `client_max_body_size ${limits.webhookBodyKib}k;`,
     `client_body_buffer_size ${limits.webhookBodyKib}k;`,
     ...gate(topology),
-    ...when('$request_method != POST', refuseWith('method_not_allowed_post')),
+    ...postOnly(),
     ...when('$webhook_key = ""', 'return 404;'),
     'set $shard_key $webhook_key;',
     'proxy_pass https://shards;',

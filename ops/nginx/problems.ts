@@ -13,6 +13,9 @@ export interface EdgeProblem {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** What `Allow` says of an address that is posted to. */
+export const POST_ONLY = 'POST, OPTIONS';
+
 export const EDGE_PROBLEMS: readonly EdgeProblem[] = [
   problem([400], 400, 'Bad Request', 'bad_request', 'The request is not HTTP as it should be.'),
   problem([497], 400, 'Bad Request', 'https_required', 'Only HTTPS is spoken here.'),
@@ -40,10 +43,22 @@ export const EDGE_PROBLEMS: readonly EdgeProblem[] = [
     'A valid client certificate is needed.',
   ),
   problem([404], 404, 'Not Found', 'not_found', 'There is nothing at this address.'),
-  problem([405], 405, 'Method Not Allowed', 'method_not_allowed', 'Use GET or POST.', {
-    Allow: 'GET, POST',
-  }),
-  problem([], 405, 'Method Not Allowed', 'method_not_allowed_post', 'Use POST.', { Allow: 'POST' }),
+  problem(
+    [405],
+    405,
+    'Method Not Allowed',
+    'method_not_allowed',
+    'The methods are GET, HEAD, POST and OPTIONS.',
+    { Allow: 'GET, HEAD, POST, OPTIONS' },
+  ),
+  problem(
+    [],
+    405,
+    'Method Not Allowed',
+    'method_not_allowed_post',
+    `The methods of this address are ${POST_ONLY}.`,
+    { Allow: POST_ONLY },
+  ),
   problem([408], 408, 'Request Timeout', 'request_timeout', 'The request came too slowly.'),
   problem([411], 411, 'Length Required', 'length_required', 'Send Content-Length.'),
   problem([413], 413, 'Content Too Large', 'body_too_large', 'The body is too large.'),

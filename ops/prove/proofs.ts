@@ -14,6 +14,7 @@ import { foreignAnswers } from './foreign-answers.js';
 import { fullRing } from './full-ring.js';
 import { grow } from './grow.js';
 import { hostile } from './hostile.js';
+import { http } from './http.js';
 import { idempotency } from './idempotency.js';
 import { infrastructure } from './infrastructure.js';
 import { killEngine, killProcessor } from './kill.js';
@@ -47,6 +48,7 @@ export const PROOFS: readonly Proof[] = [
   damage,
   fullRing,
   badInput,
+  http,
   order,
   lostDisk,
   grow,
