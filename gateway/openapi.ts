@@ -12,6 +12,8 @@ const problem = (description: string): object => ({
   description,
   content: { 'application/problem+json': { schema: ProblemDocument } },
 });
+const text = { schema: { type: 'string' } };
+const seconds = { schema: { type: 'integer' } };
 const header = (name: string, required: boolean, schema: object): object => ({
   name,
   in: 'header',
@@ -29,7 +31,31 @@ const unauthorized = {
   ...problem(
     'Where keys are configured: `key_missing`, `key_invalid`; of a merchant with a secret: `checksum_required`, `checksum_invalid`, `timestamp_out_of_range`.',
   ),
-  headers: { 'WWW-Authenticate': { schema: { type: 'string' } } },
+  headers: { 'WWW-Authenticate': text },
+};
+const retryLater = (description: string): object => ({
+  ...problem(description),
+  headers: { 'Retry-After': seconds },
+});
+/** What every address may answer. */
+const always = {
+  405: { ...problem('The address does not have this method.'), headers: { Allow: text } },
+  429: retryLater('The edge: too many requests of this key or address.'),
+  431: problem('The edge: the headers are too large, or too many.'),
+  500: problem(
+    '`internal_error`: an error in tollgate; send the same request again. `record_damaged`: the stored payment cannot be read.',
+  ),
+};
+/** What every address that takes a body may answer. */
+const bodyProblems = {
+  411: problem('Content-Length is missing.'),
+  413: problem('The body is too large.'),
+  415: {
+    ...problem('The body is not application/json, or has a Content-Encoding.'),
+    headers: { 'Accept-Encoding': text },
+  },
+  501: problem('The body has a Transfer-Encoding other than chunked.'),
+  503: retryLater('Not accepted right now; send the same request again.'),
 };
 const webhookResponses = {
   200: {
@@ -39,9 +65,9 @@ const webhookResponses = {
   400: problem('The body is not JSON, or the event has no id.'),
   401: problem('The signature is missing, does not fit, or is not of these five minutes.'),
   403: problem('The address is not one that the provider calls from.'),
-  404: problem('No such provider.'),
-  413: problem('The body is too large.'),
-  503: problem('Too much is waiting, or the disk is full; send the same event again.'),
+  404: problem('The provider is not known, or has no webhook secret here.'),
+  ...bodyProblems,
+  ...always,
 };
 const path = (name: string, schema: object): object => ({
   name,
@@ -49,6 +75,7 @@ const path = (name: string, schema: object): object => ({
   required: true,
   schema,
 });
+const signature = `t=1700000000,v1=${'0'.repeat(64)}`;
 /** The raw body is what the signature covers. */
 function webhook(operationId: string, pathParameters: readonly object[]): object {
   return {
@@ -56,8 +83,8 @@ function webhook(operationId: string, pathParameters: readonly object[]): object
       operationId,
       parameters: [
         ...pathParameters,
-        header('X-PSP-Signature', false, { type: 'string', examples: ['t=1700000000,v1=…'] }),
-        header('Stripe-Signature', false, { type: 'string' }),
+        header('X-PSP-Signature', false, { type: 'string', examples: [signature] }),
+        header('Stripe-Signature', false, { type: 'string', examples: [signature] }),
       ],
       requestBody: { required: true, content: { 'application/json': { schema: {} } } },
       responses: webhookResponses,
@@ -68,6 +95,39 @@ function webhook(operationId: string, pathParameters: readonly object[]): object
 const security = [{ key: [] }, {}];
 const provider = path('provider', { type: 'string', enum: ['simulator', 'stripe'] });
 const checkoutId = { type: 'string', pattern: CHECKOUT_ID_PATTERN };
+
+const validators = {
+  ETag: { description: 'changes with the status', ...text },
+  'Retry-After': { description: 'while the status is not terminal', ...seconds },
+  'Preference-Applied': { description: 'how long the answer waited at most', ...text },
+};
+/** @param method HEAD is answered like GET, without the body */
+function readPayment(operationId: string, method: 'GET' | 'HEAD'): object {
+  const content = { content: { 'application/json': { schema: Payment } } };
+  return {
+    operationId,
+    parameters: [
+      path('id', checkoutId),
+      header('If-None-Match', false, { type: 'string', examples: ['"v2"'] }),
+      header('Prefer', false, { type: 'string', examples: ['wait=1'] }),
+      ...checksumHeaders,
+    ],
+    security,
+    responses: {
+      200: {
+        description: 'The payment.',
+        headers: validators,
+        ...(method === 'GET' ? content : {}),
+      },
+      304: { description: 'Not changed.', headers: validators },
+      400: problem('The id is malformed, or is card data (`card_data_refused`).'),
+      401: unauthorized,
+      404: problem('No such payment.'),
+      ...always,
+      503: retryLater('The id is moving to another shard; send the same request again.'),
+    },
+  };
+}
 
 export const openapi = {
   openapi: '3.1.0',
@@ -88,43 +148,23 @@ export const openapi = {
           202: {
             description: 'Accepted and durable; the same id and body give the same bytes again.',
             headers: {
-              Location: { schema: { type: 'string' } },
-              'Retry-After': { schema: { type: 'integer' } },
+              Location: text,
+              'Retry-After': seconds,
               'Idempotent-Replayed': { schema: { type: 'string', const: 'true' } },
             },
             content: { 'application/json': { schema: AcceptedPayment } },
           },
           400: problem('The request is malformed, or holds card data (`card_data_refused`).'),
           401: unauthorized,
-          411: problem('Content-Length is missing.'),
-          413: problem('The body is too large.'),
-          415: problem('The body is not application/json.'),
           422: problem('The id was used with another body.'),
-          503: problem('Too much is waiting, or the disk is full; send the same request again.'),
+          ...bodyProblems,
+          ...always,
         },
       },
     },
     '/payments/{id}': {
-      get: {
-        operationId: 'getPayment',
-        parameters: [
-          { name: 'id', in: 'path', required: true, schema: checkoutId },
-          header('If-None-Match', false, { type: 'string' }),
-          header('Prefer', false, { type: 'string', examples: ['wait=10'] }),
-          ...checksumHeaders,
-        ],
-        security,
-        responses: {
-          200: {
-            description: 'The payment.',
-            content: { 'application/json': { schema: Payment } },
-          },
-          304: { description: 'Not changed.' },
-          400: problem('The id is malformed, or is card data (`card_data_refused`).'),
-          401: unauthorized,
-          404: problem('No such payment.'),
-        },
-      },
+      get: readPayment('getPayment', 'GET'),
+      head: readPayment('headPayment', 'HEAD'),
     },
     '/webhooks/psp/{provider}': webhook('receiveWebhook', [provider]),
     '/webhooks/psp/{provider}/{merchant}/{id}': webhook('receiveRoutedWebhook', [
