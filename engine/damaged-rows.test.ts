@@ -112,6 +112,7 @@ function checkout(id: string): Buffer {
 function status(id: string): Buffer {
   return paymentStatus.encode({
     version: 2,
+    fingerprint: null,
     shard: 0,
     merchant: 'm',
     checkout_id: id,

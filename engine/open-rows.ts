@@ -4,6 +4,7 @@ import type { CdcPublisher } from './cdc/publisher.js';
 import { paymentStatus, tryDecode } from './codec/records.js';
 import { isTerminal } from './core/payment.js';
 import type { Family } from './store/families.js';
+import { ownStatus } from './store/own-status.js';
 import type { Store } from './store/store.js';
 
 const RETRY_MS = 1_000;
@@ -19,7 +20,7 @@ export interface Row {
  * cannot be decoded is not final: its payment is kept, and published again where that is asked.
  */
 export function isSettled(store: Store, key: Buffer): boolean {
-  const bytes = store.get('status', key);
+  const bytes = ownStatus(store, key);
   const status = bytes && tryDecode(paymentStatus, bytes);
   return status !== undefined && isTerminal(status.status);
 }

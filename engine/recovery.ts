@@ -5,7 +5,7 @@
  * much that is, is said.
  */
 import { locate } from './cdc/wal-position.js';
-import { acceptedAt, statusVersion } from './codec/in-place.js';
+import { acceptedAt, isStatusOf, statusVersion } from './codec/in-place.js';
 import { checkoutAccepted, paymentStatus, tryDecode } from './codec/records.js';
 import type { EngineConfig } from './core/config.js';
 import { EngineError } from './core/errors.js';
@@ -53,6 +53,8 @@ export async function recoverFromKafka(
       );
     const writer = new Rows(store, options.onProgress);
     const published = await readAccepted(config, writer);
+    // A status is compared with the stored checkout of its id.
+    writer.flush();
     const checkouts = writer.rows;
     await readStatuses(config, writer);
     writer.flush();
@@ -132,6 +134,8 @@ class Rows {
   status(key: Buffer, value: Buffer): void {
     const name = key.toString('latin1');
     const stored = this.#store.get('status', key);
+    const checkout = this.#store.get('checkouts', key);
+    if (checkout && !isStatusOf(value, checkout)) return;
     const known = this.#inBatch.get(name) ?? (stored ? statusVersion(stored) : 0);
     const version = statusVersion(value);
     if (version <= known) return;

@@ -13,13 +13,19 @@ import { Store } from './store/store.js';
 it('should delete what is old and terminal, and nothing else', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'tollgate-retention-'));
   const store = await Store.open(dir, { memtableMb: 8 });
-  const keep = (name: string, acceptedAt: number, status?: PaymentStatusName): void => {
-    keepTogether([name], acceptedAt, status ? [status] : []);
+  const keep = (
+    name: string,
+    acceptedAt: number,
+    status?: PaymentStatusName,
+    fingerprint: Buffer | null = null,
+  ): void => {
+    keepTogether([name], acceptedAt, status ? [status] : [], fingerprint);
   };
   const keepTogether = (
     names: string[],
     acceptedAt: number,
     statuses: (PaymentStatusName | undefined)[],
+    fingerprint: Buffer | null = null,
   ): void => {
     const batch = store.batch();
     const keys = names.map((name) => Buffer.from(`default/${name}`));
@@ -27,7 +33,7 @@ it('should delete what is old and terminal, and nothing else', async () => {
     names.forEach((name, i) => {
       batch.put('checkouts', keys[i]!, Buffer.from('row'));
       const status = statuses[i];
-      if (status) batch.put('status', keys[i]!, encodedStatus(name, status));
+      if (status) batch.put('status', keys[i]!, encodedStatus(name, status, fingerprint));
     });
     batch.write();
   };
@@ -44,6 +50,7 @@ it('should delete what is old and terminal, and nothing else', async () => {
     for (let n = 0; n < 1_200; n++) keep(`old-${n}`, n % 500, 'succeeded');
     keep('old-open', 1, 'processing');
     keep('old-without-status', 2);
+    keep('old-reused', 2, 'succeeded', Buffer.alloc(32, 9));
     keep('young', 9_500, 'failed');
     keepTogether(['shared-1', 'shared-2', 'shared-3'], 3, ['failed', 'processing', undefined]);
     receive('evt-old', 6_000);
@@ -58,7 +65,7 @@ it('should delete what is old and terminal, and nothing else', async () => {
     ]);
     const left = store.range('checkouts', Buffer.alloc(0), undefined, 100);
     const names = left.filter((_, i) => i % 2 === 0).map(String);
-    const open = ['old-open', 'old-without-status', 'shared-2', 'shared-3', 'young'];
+    const open = ['old-open', 'old-reused', 'old-without-status', 'shared-2', 'shared-3', 'young'];
     assert.deepEqual(
       names,
       open.map((name) => `default/${name}`),
@@ -68,6 +75,7 @@ it('should delete what is old and terminal, and nothing else', async () => {
       ages.map((it) => [it.atMs, it.family, it.keys.map(String).join(' ')]),
       [
         [1, 'checkouts', 'default/old-open'],
+        [2, 'checkouts', 'default/old-reused'],
         [2, 'checkouts', 'default/old-without-status'],
         [3, 'checkouts', 'default/shared-2 default/shared-3'],
         [8_500, 'inbox', 'simulator/evt-not-published'],
@@ -75,7 +83,7 @@ it('should delete what is old and terminal, and nothing else', async () => {
         [9_500, 'checkouts', 'default/young'],
       ],
     );
-    assert.equal(store.range('status', Buffer.alloc(0), undefined, 100).length / 2, 3);
+    assert.equal(store.range('status', Buffer.alloc(0), undefined, 100).length / 2, 4);
   } finally {
     retention.stop();
     await store.close();
@@ -83,9 +91,11 @@ it('should delete what is old and terminal, and nothing else', async () => {
   }
 });
 
-function encodedStatus(id: string, status: PaymentStatusName): Buffer {
+/** @param fingerprint of the checkout that it is the status of; null: of any with this id */
+function encodedStatus(id: string, status: PaymentStatusName, fingerprint: Buffer | null): Buffer {
   return paymentStatus.encode({
     version: 2,
+    fingerprint,
     shard: 0,
     merchant: 'default',
     checkout_id: id,

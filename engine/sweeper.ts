@@ -7,6 +7,7 @@ import { checkoutAccepted, tryDecode } from './codec/records.js';
 import type { Logger } from './core/log.js';
 import { type Row, republishAll } from './open-rows.js';
 import { ageBound, agePage } from './store/age.js';
+import { ownStatus } from './store/own-status.js';
 import type { Store } from './store/store.js';
 
 export class Sweeper {
@@ -70,8 +71,8 @@ export class Sweeper {
   #withoutStatus(keys: readonly Buffer[]): Row[] {
     const rows: Row[] = [];
     for (const key of keys) {
-      const value = this.#store.get('status', key) ? undefined : this.#store.get('checkouts', key);
-      if (!value) continue;
+      const value = this.#store.get('checkouts', key);
+      if (!value || ownStatus(this.#store, key, value)) continue;
       // No processor could read it either: publishing it again would only make dead letters.
       if (tryDecode(checkoutAccepted, value)) rows.push({ family: 'checkouts', key, value });
       else this.#logger.error({ key: key.toString() }, 'the stored checkout cannot be decoded');

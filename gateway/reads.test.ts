@@ -131,6 +131,18 @@ describe('reads that are kept', () => {
   it('should answer HEAD like GET without the body', () => {
     assert.deepEqual(ask({ isHead: true }), { status: '200', etag: '"v3"' });
   });
+
+  it('should not show the status of another checkout that had the id before', () => {
+    const announce = (value: Buffer): void => {
+      put('status', value);
+      writer.add(hashText('default/a'));
+      writer.publish();
+    };
+    announce(status(5, Buffer.alloc(32, 9)));
+    assert.equal(read(), '"v0"');
+    announce(status(1, Buffer.alloc(32, 1)));
+    assert.equal(read(), '"v1"');
+  });
 });
 
 function checkout(): Buffer {
@@ -149,9 +161,10 @@ function checkout(): Buffer {
   });
 }
 
-function status(version: number): Buffer {
+function status(version: number, fingerprint: Buffer | null = null): Buffer {
   return paymentStatus.encode({
     version,
+    fingerprint,
     shard: 0,
     merchant: 'default',
     checkout_id: 'a',

@@ -9,6 +9,7 @@
 import { isTerminal, paymentKey } from '../engine/core/payment.js';
 import type { BroadcastReader } from '../engine/ring/broadcast.js';
 import { hashText } from '../engine/ring/hash.js';
+import { ownStatus } from '../engine/store/own-status.js';
 import type { Store } from '../engine/store/store.js';
 import { matchesTag, preferredWait } from './list-fields.js';
 import { paymentView } from './payment-view.js';
@@ -170,7 +171,7 @@ export class Reads {
     const key = Buffer.from(name, 'latin1');
     const checkout = this.#store.get('checkouts', key);
     if (checkout === undefined) return undefined;
-    const { payment, version } = paymentView(checkout, this.#store.get('status', key));
+    const { payment, version } = paymentView(checkout, ownStatus(this.#store, key, checkout));
     return {
       name,
       version,

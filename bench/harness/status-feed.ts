@@ -74,6 +74,7 @@ export class StatusFeed {
   #publish(n: number, version: number): void {
     const value = paymentStatus.encode({
       version,
+      fingerprint: null,
       shard: 0,
       merchant: 'default',
       checkout_id: `feed-${n}`,

@@ -40,6 +40,11 @@ describe('records of released versions', () => {
         const datum = Buffer.from(then.bytes, 'base64').subarray(10);
         assert.ok(reader.isValid(reader.fromBuffer(datum, resolver)));
       });
+      it(`should be decoded by today's codec: ${name} of ${file}`, () => {
+        const codec = codecs.find((it) => it.name === name)!;
+        const record = codec.decode(Buffer.from(release[name]!.bytes, 'base64'));
+        assert.ok(codec.recognises(codec.encode(record as never)));
+      });
       it(`should still carry the fingerprint this release knows: ${name} of ${file}`, () => {
         const codec = codecs.find((it) => it.name === name)!;
         assert.ok(codec.recognises(Buffer.from(release[name]!.bytes, 'base64')));

@@ -1,8 +1,14 @@
 /** Fields that are compared inside the encoded record, without decoding it. */
 import { paymentKey } from '../core/payment.js';
-import { HEADER_BYTES } from './single-object.js';
+import { paymentStatus } from './records.js';
+import { HEADER_BYTES, startsWithHeader } from './single-object.js';
 
 export const FINGERPRINT_BYTES = 32;
+
+/** Of an encoded CheckoutAccepted; shorter where the row is damaged. */
+function fingerprintOf(checkout: Buffer): Buffer {
+  return checkout.subarray(HEADER_BYTES, HEADER_BYTES + FINGERPRINT_BYTES);
+}
 
 /** Whether two encoded CheckoutAccepted (or CommandRequested) came of requests with the same meaning. */
 export function sameFingerprint(a: Buffer, b: Buffer): boolean {
@@ -19,6 +25,24 @@ export function acceptedAt(bytes: Uint8Array): number {
 /** `version` of an encoded PaymentStatus: its first field. */
 export function statusVersion(bytes: Uint8Array): number {
   return readLong(bytes, HEADER_BYTES).value;
+}
+
+/** Of an encoded PaymentStatus, its second field; undefined when it names no checkout's. */
+export function statusFingerprint(bytes: Buffer): Buffer | undefined {
+  if (!startsWithHeader(bytes, paymentStatus.header)) return undefined;
+  const branch = readLong(bytes, readLong(bytes, HEADER_BYTES).end);
+  if (branch.value === 0) return undefined;
+  return bytes.subarray(branch.end, branch.end + FINGERPRINT_BYTES);
+}
+
+/**
+ * Whether an encoded PaymentStatus may stand for an encoded CheckoutAccepted of its id: it names
+ * that checkout's fingerprint, or none. Another fingerprint is that of a checkout which had the
+ * id first and is not stored here any more.
+ */
+export function isStatusOf(status: Buffer, checkout: Buffer): boolean {
+  const named = statusFingerprint(status);
+  return named === undefined || fingerprintOf(checkout).equals(named);
 }
 
 /** `received_at` of an encoded WebhookReceived, in Unix milliseconds. */

@@ -5,6 +5,7 @@ import {
   acceptedAt,
   receivedAt,
   sameFingerprint,
+  statusFingerprint,
   statusVersion,
   webhookPayment,
 } from './in-place.js';
@@ -139,6 +140,7 @@ describe('the Avro records', () => {
   it('should refuse damaged and foreign bytes with a code', () => {
     const status = paymentStatus.encode({
       version: 300,
+      fingerprint: null,
       shard: 0,
       merchant: 'default',
       checkout_id: 'a',
@@ -153,6 +155,9 @@ describe('the Avro records', () => {
       history: [],
     });
     assert.equal(statusVersion(status), 300);
+    assert.equal(statusFingerprint(status), undefined);
+    const named = { ...paymentStatus.decode(status), fingerprint: Buffer.alloc(32, 7) };
+    assert.deepEqual(statusFingerprint(paymentStatus.encode(named)), Buffer.alloc(32, 7));
     assert.throws(() => checkoutAccepted.decode(status), { code: 'undecodable' });
     assert.throws(() => paymentStatus.decode(status.subarray(0, 14)), { code: 'undecodable' });
   });

@@ -53,6 +53,8 @@ export interface HistoryEntry {
 
 export interface PaymentStatus {
   version: number;
+  /** Of the checkout that this is the status of; null: by id alone, as up to 0.3. */
+  fingerprint: Buffer | null;
   shard: number;
   merchant: string;
   checkout_id: string;
@@ -106,14 +108,14 @@ export interface Codec<T> {
   encode(record: T): Buffer;
   /** @throws EngineError `undecodable` when the bytes are not such a record */
   decode(bytes: Buffer): T;
-  /** Whether the bytes carry this record's schema fingerprint. */
+  /** Whether the bytes carry this record's schema fingerprint, or that of an earlier schema. */
   recognises(bytes: Uint8Array): boolean;
 }
 
 export const checkoutAccepted = withoutAllocation(codecOf<CheckoutAccepted>('CheckoutAccepted'));
 export const commandRequested = codecOf<CommandRequested>('CommandRequested');
 export const webhookReceived = codecOf<WebhookReceived>('WebhookReceived');
-export const paymentStatus = codecOf<PaymentStatus>('PaymentStatus');
+export const paymentStatus = codecOf<PaymentStatus>('PaymentStatus', ['PaymentStatus.1']);
 export const deadLetter = codecOf<DeadLetter>('DeadLetter');
 export const retryTicket = codecOf<RetryTicket>('RetryTicket');
 
@@ -140,10 +142,14 @@ function withoutAllocation(codec: Codec<CheckoutAccepted>): Codec<CheckoutAccept
   };
 }
 
-function codecOf<T>(name: string): Codec<T> {
-  const schema = JSON.parse(readFileSync(packageFile(`engine/codec/schemas/${name}.avsc`), 'utf8'));
-  const type = avsc.Type.forSchema(schema);
+/** @param earlier files in schemas/earlier: what released versions wrote, which stays readable */
+function codecOf<T>(name: string, earlier: readonly string[] = []): Codec<T> {
+  const type = typeOf(`${name}.avsc`);
   const header = singleObjectHeader(type);
+  const readers = earlier.map((file) => {
+    const writer = typeOf(`earlier/${file}.avsc`);
+    return { header: singleObjectHeader(writer), resolver: type.createResolver(writer) };
+  });
   return {
     name,
     header,
@@ -159,21 +165,27 @@ function codecOf<T>(name: string): Codec<T> {
       return Buffer.concat([header, type.toBuffer(record)]);
     },
     decode(bytes) {
-      if (!startsWithHeader(bytes, header)) {
+      const isCurrent = startsWithHeader(bytes, header);
+      const resolver = isCurrent
+        ? undefined
+        : readers.find((reader) => startsWithHeader(bytes, reader.header))?.resolver;
+      if (!isCurrent && !resolver) {
         throw new EngineError(
           'undecodable',
           `these bytes are no ${name}: the schema fingerprint differs`,
         );
       }
       try {
-        return type.fromBuffer(bytes.subarray(HEADER_BYTES)) as T;
+        return type.fromBuffer(bytes.subarray(HEADER_BYTES), resolver) as T;
       } catch (cause) {
         throw new EngineError('undecodable', `these bytes are no ${name}: the datum is damaged`, {
           cause,
         });
       }
     },
-    recognises: (bytes) => startsWithHeader(bytes, header),
+    recognises: (bytes) =>
+      startsWithHeader(bytes, header) ||
+      readers.some((reader) => startsWithHeader(bytes, reader.header)),
   };
 }
 
@@ -185,4 +197,9 @@ function assertEncodable(name: string, type: avsc.Type, record: unknown): void {
       throw new EngineError('unencodable', `${name}: ${where} does not have the schema's type`);
     },
   });
+}
+
+function typeOf(file: string): avsc.Type {
+  const text = readFileSync(packageFile(`engine/codec/schemas/${file}`), 'utf8');
+  return avsc.Type.forSchema(JSON.parse(text));
 }

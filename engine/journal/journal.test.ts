@@ -10,6 +10,7 @@ import { LaneConsumer } from '../ring/lane-consumer.js';
 import { LaneMemory } from '../ring/lane-memory.js';
 import { LaneProducer } from '../ring/lane-producer.js';
 import { decodeOffset, META_STATUS_OFFSET } from '../store/families.js';
+import { ownStatus } from '../store/own-status.js';
 import { Store } from '../store/store.js';
 import { Journal } from './journal.js';
 import { MessageKind, WriteResult } from './messages.js';
@@ -89,27 +90,29 @@ describe('one batch of the journal', () => {
     assert.equal(stored.accepted_at, 1_000);
   });
 
+  const statusOf = (version: number, fingerprint: Buffer | null): Buffer =>
+    paymentStatus.encode({
+      version,
+      fingerprint,
+      shard: 0,
+      merchant: 'default',
+      checkout_id: 's',
+      status: 'processing',
+      provider: 'simulator',
+      provider_reference: null,
+      failure_code: null,
+      refunded_amount: 0,
+      disputed_amount: 0,
+      next_action: null,
+      updated_at: 1,
+      history: [],
+    });
+
   it('should apply statuses forward only, and keep the offset after the last', () => {
-    const status = (version: number): Buffer =>
-      paymentStatus.encode({
-        version,
-        shard: 0,
-        merchant: 'default',
-        checkout_id: 's',
-        status: 'processing',
-        provider: 'simulator',
-        provider_reference: null,
-        failure_code: null,
-        refunded_amount: 0,
-        disputed_amount: 0,
-        next_action: null,
-        updated_at: 1,
-        history: [],
-      });
     const message = (version: number, detail: number) => ({
       kind: MessageKind.status,
       key: 'default/s',
-      value: status(version),
+      value: statusOf(version, null),
       detail,
     });
     const results = writeTogether([message(2, 11), message(1, 12), message(3, 13)]);
@@ -121,5 +124,39 @@ describe('one batch of the journal', () => {
     const stored = paymentStatus.decode(store.get('status', Buffer.from('default/s'))!);
     assert.equal(stored.version, 3);
     assert.equal(decodeOffset(store.get('meta', META_STATUS_OFFSET)!), 14);
+  });
+
+  it('should apply no status of another checkout that had the id before, whatever its version', () => {
+    const [first, late] = [1, 2].map((byte) => Buffer.alloc(32, byte)) as [Buffer, Buffer];
+    const kind = MessageKind.status;
+    const of = (id: string, version: number, fingerprint: Buffer | null) => ({
+      kind,
+      key: `default/${id}`,
+      value: statusOf(version, fingerprint),
+    });
+    const stored = (id: string): [number, Buffer | null] => {
+      const { version, fingerprint } = paymentStatus.decode(
+        store.get('status', Buffer.from(`default/${id}`))!,
+      );
+      return [version, fingerprint];
+    };
+    // The volume was emptied: the status of the first checkout comes before the late checkout.
+    writeTogether([of('late', 5, first)]);
+    const accepted = {
+      kind: MessageKind.checkout,
+      key: 'default/late',
+      value: checkout('late', 2, 1),
+    };
+    writeTogether([accepted]);
+    assert.equal(ownStatus(store, Buffer.from('default/late')), undefined);
+    writeTogether([of('late', 6, first)]);
+    assert.deepEqual(stored('late'), [5, first]);
+    writeTogether([of('late', 1, late)]);
+    assert.deepEqual(stored('late'), [1, late]);
+    writeTogether([of('late', 7, first), of('late', 1, late)]);
+    assert.deepEqual(stored('late'), [1, late]);
+    // Records of 0.3 name no fingerprint and are applied by id alone.
+    writeTogether([of('late', 8, null)]);
+    assert.deepEqual(stored('late'), [8, null]);
   });
 });

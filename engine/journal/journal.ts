@@ -3,9 +3,15 @@
  *
  * Keeps: nothing is answered before it is durable (I7); the same id gives the same answer,
  * also twice within one batch (I3); a status only moves forward (I4); a row of `checkouts`
- * is written once.
+ * is written once. A status that names another checkout's fingerprint is not applied.
  */
-import { acceptedAt, receivedAt, sameFingerprint, statusVersion } from '../codec/in-place.js';
+import {
+  acceptedAt,
+  isStatusOf,
+  receivedAt,
+  sameFingerprint,
+  statusVersion,
+} from '../codec/in-place.js';
 import { checkoutAccepted, paymentStatus, tryDecode } from '../codec/records.js';
 import type { BatchHandler } from '../ring/batch-processor.js';
 import type { BroadcastWriter } from '../ring/broadcast.js';
@@ -126,10 +132,9 @@ export class Journal implements BatchHandler {
   #applyStatuses(): Entry[] {
     const entries = this.#statuses;
     if (entries.length === 0) return [];
-    const stored = this.#store.getMany(
-      'status',
-      entries.map((it) => it.key),
-    );
+    const keys = entries.map((entry) => entry.key);
+    const stored = this.#store.getMany('status', keys);
+    const checkouts = this.#store.getMany('checkouts', keys);
     const versions = new Map<string, number>();
     const changed: Entry[] = [];
     let offset = 0;
@@ -138,8 +143,10 @@ export class Journal implements BatchHandler {
       const { memory } = entry.lane;
       offset = memory.detail(entry.slot) || offset;
       const name = entry.key.toString('latin1');
-      const known = versions.get(name) ?? versionOf(stored[i]);
-      const version = entry.value.length === 0 ? 0 : statusVersion(entry.value);
+      const checkout = checkouts[i];
+      const known = versions.get(name) ?? versionOf(stored[i], checkout);
+      const isForeign = checkout !== undefined && !isStatusOf(entry.value, checkout);
+      const version = entry.value.length === 0 || isForeign ? 0 : statusVersion(entry.value);
       const isNewer = version > known;
       memory.setResult(entry.slot, isNewer ? WriteResult.applied : WriteResult.stale, offset);
       if (!isNewer) continue;
@@ -157,9 +164,10 @@ function addAge(ages: Ages, atMs: number, key: Buffer): void {
   if (Number.isSafeInteger(atMs) && atMs >= 0) ages.add(atMs, key);
 }
 
-/** A stored status that cannot be decoded gives way to any other. */
-function versionOf(stored: Buffer | undefined): number {
-  return stored === undefined ? 0 : (tryDecode(paymentStatus, stored)?.version ?? 0);
+/** A stored status that cannot be decoded, or is another checkout's, gives way to any other. */
+function versionOf(stored: Buffer | undefined, checkout: Buffer | undefined): number {
+  if (stored === undefined || (checkout && !isStatusOf(stored, checkout))) return 0;
+  return tryDecode(paymentStatus, stored)?.version ?? 0;
 }
 
 function answerRepeat(entry: Entry, first: Buffer): void {

@@ -4,6 +4,7 @@
  */
 import { type Static, Type } from '@sinclair/typebox';
 import { type AgeRow, ageBound, agePage } from '../store/age.js';
+import { ownStatus } from '../store/own-status.js';
 import { behind, type Store } from '../store/store.js';
 
 const PAGE_BYTES_MAX = 4 << 20;
@@ -32,7 +33,7 @@ export function rowOf(store: Store, key: string): MovedRow | undefined {
   const bytes = Buffer.from(key);
   const checkout = store.get('checkouts', bytes);
   if (checkout === undefined) return undefined;
-  const status = store.get('status', bytes);
+  const status = ownStatus(store, bytes, checkout);
   return {
     key,
     checkout: checkout.toString('base64'),

@@ -6,6 +6,5 @@ export function openSender(brokers: string, connectMsMax = 5_000): Sender {
   const onFatal = (reason: string): never => {
     throw new Error(reason);
   };
-  const logger = createLogger('test', 'error');
-  return new Sender({ brokers, connectMsMax, logger, onDelivered: () => {}, onFatal });
+  return new Sender({ brokers, connectMsMax, logger: createLogger('test', 'error'), onFatal });
 }

@@ -75,6 +75,7 @@ export async function auditOutcomes(
   stage.must(missing.length === 0, `not charged, e.g. ${missing[0]?.id}`);
   stage.must(twice.length === 0, `charged twice, e.g. ${twice[0]}`);
   await auditPostgres(stage, books, accepted.length);
+  await auditConflicts(stage, books, 0);
   const behind = await leftBehind(books, accepted);
   stage.must(behind.length === 0, `${behind.length} do not read succeeded, e.g. ${behind[0]}`);
 }
@@ -102,6 +103,15 @@ async function auditPostgres(stage: Stage, books: Books, count: number): Promise
   stage.must(Number(row!.open) === 0, `${row!.open} payments are open in Postgres`);
   stage.must(Number(row!.gaps) === 0, 'payment_events has gaps');
   stage.must(off.length === 0, `the ledger does not sum to zero: ${off}`);
+}
+
+/** An id that an engine accepted twice with different meanings is a fault, however well it ended. */
+export async function auditConflicts(stage: Stage, books: Books, count: number): Promise<void> {
+  const [row] = await query<{ conflicts: string }>(
+    { endpoints: books },
+    'select count(*) as conflicts from checkout_conflicts',
+  );
+  stage.must(Number(row!.conflicts) === count, `${row!.conflicts} conflicts, not ${count}`);
 }
 
 /** @returns the shard that each payment's accepted record names */
@@ -158,13 +168,16 @@ export async function statusDisorder(
   let problem: string | undefined;
   const options = { partitions: shards, ...tlsOf(tls) };
   await readTopic(brokers, TOPICS.status, options, (message) => {
-    const { merchant, checkout_id, version } = paymentStatus.decode(message.value!);
+    const record = paymentStatus.decode(message.value!);
+    const { merchant, checkout_id, version } = record;
     const name = nameOf({ merchant, id: checkout_id });
     const shard = shardOf?.(name) ?? message.partition;
     if (shard !== message.partition)
       problem ??= `${name} of shard ${shard} is in partition ${message.partition}`;
-    const last = versions.get(name) ?? 0;
-    if (version > last) versions.set(name, version);
+    // A late checkout of the same id has versions of its own.
+    const checkout = `${name} ${record.fingerprint?.toString('hex')}`;
+    const last = versions.get(checkout) ?? 0;
+    if (version > last) versions.set(checkout, version);
     if (version === last + 1 || (allowRepeats && version <= last)) return;
     problem ??= `${name} has version ${version} after ${last}`;
   });

@@ -3,6 +3,7 @@ export interface LedgerCharge {
   readonly reference: string;
   readonly checkout_id: string;
   readonly idempotency_key: string;
+  readonly amount: number;
   readonly status: 'captured' | 'declined' | 'authorized' | 'canceled' | 'refunded';
 }
 

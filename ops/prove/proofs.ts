@@ -5,6 +5,7 @@ import { cardData } from './card-data.js';
 import { chaos } from './chaos.js';
 import { checksum } from './checksum.js';
 import { cluster } from './cluster.js';
+import { conflict } from './conflict.js';
 import { damage } from './damage.js';
 import { deadLetters } from './dead-letters.js';
 import { edgeChecksum } from './edge-checksum.js';
@@ -51,6 +52,7 @@ export const PROOFS: readonly Proof[] = [
   http,
   order,
   lostDisk,
+  conflict,
   grow,
   mtls,
   cluster,

@@ -59,11 +59,7 @@ export class Executor {
     const waitMs = delayWhileWaiting(settings.retryDelays, true);
     const intent = this.#intentOf(checkout, source !== 'wal', waitMs);
     const result = await intents.add(intent);
-    if (result === 'conflict') {
-      const detail = 'the same id with another meaning is recorded';
-      const reason = 'conflicting_checkout';
-      return { kind: 'dead', reason, detail, attempts: 1, value: null, payment: null };
-    }
+    if (result === 'conflict') return { kind: 'done', outcome: 'conflict' };
     if (result === 'known') return { kind: 'done', outcome: 'known' };
     if (intent.status === 'failed') return { kind: 'done', outcome: 'refused' };
     const ask = askOf(intent);

@@ -4,6 +4,7 @@
  * somebody asks the provider, should its maker die before the answer is written.
  */
 import type pg from 'pg';
+import { recordConflicts } from './conflicts.js';
 
 export interface IntentRow {
   /** merchant/checkoutId */
@@ -32,7 +33,10 @@ export interface IntentRow {
   readonly republish: boolean;
 }
 
-/** `inserted`: ours to send. `known`: the row was there. `conflict`: with another meaning. */
+/**
+ * `inserted`: ours to send. `known`: the row was there. `conflict`: with another meaning, which is
+ * recorded in checkout_conflicts.
+ */
 export type IntentResult = 'inserted' | 'known' | 'conflict';
 
 const INPUT = `json_to_recordset($1) as input(
@@ -64,7 +68,9 @@ republished as (
   update payments p set shard = greatest(p.shard, i.shard),
     published_version = least(p.published_version, p.version - 1)
   from input i where (i.republish or i.shard > p.shard)
-    and p.merchant = i.merchant and p.checkout_id = i.checkout_id)
+    and p.merchant = i.merchant and p.checkout_id = i.checkout_id
+    -- Another meaning is another checkout: it neither moves this one nor asks for its status.
+    and p.fingerprint = decode(i.fingerprint, 'hex'))
 select i.merchant || '/' || i.checkout_id as key, n.merchant is not null as is_new,
   p.fingerprint = decode(i.fingerprint, 'hex') as is_same
 from input i
@@ -84,7 +90,10 @@ interface Found {
   is_same: boolean | null;
 }
 
-/** One statement, so one transaction. Rows sorted by key; results in the rows' order. */
+/**
+ * One statement, so one transaction; conflicts take another one. Rows sorted by key; results in
+ * the rows' order.
+ */
 export async function insertIntents(
   pool: pg.Pool,
   rows: readonly IntentRow[],
@@ -96,6 +105,8 @@ export async function insertIntents(
     const again = await pool.query<Found>(COMPARE, [JSON.stringify(unseen)]);
     for (const it of again.rows) results.set(it.key, it.is_same ? 'known' : 'conflict');
   }
+  const conflicts = rows.filter((row) => results.get(row.key) === 'conflict');
+  if (conflicts.length > 0) await recordConflicts(pool, conflicts);
   return rows.map((it) => results.get(it.key) ?? 'known');
 }
 

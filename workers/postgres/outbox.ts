@@ -11,9 +11,12 @@ const HISTORY_MAX = 32;
 /** That a payment has begun is told once it has lasted so long, else together with its outcome. */
 export const STARTED_MS = 500;
 
+const FINGERPRINT_BYTES = 32;
+
 interface Row {
   merchant: string;
   checkout_id: string;
+  fingerprint: Buffer;
   shard: number;
   provider: string;
   provider_reference: string | null;
@@ -29,7 +32,7 @@ interface Row {
 const SELECT = {
   name: 'unpublished',
   text: `
-select p.merchant, p.checkout_id, p.shard, p.provider, p.provider_reference, p.failure_code,
+select p.merchant, p.checkout_id, p.fingerprint, p.shard, p.provider, p.provider_reference, p.failure_code,
   p.refunded_amount, p.disputed_amount, p.next_action, p.version, p.published_version,
   (select json_agg(json_build_array(e.version, e.status,
       floor(extract(epoch from e.at) * 1000)::bigint, e.reason) order by e.version)
@@ -91,6 +94,7 @@ function recordsOf(row: Row): PaymentStatus[] {
     if (version <= row.published_version) continue;
     records.push({
       version,
+      fingerprint: row.fingerprint.length === FINGERPRINT_BYTES ? row.fingerprint : null,
       shard: row.shard,
       merchant: row.merchant,
       checkout_id: row.checkout_id,

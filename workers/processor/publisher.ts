@@ -6,10 +6,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { type PaymentStatus, paymentStatus } from '../../engine/codec/records.js';
-import { FailureLog } from '../../engine/core/failure-log.js';
 import type { Logger } from '../../engine/core/log.js';
 import { paymentKey } from '../../engine/core/payment.js';
 import { TOPICS } from '../../engine/core/topics.js';
+import { markConflictsPublished, unpublishedConflicts } from '../postgres/conflicts.js';
 import { markPublished, unpublished } from '../postgres/outbox.js';
 import { connectionSettings, PLANS_SECONDS_MAX } from '../postgres/pool.js';
 import { Parked } from './parked.js';
@@ -23,6 +23,8 @@ const IDLE_MS = 20;
 const GATHER_MS = 2;
 const FOLLOWER_MS = 500;
 const RETRY_MS = 500;
+const CONFLICTS_MS = 250;
+const CONFLICTS_RETRY_MS = 10_000;
 
 export class OutboxPublisher {
   readonly #databaseUrl: string;
@@ -32,7 +34,7 @@ export class OutboxPublisher {
   #loop: Promise<void> | undefined;
   #wake: (() => void) | undefined;
   readonly #parked = new Parked();
-  readonly #failures: FailureLog;
+  #conflictsAt = 0;
   isLeader = false;
   published = 0;
 
@@ -40,7 +42,6 @@ export class OutboxPublisher {
     this.#databaseUrl = databaseUrl;
     this.#sender = sender;
     this.#logger = logger;
-    this.#failures = new FailureLog(logger, 'publishing statuses', 'info');
   }
 
   /** Payments whose status waits because it cannot be published. */
@@ -68,7 +69,7 @@ export class OutboxPublisher {
       try {
         await this.#session();
       } catch (error) {
-        this.#failures.failed(error as Error);
+        this.#logger.warn({ reason: (error as Error).message }, 'the outbox waits');
         await sleep(RETRY_MS);
       }
     }
@@ -94,7 +95,6 @@ export class OutboxPublisher {
         this.isLeader ||= await isLocked(client);
         if (!this.isLeader) await sleep(FOLLOWER_MS);
         else if ((await this.#publishOnce(client)) === 0) await this.#pause();
-        this.#failures.succeeded();
       }
     } finally {
       this.isLeader = false;
@@ -126,6 +126,27 @@ export class OutboxPublisher {
     }
     if (published.length > 0) await markPublished(client, published);
     this.published += published.length;
+    return published.length + (await this.#publishConflicts(client));
+  }
+
+  /** They are rare: looked for now and then, not at every change of a payment. */
+  async #publishConflicts(client: pg.Client): Promise<number> {
+    const now = performance.now();
+    if (now < this.#conflictsAt) return 0;
+    this.#conflictsAt = now + CONFLICTS_MS;
+    const records = await unpublishedConflicts(client, ROWS_MAX);
+    const results = await Promise.allSettled(records.map((it) => this.#publishPayment([it])));
+    const published = records.filter((_, i) => results[i]!.status === 'fulfilled');
+    if (published.length > 0) await markConflictsPublished(client, published);
+    const failed = results.find((it) => it.status === 'rejected');
+    if (failed) {
+      this.#conflictsAt = now + CONFLICTS_RETRY_MS;
+      const key = keyOf(records[results.indexOf(failed)]!);
+      this.#logger.error(
+        { key, reason: (failed.reason as Error).message },
+        'the status of a conflicting checkout cannot be published: it is tried again later',
+      );
+    }
     return published.length;
   }
 

@@ -50,7 +50,8 @@ export class TaskRunner {
   readonly #parts: TaskRunnerParts;
   readonly #order = new KeyOrder();
   readonly #failures = new FailureCount();
-  readonly #outcomes = new Map<string, number>();
+  /** `conflict` from the start: an alert counts its first occurrence too. */
+  readonly #outcomes = new Map<string, number>([['conflict', 0]]);
   readonly #stop = new AbortController();
   #failed = 0;
   #interrupted = 0;
