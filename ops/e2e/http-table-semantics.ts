@@ -1,5 +1,5 @@
 /** The table's cases of methods, conditions (RFC 9110), waiting (RFC 7240) and problems (RFC 9457). */
-import { type Check, caseOf, type HttpCase, type Requests } from './http-case.js';
+import { CHECKOUT, type Check, caseOf, type HttpCase, type Requests } from './http-case.js';
 import type { RawAnswer } from './raw-http.js';
 
 const ABSENT = '/payments/absent';
@@ -98,7 +98,17 @@ export function waitCases({ get }: Requests): HttpCase[] {
   ];
 }
 
-export function problemCases({ of, post }: Requests): HttpCase[] {
+export function problemCases({ of, get, post, pendingId }: Requests): HttpCase[] {
+  const repeated = (text: string): string =>
+    of(
+      'POST /payments',
+      [
+        `X-PAYMENT-CHECKOUT-ID: ${pendingId}`,
+        'Content-Type: application/json',
+        `Content-Length: ${text.length}`,
+      ],
+      text,
+    );
   const body = '{"amount":"1","currency":"USD","payment_method":"pm_card_visa"}';
   return [
     caseOf('9457, 3.1', 'instance without the query', [of(`GET ${ABSENT}?a=b`)], [404], (answer) =>
@@ -116,6 +126,31 @@ export function problemCases({ of, post }: Requests): HttpCase[] {
       const { errors } = JSON.parse(answer.body) as { errors?: { pointer: string }[] };
       return errors?.[0]?.pointer === '/amount' ? undefined : answer.body;
     }),
+    caseOf('9110, 15.3.3', 'a replay', [repeated(CHECKOUT)], [202], ({ headers }) =>
+      headers.get('idempotent-replayed') === 'true' ? undefined : 'not a replay',
+    ),
+    caseOf(
+      '9110, 15.5.21',
+      'an id with another body',
+      [repeated(CHECKOUT.replace('1999', '2000'))],
+      [422],
+    ),
+    caseOf(
+      '9110, 15.5.5',
+      'a webhook of an unknown provider',
+      [of('POST /webhooks/psp/nobody', ['Content-Length: 2'], '{}')],
+      [404],
+    ),
+    // An engine of this table has no keys: it ignores the header.
+    {
+      ...caseOf(
+        '9110, 15.5.2',
+        'a wrong key',
+        [get().replace(/authorization: .*/i, 'Authorization: Bearer wrong')],
+        [200],
+      ),
+      edge: [401],
+    },
   ];
 }
 
