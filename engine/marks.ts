@@ -11,6 +11,7 @@ import { oldestLiveWal } from './cdc/wal-directory.js';
 import { wrongVolume } from './cdc/wal-loss.js';
 import type { EngineConfig } from './core/config.js';
 import type { DurableFile } from './core/durable-file.js';
+import { FailureLog } from './core/failure-log.js';
 import type { Logger } from './core/log.js';
 import { Store } from './store/store.js';
 
@@ -18,17 +19,16 @@ export class Marks {
   readonly checkpoint: DurableFile<Checkpoint>;
   readonly #mark: DurableFile<Mark>;
   readonly #dbDir: string;
-  readonly #logger: Logger;
   /** What is on disk, as far as this process knows. */
   #saved: Mark | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #isFailing = false;
+  readonly #failures: FailureLog;
 
   constructor(config: EngineConfig, logger: Logger) {
     this.checkpoint = checkpointFile(join(config.dataDir, 'cdc-checkpoint.json'));
     this.#mark = markFile(config.markFile);
     this.#dbDir = Store.directory(config.dataDir);
-    this.#logger = logger;
+    this.#failures = new FailureLog(logger, 'saving the mark');
   }
 
   /** Before RocksDB opens the database, which would forget silently what is damaged. */
@@ -59,12 +59,9 @@ export class Marks {
       const mark = this.#now(volume, sequence);
       await this.#mark.save(mark);
       this.#saved = mark;
-      if (this.#isFailing) this.#logger.warn({ sequence }, 'the mark is saved again');
-      this.#isFailing = false;
+      this.#failures.succeeded();
     } catch (error) {
-      const line = 'the mark was not saved; it is tried again at every interval';
-      if (!this.#isFailing) this.#logger.error({ reason: (error as Error).message }, line);
-      this.#isFailing = true;
+      this.#failures.failed(error as Error);
     }
   }
 

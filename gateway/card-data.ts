@@ -14,12 +14,17 @@ export { maskCardData } from '../engine/core/card-mask.js';
 const MADE_BY_MACHINES =
   /^(?:cf-|x-forwarded-|x-amzn-|if-|sec-|accept|content-length$|connection$|date$|host$|x-real-ip$|x-payment-timestamp$|x-payment-checksum$)/;
 
-/** In a body that was parsed from `text`: numbers and codes in names and values, fields by name. */
+/** A body that fits the schema has fewer names; one with more is refused for that. */
+const NAMES_MAX = 128;
+
+/**
+ * Numbers and codes in a body, and fields by their name.
+ * @param text the body's JSON @param body what was parsed from it
+ */
 export function bodyHasCardData(text: string, body: unknown): boolean {
-  // An escape hides what it stands for from a look at the text.
+  // An escape hides what it stands for, so then the strings of the tree are looked at instead.
   const isPlain = !text.includes('\\');
-  if (hasCardData(text)) return true;
-  return treeHasCardData(body, isPlain);
+  return (isPlain && hasCardData(text)) || treeHasCardData(body, isPlain);
 }
 
 export type HeaderRule = 'exempt' | 'refuse' | 'look';
@@ -45,17 +50,27 @@ export function queryHasCardData(query: string): boolean {
 /** Without recursion: the body may be nested as deep as it is long. */
 function treeHasCardData(body: unknown, namesOnly: boolean): boolean {
   const open: unknown[] = [body];
+  let names = 0;
   while (open.length > 0) {
-    const it = open.pop();
-    if (typeof it === 'string' && !namesOnly && hasCardData(it)) return true;
-    if (typeof it !== 'object' || it === null) continue;
-    const isList = Array.isArray(it);
-    for (const [name, value] of Object.entries(it)) {
-      if (!isList && (isCardField(name) || (!namesOnly && hasCardData(name)))) return true;
-      open.push(value);
+    const value = open.pop();
+    if (!namesOnly && isText(value) && hasCardData(`${value}`)) return true;
+    if (typeof value !== 'object' || value === null) continue;
+    if (Array.isArray(value)) {
+      for (const item of value) open.push(item);
+      continue;
+    }
+    for (const name in value) {
+      if (++names > NAMES_MAX && namesOnly) return false;
+      if (names <= NAMES_MAX && isCardField(name)) return true;
+      if (!namesOnly && hasCardData(name)) return true;
+      open.push((value as Record<string, unknown>)[name]);
     }
   }
   return false;
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string' || typeof value === 'number';
 }
 
 function decoded(text: string): string {

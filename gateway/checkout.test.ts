@@ -68,3 +68,22 @@ describe('the currency of a checkout', () => {
       ]);
     });
 });
+
+describe('the texts of a checkout', () => {
+  for (const [body, pointer, detail] of [
+    [{ description: 'a\u0000b' }, '/description', 'must be '],
+    [{ description: 'a\ud800b' }, '/description', 'must be '],
+    [{ metadata: { a: '\u0000' } }, '/metadata/a', 'must be '],
+    [{ metadata: { 'a\u0000': 'b' } }, '/metadata/a\u0000', 'the name must be '],
+  ] as const)
+    it(`should not be ${JSON.stringify(body)}`, () => {
+      const rule = 'text without U+0000 and unpaired surrogates';
+      assert.deepEqual(errorsOf(body), [{ pointer, detail: `${detail}${rule}` }]);
+    });
+
+  it('should have line breaks and any other character', () => {
+    const record = parsed({ description: 'a\nb\u2028\u{1f4b6}', metadata: { 'a\nb': '\n' } });
+    assert.ok(!isProblem(record));
+    assert.deepEqual(record.metadata, { 'a\nb': '\n' });
+  });
+});

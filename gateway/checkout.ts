@@ -12,10 +12,11 @@ import { hasCardData } from '../engine/core/card-fields.js';
 import { CURRENCY_RULE } from '../engine/core/currencies.js';
 import { bodyHasCardData } from './card-data.js';
 import { type BodyError, invalidBody, PROBLEMS, type Problem } from './problem.js';
-import { CHECKOUT_ID_PATTERN, CheckoutBody } from './schemas.js';
+import { CHECKOUT_ID_PATTERN, CheckoutBody, TEXT_PATTERN } from './schemas.js';
 
 const CHECKOUT_ID = new RegExp(CHECKOUT_ID_PATTERN);
 const ERRORS_MAX = 10;
+const TEXT_RULE = 'text without U+0000 and unpaired surrogates';
 const WALLET_PREFIX = 'wallet_';
 
 const ajv = newAjv();
@@ -143,8 +144,12 @@ function pointerTo(error: ErrorObject, property: string): string {
 }
 
 function detailOf(error: ErrorObject): string {
-  if (error.keyword !== 'enum') return error.message ?? 'is invalid';
+  const { pattern, allowedValues } = error.params as {
+    pattern?: string;
+    allowedValues?: readonly string[];
+  };
+  if (error.keyword === 'format' || pattern === TEXT_PATTERN) return `must be ${TEXT_RULE}`;
+  if (allowedValues === undefined) return error.message ?? 'is invalid';
   if (error.instancePath === '/currency') return `must be ${CURRENCY_RULE}`;
-  const { allowedValues } = error.params as { allowedValues: readonly string[] };
   return `must be one of ${allowedValues.join(', ')}`;
 }

@@ -20,9 +20,17 @@ const header = (name: string, required: boolean, schema: object): object => ({
   required,
   schema,
 });
-const timestamp = { type: 'string', pattern: '^[0-9]{1,12}$' };
-const checksum = { type: 'string', pattern: '^sha256=[0-9a-f]{64}$' };
-/** Required where the merchant has a secret. */
+/** Ignored, whatever they hold, where the merchant has no secret; hence no pattern. */
+const timestamp = {
+  type: 'string',
+  description: 'Unix seconds; required where the merchant has a secret',
+  examples: ['1700000000'],
+};
+const checksum = {
+  type: 'string',
+  description: '`sha256=` and 64 hex digits; required where the merchant has a secret',
+  examples: [`sha256=${'0'.repeat(64)}`],
+};
 const checksumHeaders = [
   header('X-PAYMENT-TIMESTAMP', false, timestamp),
   header('X-PAYMENT-CHECKSUM', false, checksum),
@@ -109,7 +117,10 @@ function readPayment(operationId: string, method: 'GET' | 'HEAD'): object {
     parameters: [
       path('id', checkoutId),
       header('If-None-Match', false, { type: 'string', examples: ['"v2"'] }),
-      header('Prefer', false, { type: 'string', examples: ['wait=1'] }),
+      header('Prefer', false, {
+        type: 'string',
+        description: '`wait=10` (RFC 7240) answers once the status changes, at most 30 s later',
+      }),
       ...checksumHeaders,
     ],
     security,

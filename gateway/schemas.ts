@@ -9,6 +9,9 @@ export const BODY_BYTES_MAX = 16 * 1024;
 export const WEBHOOK_BYTES_MAX = 256 * 1024;
 
 const closed = { additionalProperties: false } as const;
+/** Postgres cannot store U+0000; `text` also refuses an unpaired surrogate, which has no UTF-8. */
+export const TEXT_PATTERN = '^[^\\u0000]*$';
+const text = { format: 'text', pattern: TEXT_PATTERN } as const;
 
 /**
  * Not a Type.Record: its key pattern does not match a line break, and the values of keys that it
@@ -17,8 +20,8 @@ const closed = { additionalProperties: false } as const;
 const metadata = Type.Unsafe<Record<string, string>>({
   type: 'object',
   maxProperties: 50,
-  propertyNames: { type: 'string', minLength: 1, maxLength: 40, format: 'text' },
-  additionalProperties: { type: 'string', maxLength: 500, format: 'text' },
+  propertyNames: { type: 'string', minLength: 1, maxLength: 40, ...text },
+  additionalProperties: { type: 'string', maxLength: 500, ...text },
 });
 
 export const CheckoutBody = Type.Object(
@@ -39,7 +42,7 @@ export const CheckoutBody = Type.Object(
         description: '`wallet` goes with payment_method wallet_<name>, and with nothing else',
       }),
     ),
-    description: Type.Optional(Type.String({ maxLength: 500, format: 'text' })),
+    description: Type.Optional(Type.String({ maxLength: 500, ...text })),
     metadata: Type.Optional(metadata),
     payment_checkout_id: Type.Optional(Type.String({ pattern: CHECKOUT_ID_PATTERN })),
   },

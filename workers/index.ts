@@ -28,6 +28,7 @@ import { startAdmin } from './processor/admin.js';
 import { AnswerFaultWatch } from './processor/answer-fault-watch.js';
 import { Asker } from './processor/asker.js';
 import { BreakerWatch } from './processor/breaker-watch.js';
+import { Dependencies } from './processor/dependencies.js';
 import { Dlq } from './processor/dlq.js';
 import { Intake } from './processor/intake.js';
 import { OutboxPublisher } from './processor/publisher.js';
@@ -56,6 +57,7 @@ export class Processor {
   readonly #reconcile: ReconcileScheduler;
   readonly #runner: TaskRunner;
   readonly #answerFaults: AnswerFaultWatch;
+  readonly #dependencies: Dependencies;
   readonly #breakers = new BreakerWatch();
   readonly #dlq: Dlq;
   readonly #blockers = new Set(['postgres', 'kafka']);
@@ -68,7 +70,7 @@ export class Processor {
     const processor = new Processor(config, logger);
     processor.#admin = await startAdmin({
       port: config.adminPort,
-      notReady: async () => [...processor.#blockers],
+      notReady: () => processor.#notReady(),
       figures: () => processor.#figures(),
       dlq: processor.#dlq,
     });
@@ -82,7 +84,8 @@ export class Processor {
     this.#pool = openPool(config.databaseUrl, 2);
     const onFatal = (reason: string): void => this.#die(reason);
     const { kafkaBrokers: brokers, kafkaConnectTimeoutMs: connectMsMax } = config;
-    this.#sender = new Sender({ brokers, connectMsMax, logger, onFatal });
+    const onDelivered = (): void => this.#dependencies.producer.succeeded();
+    this.#sender = new Sender({ brokers, connectMsMax, logger, onDelivered, onFatal });
     this.#workers = new WorkerPool({ config, logger, onFatal });
     this.#answerFaults = new AnswerFaultWatch(logger);
     this.#dlq = new Dlq({
@@ -107,11 +110,18 @@ export class Processor {
         TOPICS.webhooks,
         ...config.retryDelays.map((it) => retryTopic(it.name)),
       ],
+      onFetch: () => this.#dependencies.consumer.succeeded(),
       holdOf: holdOf(config.retryDelays),
       inFlightMax: config.inFlightMax,
       logger,
       handle: (message, isOurs) => this.#handle(message, isOurs),
       onFatal,
+    });
+    this.#dependencies = new Dependencies({
+      config,
+      consumer: this.#intake,
+      producer: this.#sender,
+      logger,
     });
     this.#reconcile = new ReconcileScheduler(config, this.#pool, logger);
     this.#asker = new Asker({
@@ -143,6 +153,7 @@ export class Processor {
     await this.#admin?.close();
     await Promise.race([this.#workers.close(), sleep(STEP_MS_MAX)]);
     await Promise.race([this.#pool.end(), sleep(STEP_MS_MAX)]);
+    await Promise.race([this.#dependencies.close(), sleep(STEP_MS_MAX)]);
     this.#logger.info('processor stopped');
   }
 
@@ -153,17 +164,21 @@ export class Processor {
     const until = (name: string, step: () => Promise<void>): Promise<void> =>
       untilDone(name, step, this.#logger, signal);
     await until('postgres', () => migrate(config.databaseUrl));
+    this.#dependencies.postgres.succeeded();
     this.#blockers.delete('postgres');
     const specs = [...topicSpecs(config), ...retryTopicSpecs(config)];
     await until('kafka', () => createTopics(config.kafkaBrokers, specs, config.replication));
     await until('kafka', () => this.#intake.start());
     if (signal.aborted) return;
+    this.#dependencies.consumer.succeeded();
     await Promise.race([this.#sender.connected(), once(signal, 'abort')]);
     if (signal.aborted) return;
+    this.#dependencies.producer.succeeded();
     this.#outbox.start();
     this.#asker.start();
     this.#webhookRetries.start();
     this.#reconcile.start();
+    this.#dependencies.start();
     this.#blockers.delete('kafka');
     this.#logger.info({ port: config.adminPort }, 'processor ready');
   }
@@ -195,8 +210,15 @@ export class Processor {
     return bury(this.#pool, { merchant, checkout_id: checkoutId, version, reason, event });
   }
 
+  /** What it waits for at its start, and what was lost since. */
+  #notReady(): string[] {
+    return [...new Set([...this.#blockers, ...this.#dependencies.notReady()])];
+  }
+
   #figures(): Record<string, number> {
     return {
+      processor_lag_records: this.#intake.lagOf([TOPICS.accepted, TOPICS.webhooks]),
+      ...this.#dependencies.figures(),
       processor_consumed_total: this.#intake.consumed,
       processor_in_flight: this.#intake.inFlight,
       processor_worker_deaths_total: this.#workers.deaths,

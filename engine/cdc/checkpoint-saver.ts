@@ -3,6 +3,7 @@
  * A checkpoint that cannot be saved, as on a full disk, is saved at a later interval.
  */
 import type { DurableFile } from '../core/durable-file.js';
+import { FailureLog } from '../core/failure-log.js';
 import type { Logger } from '../core/log.js';
 import type { Checkpoint } from './checkpoint.js';
 import type { WalPosition } from './wal-position.js';
@@ -24,12 +25,13 @@ export class CheckpointSaver {
   readonly #timer: NodeJS.Timeout;
   /** A moment and the durable sequence then; once all below is delivered, `caughtUpAt` is it. */
   #sample = { at: 0, sequence: 0 };
-  #isFailing = false;
+  readonly #failures: FailureLog;
   /** Unix milliseconds: all that was durable then is delivered. */
   caughtUpAt = 0;
 
   constructor(parts: CheckpointSaverParts) {
     this.#parts = parts;
+    this.#failures = new FailureLog(parts.logger, 'saving the checkpoint');
     this.#timer = setInterval(() => void this.#save(), parts.intervalMs);
   }
 
@@ -45,19 +47,15 @@ export class CheckpointSaver {
 
   /** Never rejects. */
   async #save(): Promise<void> {
-    const { file, volume, lowWater, onSaved, logger } = this.#parts;
+    const { file, volume, lowWater, onSaved } = this.#parts;
     const checkpoint = { ...lowWater(), volume };
     this.#look(checkpoint.sequence);
     try {
       await file.save(checkpoint);
       onSaved(checkpoint);
-      if (this.#isFailing)
-        logger.warn({ sequence: checkpoint.sequence }, 'the checkpoint is saved again');
-      this.#isFailing = false;
+      this.#failures.succeeded();
     } catch (error) {
-      const line = 'the checkpoint was not saved; it is tried again at every interval';
-      if (!this.#isFailing) logger.error({ reason: (error as Error).message }, line);
-      this.#isFailing = true;
+      this.#failures.failed(error as Error);
     }
   }
 

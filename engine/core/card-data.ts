@@ -1,41 +1,36 @@
 /**
- * What looks like card data. A card number is what a brand could have issued: its prefix, one
- * of its lengths and the Luhn digit, whole or in groups, anywhere in a text. Time stamps,
- * snowflake ids and order numbers start otherwise; UUIDs and long hexadecimal digests are let
- * pass. A card verification value is known by the name it goes by.
+ * Finds card numbers in a text. A card number is what a brand could have issued (card-brands.ts)
+ * with a right Luhn digit, in one of these forms:
  *
- * One pass over a text, linear in its length; next to nothing for the usual one.
+ *   4242424242424242          one group that is the number
+ *   42424242424242421226      one group that is the number and an expiry date
+ *   4242 4242 4242 4242       groups: the first of four digits or more, the others of two or more
+ *   4 2 4 2 4 2 …, 42 42 …    groups of one, two or three digits, with no other group beside them
+ *
+ * Digits may be of any script, separators are those of digits.ts, at most SEPARATORS_MAX between two
+ * groups. A number inside a longer group is not found, and neither is one inside a UUID or a random
+ * hexadecimal digest: such texts hold a valid number by chance.
+ *
+ * One pass over the text, linear in its length: Luhn sums of every window come from prefix sums.
  */
+import {
+  bitOf,
+  CARD_DIGITS_MAX,
+  CARD_DIGITS_MIN,
+  GROUPED_LENGTHS,
+  WHOLE_LENGTHS,
+} from './card-brands.js';
+import { isInDigest } from './digest.js';
+import { CLASSES, MATH_LEAD, mathDigit, NEITHER, SEPARATOR } from './digits.js';
 
-/** Prefixes as the brands publish them; lengths as they issue them. */
-const BRANDS: readonly (readonly [RegExp, readonly number[]])[] = [
-  [/^4/, [13, 16, 19]], // Visa
-  [/^(5[1-5]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720)/, [16]], // Mastercard
-  [/^3[47]/, [15]], // American Express
-  [/^(30[0-5]|3095|36|38|39)/, [14, 16]], // Diners Club
-  [/^(6011|64[4-9]|65)/, [16, 17, 18, 19]], // Discover
-  [/^35(2[89]|[3-8])/, [16]], // JCB
-  [/^62/, [16, 17, 18, 19]], // UnionPay
-  [/^(5018|5020|5038|5893|6304|6759|676)/, [13, 14, 15, 16, 17, 18, 19]], // Maestro
-  [/^220[0-4]/, [16]], // Mir
-  [/^(508|60)/, [16]], // RuPay
-];
-const FIRST_DIGITS = /[2-6\uff12-\uff16]/;
-const CARD_DIGITS_MIN = 13;
-const CARD_DIGITS_MAX = 19;
-
-/** Between two groups of digits: blanks, dashes and joiners, at most so many. */
-const SEPARATORS_MAX = 3;
-const SEPARATORS = ' \t-._\u00a0\u00ad\u202f\u2060\u3000';
-/** What each UTF-16 unit is: 1 a digit (ASCII, or full-width as in East Asian input), 2 a separator. */
-const CLASSES = new Uint8Array(0x10000);
-for (const first of [0x30, 0xff10]) CLASSES.fill(1, first, first + 10);
-CLASSES.fill(2, 0x2000, 0x2016);
-for (const it of SEPARATORS) CLASSES[it.charCodeAt(0)] = 2;
+const SEPARATORS_MAX = 8;
 const FIRST_GROUP_MIN = 4;
-const MIDDLE_GROUP_MIN = 3;
-const HEX_DIGITS_MIN = 32;
-const HEX_DIGITS_MAX = 128;
+const OTHER_GROUP_MIN = 2;
+/** An expiry date behind a number of 15 digits or more: MMYY, YYMM, MMYYYY, YYYYMM. */
+const EXPIRY_DIGITS = [4, 6];
+const EXPIRY_DIGITS_MAX = 6;
+const DATED_CARD_DIGITS_MIN = 15;
+const EXPIRY_YEARS: readonly [first: number, last: number] = [20, 50];
 
 /** Where a card number stands in a text: [start, end). */
 export interface Span {
@@ -44,131 +39,190 @@ export interface Span {
 }
 
 export function hasCardNumber(text: string): boolean {
-  return hasEnoughDigits(text) && cardNumbersIn(text, 1).length > 0;
-}
-
-/** False for nearly every text, and allocates nothing. */
-function hasEnoughDigits(text: string): boolean {
-  let digits = 0;
-  for (let i = 0; i < text.length; i++) {
-    const kind = CLASSES[text.charCodeAt(i)]!;
-    if (kind === 0) digits = 0;
-    else if (kind === 1 && ++digits >= CARD_DIGITS_MIN) return true;
-  }
-  return false;
+  return cardNumbersIn(text, 1).length > 0;
 }
 
 /** At most `max` card numbers in a text, from left to right, not overlapping. */
 export function cardNumbersIn(text: string, max: number): readonly Span[] {
+  if (text.length < COPIED_MIN && !hasEnoughDigits(text)) return NONE;
+  load(text);
   const found: Span[] = [];
-  let start = -1;
-  let digits = 0;
+  let length = 0;
   let separators = 0;
-  for (let i = 0; i <= text.length && found.length < max; i++) {
-    const kind = i < text.length ? CLASSES[text.charCodeAt(i)]! : 0;
-    if (kind === 1) {
-      if (digits++ === 0) start = i;
-      separators = 0;
+  for (let i = 0; i <= text.length; i++) {
+    const start = i;
+    let kind = CLASSES[units[i]!]!;
+    if (kind === MATH_LEAD) kind = mathDigit(units[++i]!);
+    if (kind === SEPARATOR && ++separators <= SEPARATORS_MAX) continue;
+    if (kind === NEITHER || kind === SEPARATOR) {
+      if (length >= CARD_DIGITS_MIN) addCards(length, max, found);
+      if (found.length >= max) break;
+      length = 0;
       continue;
     }
-    if (kind === 2 && ++separators <= SEPARATORS_MAX) continue;
-    if (digits >= CARD_DIGITS_MIN) takeCards(text, groupsIn(text, start, i), max, found);
-    digits = 0;
+    addDigit(length, kind - 1, start);
+    heads[length] = length === 0 || separators > 0 ? 1 : 0;
+    separators = 0;
+    length++;
   }
   return found;
 }
 
-function groupsIn(text: string, from: number, to: number): Span[] {
-  const groups: Span[] = [];
-  let start = -1;
-  for (let i = from; i <= to; i++) {
-    const isInside = i < to && CLASSES[text.charCodeAt(i)] === 1;
-    if (isInside && start < 0) start = i;
-    if (isInside || start < 0) continue;
-    groups.push({ start, end: i });
-    start = -1;
+const PLUS = 0x2b;
+const NONE: readonly Span[] = [];
+/** From this length on, copying a text into an array costs less than reading it unit by unit. */
+const COPIED_MIN = 256;
+
+/** False for nearly every text, and allocates nothing. */
+function hasEnoughDigits(text: string): boolean {
+  let count = 0;
+  for (let i = 0; i < text.length; i++) {
+    const kind = CLASSES[text.charCodeAt(i)]!;
+    if (kind === SEPARATOR) continue;
+    if (kind === NEITHER) count = 0;
+    else if (++count >= CARD_DIGITS_MIN) return true;
+    if (kind === MATH_LEAD) i++;
   }
-  return groups;
+  return false;
 }
 
-/** The numbers that consecutive groups make. */
-function takeCards(text: string, groups: readonly Span[], max: number, found: Span[]): void {
-  for (let first = 0; first < groups.length && found.length < max; first++) {
-    const count = groupsOfCard(text, groups, first);
+/*
+ * What a search works on. It is kept between searches, for a search does not return to the event
+ * loop. First the UTF-16 units of the text, with a zero behind them. Then the digits of one run,
+ * which only separators divide, and what is needed to judge every window of them at once.
+ */
+let units = new Uint16Array(0);
+let bytes = Buffer.alloc(0);
+let digits = new Uint8Array(0);
+/** Where each digit stands in the text. */
+let starts = new Int32Array(0);
+/** 1 where a group begins. */
+let heads = new Uint8Array(0);
+/** Luhn sums of the digits before each one, if every even or every odd place is doubled. */
+let evenDoubled = new Int32Array(0);
+let oddDoubled = new Int32Array(0);
+
+function load(text: string): void {
+  const { length } = text;
+  if (length + 2 > units.length) {
+    const capacity = length * 2 + COPIED_MIN;
+    units = new Uint16Array(capacity);
+    bytes = Buffer.from(units.buffer);
+    digits = new Uint8Array(capacity);
+    starts = new Int32Array(capacity);
+    heads = new Uint8Array(capacity);
+    evenDoubled = new Int32Array(capacity);
+    oddDoubled = new Int32Array(capacity);
+  }
+  bytes.write(text, 'utf16le');
+  units[length] = 0;
+  units[length + 1] = 0;
+}
+
+function addDigit(at: number, digit: number, start: number): void {
+  const doubled = digit > 4 ? digit * 2 - 9 : digit * 2;
+  const isEven = (at & 1) === 0;
+  digits[at] = digit;
+  starts[at] = start;
+  evenDoubled[at + 1] = evenDoubled[at]! + (isEven ? doubled : digit);
+  oddDoubled[at + 1] = oddDoubled[at]! + (isEven ? digit : doubled);
+}
+
+/** Adds the numbers of a run of `length` digits to `found`. */
+function addCards(length: number, max: number, found: Span[]): void {
+  for (let at = 0; at + CARD_DIGITS_MIN <= length && found.length < max; at++) {
+    if (heads[at] === 0) continue;
+    const count = cardAt(at, length);
     if (count === 0) continue;
-    found.push({ start: groups[first]!.start, end: groups[first + count - 1]!.end });
-    first += count - 1;
+    found.push({ start: starts[at]!, end: endOf(at + count - 1) });
+    at += count - 1;
   }
 }
 
-/** @returns how many groups from `first` on make one card number; 0 for none */
-function groupsOfCard(text: string, groups: readonly Span[], first: number): number {
-  const { start } = groups[first]!;
-  if (!FIRST_DIGITS.test(text[start]!)) return 0;
-  const isSingles = first === 0 && isUniform(groups);
-  if (lengthOf(groups[first]!) < FIRST_GROUP_MIN && !isSingles) return 0;
-  let digits = '';
-  for (let at = first; at < groups.length; at++) {
-    const { start: from, end } = groups[at]!;
-    digits += text.slice(from, end);
-    if (digits.length > CARD_DIGITS_MAX) return 0;
-    if (digits.length < CARD_DIGITS_MIN) continue;
-    const isWhole = isSingles && at === groups.length - 1;
-    if (!isWhole && !isWayOfWriting(groups, first, at)) continue;
-    if (!isCardNumber(digits)) continue;
-    if (!isPhoneNumber(text, start, digits) && !isInDigest(text, start, end)) return at - first + 1;
+/** @returns how many digits from the group's head `at` on are a card number; 0 for none */
+function cardAt(at: number, length: number): number {
+  const prefix =
+    digits[at]! * 1000 + digits[at + 1]! * 100 + digits[at + 2]! * 10 + digits[at + 3]!;
+  const lengths = GROUPED_LENGTHS[prefix]!;
+  if (lengths === 0) return 0;
+  for (let count = CARD_DIGITS_MAX; count >= CARD_DIGITS_MIN; count--) {
+    const to = at + count;
+    if ((lengths & bitOf(count)) === 0 || to > length) continue;
+    if (!passesLuhn(at, to) || !isWritten(prefix, at, to, length)) continue;
+    const start = starts[at]!;
+    if (!isPhoneNumber(start, count) && !isInDigest(units, start, endOf(to - 1))) return count;
   }
   return 0;
 }
 
-/** 4-4-4-4, 4-6-5, 6-13 and the like. */
-function isWayOfWriting(groups: readonly Span[], first: number, last: number): boolean {
-  for (let at = first + 1; at < last; at++) {
-    if (lengthOf(groups[at]!) < MIDDLE_GROUP_MIN) return false;
+/** ISO/IEC 7812-1, annex B: from the right, every second digit is doubled. */
+function passesLuhn(from: number, to: number): boolean {
+  const sums = (to & 1) === 0 ? evenDoubled : oddDoubled;
+  return (sums[to]! - sums[from]!) % 10 === 0;
+}
+
+/** Whether the window is in one of the forms of a card number. */
+function isWritten(prefix: number, from: number, to: number, length: number): boolean {
+  const firstEnd = groupEnd(from, length);
+  if (firstEnd >= to) {
+    if ((WHOLE_LENGTHS[prefix]! & bitOf(to - from)) === 0) return false;
+    return firstEnd === to || (to - from >= DATED_CARD_DIGITS_MIN && isExpiry(to, firstEnd));
+  }
+  if (to < length && heads[to] === 0) return false;
+  if (firstEnd - from < FIRST_GROUP_MIN) return isUniform(from, to, length);
+  for (let head = firstEnd; head < to; ) {
+    const end = groupEnd(head, length);
+    if (end < to && end - head < OTHER_GROUP_MIN) return false;
+    head = end;
   }
   return true;
 }
 
-/** Digit by digit or pair by pair, with nothing else around. */
-function isUniform(groups: readonly Span[]): boolean {
-  if (groups.length > CARD_DIGITS_MAX) return false;
-  return groups.every((it) => lengthOf(it) === lengthOf(groups[0]!));
+/** Groups of the same length, and no other group beside them. */
+function isUniform(from: number, to: number, length: number): boolean {
+  if (from !== 0 || to !== length) return false;
+  const group = groupEnd(from, length) - from;
+  for (let head = group; head < to; head += group) {
+    if (heads[head] === 0) return false;
+    if (head + group < to && groupEnd(head, length) !== head + group) return false;
+  }
+  return true;
 }
 
-function isCardNumber(written: string): boolean {
-  if (!passesLuhn(written)) return false;
-  const digits = written.normalize('NFKC');
-  return BRANDS.some(([prefix, lengths]) => lengths.includes(digits.length) && prefix.test(digits));
+function isExpiry(from: number, to: number): boolean {
+  if (!EXPIRY_DIGITS.includes(to - from)) return false;
+  const first = numberIn(from, from + 2);
+  const second = numberIn(from + 2, from + 4);
+  if (to - from === 4) return isDate(first, second) || isDate(second, first);
+  const last = numberIn(to - 2, to);
+  return (second === 20 && isDate(first, last)) || (first === 20 && isDate(last, second));
+}
+
+function isDate(month: number, year: number): boolean {
+  return month >= 1 && month <= 12 && year >= EXPIRY_YEARS[0] && year <= EXPIRY_YEARS[1];
+}
+
+function numberIn(from: number, to: number): number {
+  let value = 0;
+  for (let i = from; i < to; i++) value = value * 10 + digits[i]!;
+  return value;
+}
+
+/** The end of a group; one that is longer than any number with a date is cut. */
+function groupEnd(head: number, length: number): number {
+  const last = Math.min(length, head + CARD_DIGITS_MAX + EXPIRY_DIGITS_MAX + 1);
+  let end = head + 1;
+  while (end < last && heads[end] === 0) end++;
+  return end;
+}
+
+/** Behind the digit's last unit. */
+function endOf(at: number): number {
+  const start = starts[at]!;
+  return CLASSES[units[start]!] === MATH_LEAD ? start + 2 : start + 1;
 }
 
 /** +49 151 …: 13 digits that begin like a Visa of the kind that is no longer issued. */
-function isPhoneNumber(text: string, start: number, digits: string): boolean {
-  return digits.length === CARD_DIGITS_MIN && text[start - 1] === '+';
-}
-
-/** Inside a UUID, a trace id or a digest: 32 hexadecimal digits or more, some of them letters. */
-function isInDigest(text: string, start: number, end: number): boolean {
-  let low = start;
-  let high = end;
-  while (low > Math.max(0, start - HEX_DIGITS_MAX) && /[0-9a-f-]/i.test(text[low - 1]!)) low--;
-  while (high < Math.min(text.length, end + HEX_DIGITS_MAX) && /[0-9a-f-]/i.test(text[high]!))
-    high++;
-  const token = text.slice(low, high).replaceAll('-', '');
-  return token.length >= HEX_DIGITS_MIN && /^[0-9]*[a-f][0-9a-f]*$/i.test(token);
-}
-
-/** ISO/IEC 7812-1, annex B. */
-function passesLuhn(digits: string): boolean {
-  let sum = 0;
-  for (let i = 0; i < digits.length; i++) {
-    // The last four bits of a digit are its value, full-width or not.
-    let digit = digits.charCodeAt(digits.length - 1 - i) & 0xf;
-    if (i % 2 === 1) digit = digit > 4 ? digit * 2 - 9 : digit * 2;
-    sum += digit;
-  }
-  return sum % 10 === 0;
-}
-
-function lengthOf(span: Span): number {
-  return span.end - span.start;
+function isPhoneNumber(start: number, count: number): boolean {
+  return count === CARD_DIGITS_MIN && units[start - 1] === PLUS;
 }

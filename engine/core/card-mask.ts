@@ -10,7 +10,7 @@ const GONE = '***';
 /** Deeper than any provider nests; what lies below is dropped. */
 const DEPTH_MAX = 64;
 const SHOWN_DIGITS = 4;
-const DIGIT = /[0-9\uff10-\uff19]/g;
+const DIGIT = /\p{Nd}/gu;
 /** How far around a number its neighbours in JSON are looked for. */
 const BLANKS_MAX = 20;
 /**

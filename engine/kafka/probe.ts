@@ -2,7 +2,7 @@
  * Cheap requests by a client that exists already, each bounded in time. They hold a thread of
  * libuv's pool while they wait, so a client sends one at a time.
  */
-import type { KafkaConsumer, Producer, WatermarkOffsets } from 'node-rdkafka';
+import type { KafkaConsumer, Producer, TopicPartition, WatermarkOffsets } from 'node-rdkafka';
 
 const ANSWER_MS_MAX = 2_000;
 
@@ -32,4 +32,23 @@ export function askLeader(
       error ? reject(error) : resolve(offsets),
     ),
   );
+}
+
+/** Records behind the consumer's positions, by its last fetches: no request. */
+export function unreadOf(
+  consumer: KafkaConsumer | undefined,
+  partitions: readonly TopicPartition[],
+): number {
+  let unread = 0;
+  for (const { topic, partition } of partitions) {
+    try {
+      const at = consumer?.position([{ topic, partition }])[0]?.offset;
+      if (at === undefined || at < 0) continue;
+      const { highOffset } = consumer!.getWatermarkOffsets(topic, partition);
+      unread += Math.max(0, highOffset - at);
+    } catch {
+      // Nothing was fetched of it yet.
+    }
+  }
+  return unread;
 }

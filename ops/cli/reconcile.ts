@@ -9,6 +9,7 @@ import { migrate } from '../../workers/postgres/migrate.js';
 import {
   accountingDay,
   addDays,
+  daysOf,
   monthBefore,
   monthOf,
   type PeriodKind,
@@ -19,6 +20,7 @@ import { type RunResult, reconcile } from '../../workers/reconcile/run.js';
 import { reconcileSettings, settlementSources } from '../../workers/reconcile/settings.js';
 import { ProgressBar } from './progress-bar.js';
 
+const WRONG_USE = 2;
 const OPEN_ITEMS = 3;
 const BUSY_MS_MAX = 600_000;
 const EVER = { from: new Date(0), until: new Date(8_640_000_000_000_000) };
@@ -29,16 +31,12 @@ export function registerReconcile(program: Command): void {
     .command('daily')
     .description('reconcile an accounting day; without a date the last one and today so far')
     .option('--date <YYYY-MM-DD>', 'accounting day')
-    .action(({ date }: { date?: string }) =>
-      runAll('daily', date === undefined ? undefined : [date]),
-    );
+    .action(({ date }: { date?: string }, command: Command) => runAll(command, 'daily', date));
   group
     .command('monthly')
     .description('reconcile a month; without one the last that has ended')
     .option('--month <YYYY-MM>', 'month')
-    .action(({ month }: { month?: string }) =>
-      runAll('monthly', month === undefined ? undefined : [month]),
-    );
+    .action(({ month }: { month?: string }, command: Command) => runAll(command, 'monthly', month));
   group
     .command('items')
     .description('list what is open; exit code 3 when something is')
@@ -53,13 +51,13 @@ export function registerReconcile(program: Command): void {
     .action(resolve);
 }
 
-async function runAll(kind: PeriodKind, labels: readonly string[] | undefined): Promise<void> {
+async function runAll(command: Command, kind: PeriodKind, asked?: string): Promise<void> {
   const config = processorConfig();
   const settings = reconcileSettings(config);
   await migrate(config.databaseUrl);
   const sources = await settlementSources(config);
   let open = 0;
-  for (const label of labels ?? (await lastPeriods(kind))) {
+  for (const label of await labelsOf(command, kind, asked)) {
     const since = Date.now();
     const bar = new ProgressBar(`${kind} ${label}`);
     const onProgress = bar.show.bind(bar);
@@ -79,20 +77,35 @@ async function runAll(kind: PeriodKind, labels: readonly string[] | undefined): 
   if (open > 0) process.exitCode = OPEN_ITEMS;
 }
 
-async function lastPeriods(kind: PeriodKind): Promise<string[]> {
+/** What is asked for, which must have begun; else the last period, and today so far. */
+function labelsOf(command: Command, kind: PeriodKind, asked?: string): Promise<string[]> {
   return withConnection(async (client, clock) => {
     const today = await accountingDay(client, clock, new Date());
-    return kind === 'daily' ? [addDays(today, -1), today] : [monthBefore(monthOf(today))];
+    if (asked === undefined)
+      return kind === 'daily' ? [addDays(today, -1), today] : [monthBefore(monthOf(today))];
+    const problem = periodProblem(kind, asked, today);
+    if (problem !== undefined) command.error(`tollgate: ${problem}`, { exitCode: WRONG_USE });
+    return [asked];
   });
 }
 
+function periodProblem(kind: PeriodKind, label: string, today: string): string | undefined {
+  try {
+    const [first] = daysOf({ kind, label });
+    return first > today ? `${label} is in the future: today is ${today}` : undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
 function say(result: RunResult, seconds: number): void {
-  const { period, isProvisional, counts, figures, open, folder } = result;
+  const { period, isProvisional, isIncomplete, counts, figures, open, folder } = result;
   const lines = figures.reduce((sum, it) => sum + it.lines, 0);
   const matched = figures.filter((it) => it.verdict === 'matched');
   const agreed = matched.reduce((sum, it) => sum + it.lines, 0);
   console.log(
-    `${period.kind} ${period.label}${isProvisional ? ' (under way, nothing settled)' : ''}: ` +
+    `${period.kind} ${period.label}${isProvisional ? ' (under way, nothing settled)' : ''}` +
+      `${isIncomplete ? ' (incomplete: reports are missing, see `items`)' : ''}: ` +
       `${lines} lines, ${agreed} matched, ${open} open`,
   );
   for (const it of counts) console.log(`  ${it.kind} ${it.state}: ${it.count}`);
@@ -113,6 +126,11 @@ async function listItems(options: { all?: boolean; json?: boolean }): Promise<vo
   });
 }
 
+interface ResolveOptions {
+  readonly reason: string;
+  readonly by: string;
+}
+
 function lineOf(it: Item): string {
   const payment = `${it.merchant ?? ''}/${it.checkout_id ?? ''}`;
   const facts = `ours ${JSON.stringify(it.ours)} theirs ${JSON.stringify(it.theirs)}`;
@@ -120,8 +138,14 @@ function lineOf(it: Item): string {
   return `${it.id} ${it.state} ${it.kind} ${it.provider} ${it.reference ?? ''} ${payment} ${facts}${note}`;
 }
 
-async function resolve(id: string, options: { reason: string; by: string }): Promise<void> {
-  if (!/^\d{1,15}$/.test(id)) throw new Error(`"${id}" is not the number of an item`);
+async function resolve(id: string, options: ResolveOptions, command: Command): Promise<void> {
+  const problems = [
+    /^\d{1,15}$/.test(id) ? '' : `"${id}" is not the number of an item`,
+    options.reason.trim() === '' ? '--reason is empty: say what was found out and done' : '',
+    options.by.trim() === '' ? '--by is empty: say who decided' : '',
+  ].filter((problem) => problem !== '');
+  if (problems.length > 0)
+    command.error(`tollgate: ${problems.join('; ')}`, { exitCode: WRONG_USE });
   await withConnection((client) => resolveItem(client, Number(id), options.reason, options.by));
   console.log(`item ${id} is resolved`);
 }

@@ -32,6 +32,7 @@ describe('the intake of a processor', { timeout: 120_000 }, () => {
       inFlightMax: IN_FLIGHT_MAX,
       connectMsMax: 5_000,
       logger: createLogger('test', 'error'),
+      onFetch: () => {},
       holdOf: () => undefined,
       handle: async (message) => {
         seen.add(`${message.key}`);

@@ -42,6 +42,7 @@ describe('a processor that starts before Kafka', { timeout: 120_000 }, () => {
       inFlightMax: 4,
       connectMsMax: CONNECT_MS_MAX,
       logger,
+      onFetch: () => {},
       holdOf: () => undefined,
       handle: async (message) => seen.push(`${message.value}`) > 0,
       onFatal: (reason) => assert.fail(reason),

@@ -6,5 +6,6 @@ export function openSender(brokers: string, connectMsMax = 5_000): Sender {
   const onFatal = (reason: string): never => {
     throw new Error(reason);
   };
-  return new Sender({ brokers, connectMsMax, logger: createLogger('test', 'error'), onFatal });
+  const logger = createLogger('test', 'error');
+  return new Sender({ brokers, connectMsMax, logger, onDelivered: () => {}, onFatal });
 }

@@ -6,10 +6,8 @@
  * silent below `emerg`, and the JSON access log, whose fields are chosen here, says how every
  * request ended. Neither contains a query, a header's value, or what looks like a card number.
  */
+import { CARD_LIKE } from '../../engine/core/card-brands.js';
 import type { Limits, Topology } from '../topology/topology.js';
-
-/** 13 digits in a row, or in the groups that cards are printed in. */
-const CARD_LIKE = String.raw`\d{13}|\d{4}[ /_.-]\d{4}[ /_.-]\d{4}[ /_.-]\d|\d{4}[ /_.-]\d{6}[ /_.-]\d{5}`;
 
 /** Indents by two a brace. */
 export function layout(lines: readonly string[]): string {

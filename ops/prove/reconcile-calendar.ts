@@ -47,7 +47,7 @@ const CURRENCIES = ['USD', 'JPY', 'BHD'];
 export const reconcileCalendar: Proof = {
   name: 'reconcile-calendar',
   shows:
-    'days of 23 and 25 hours, month ends, leap days, cut-offs elsewhere, currencies with 0 and 3 decimals: every movement on its one day',
+    'days of 23 and 25 hours, month ends, leap days, cut-offs elsewhere, currencies with 0 and 3 decimals, odd report files: every movement on its one day',
   async run(stage: Stage) {
     const home = mkdtempSync(join(tmpdir(), 'tollgate-calendar-'));
     chmodSync(home, 0o755);
@@ -148,21 +148,63 @@ async function runs(stage: Stage, client: pg.Client, url: string, home: string):
   await bookPayments(client, payments);
   const folder = join(home, 'settlements', 'bank');
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, 'bank.csv'), reportOf(payments));
+  // As programs of other people write it: their name, line endings, blank lines, small letters.
+  writeFileSync(join(folder, 'BANK.CSV'), reportOf(payments));
   const run = (kind: 'daily' | 'monthly', label: string) => runOne(url, home, kind, label);
   for (const label of labels) mustBeClean(stage, await run('daily', label));
   mustBeClean(stage, await run('monthly', '2028-03'));
+  await mustBearABadFile(stage, folder, () => run('daily', '2028-04-01'));
+  await mustKeepBooksApart(stage, url, (await run('daily', '2028-04-01')).folder, (other) =>
+    runOne(other, home, 'daily', '2028-04-01'),
+  );
   await mustBeSettled(stage, client, wanted);
 }
 
+/** It is an item, and all that other files say counts; without it the item closes. */
+async function mustBearABadFile(
+  stage: Stage,
+  folder: string,
+  run: () => Promise<RunResult>,
+): Promise<void> {
+  const bad = join(folder, 'bad.csv');
+  for (const text of ['', 'reference,type,amount,amount,currency\n', '<html></html>']) {
+    writeFileSync(bad, text);
+    const { open, isIncomplete } = await run();
+    stage.must(open === 1 && isIncomplete, `a bad file: ${open} open`);
+  }
+  rmSync(bad);
+  const { open, isIncomplete } = await run();
+  stage.figure('a bad file: items while it is there / after', `1 / ${open}`);
+  stage.must(open === 0 && !isIncomplete, 'the item of a bad file stays open without the file');
+}
+
+/** Two systems that share a home folder, as `make run` and `make cluster` do. */
+async function mustKeepBooksApart(
+  stage: Stage,
+  url: string,
+  folder: string,
+  run: (url: string) => Promise<RunResult>,
+): Promise<void> {
+  const admin = await openConnection(url);
+  await admin.query('create database other_books');
+  await admin.end();
+  const other = new URL(url);
+  other.pathname = '/other_books';
+  await migrate(other.href);
+  const report = await run(other.href);
+  stage.figure('reports of two books', report.folder === folder ? 'in one folder' : 'apart');
+  stage.must(report.folder !== folder, 'two books write their reports into one folder');
+}
+
 function reportOf(payments: readonly Booked[]): string {
-  const lines = payments.map((it) => {
+  const endings = ['\r\n', '\n', '\n\n', '\r'];
+  const lines = payments.map((it, n) => {
     const amount = decimalText(it.amount, it.currency);
-    return `ref-${it.id},default,${it.id},charge,${amount},${it.currency},,${it.at.toISOString()}`;
+    const currency = n % 2 === 0 ? it.currency : it.currency.toLowerCase();
+    const line = `ref-${it.id},default,${it.id},charge,${amount},${currency},,${it.at.toISOString()}`;
+    return `${line}${endings[n % endings.length]}`;
   });
-  return ['reference,merchant,checkout_id,type,amount,currency,fee,created_at', ...lines, ''].join(
-    '\n',
-  );
+  return `reference,merchant,checkout_id,type,amount,currency,fee,created_at\n${lines.join('')}\r\n`;
 }
 
 function runOne(
@@ -179,7 +221,8 @@ function runOne(
       databaseUrl,
       reportsDir: join(home, 'reports'),
       lateMinutes: 60,
-      fees: new Map(),
+      fees: [],
+      feeRounding: 'half_up',
     },
     sources: [new FolderSource('bank', join(home, 'settlements', 'bank'))],
     onProgress: () => {},

@@ -88,6 +88,16 @@ if [ ! -e "$lint/.1.58.0" ]; then
   "$lint/bin/pip" install -q --disable-pip-version-check cfn-lint==1.58.0
   touch "$lint/.1.58.0"
 fi
+# It takes Python 3.11; without it, the test of /openapi.json fails and says so.
+fuzzer=.cache/schemathesis
+if ! cmp -s ops/setup/schemathesis.txt "$fuzzer/.requirements" &&
+  python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+  say "schemathesis (makes requests from /openapi.json for a test)"
+  rm -rf "$fuzzer"
+  python3 -m venv "$fuzzer"
+  "$fuzzer/bin/pip" install -q --disable-pip-version-check -r ops/setup/schemathesis.txt
+  cp ops/setup/schemathesis.txt "$fuzzer/.requirements"
+fi
 say "build"
 npx tsc -p tsconfig.json
 say "done"

@@ -6,7 +6,7 @@
  * | --- | --- |
  * | `charge/<merchant>/<id>` | provider +amount, merchant −amount |
  * | `refund/<provider>/<refund>` | merchant +amount, provider −amount |
- * | `settled/<merchant>/<currency>/<day>` | transit in +net, fees +fees, provider −(gross − refunds) |
+ * | `settled/<merchant>/<currency>/<day>` | transit in +net, fees +fees, provider −(gross − refunds); of wallets funding −net |
  * | `payout/<merchant>/<currency>/<day>` | merchant +(gross − refunds), fees −fees, transit out −net |
  * | `wallet/<key>` of a credit | funding +amount, wallet −amount |
  * | `wallet/<key>` of a charge | wallet +amount, provider (`wallet`) −amount |
@@ -15,7 +15,8 @@
  * So `merchant` is what we owe them, `provider` what it has captured and not yet settled,
  * `fees` what providers kept and merchants have not borne yet, `transit:in` and `transit:out`
  * money on its way at the banks, `wallet` what a payer holds with us, `funding` what came in for it.
- * With its own and the payment's entries the provider `wallet` is at zero: it has settled at once.
+ * With its own and the payment's entries the provider `wallet` is at zero; what its merchants are paid
+ * comes out of `funding`.
  */
 export const ACCOUNTS = {
   merchant: 'merchant:',

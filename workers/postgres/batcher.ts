@@ -7,6 +7,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isAway } from './pool.js';
+import { WriteReporter } from './write-reports.js';
 
 const RETRY_MS_MIN = 50;
 const RETRY_MS_MAX = 2_000;
@@ -25,6 +26,7 @@ export class Batcher<Row extends { readonly key: string }, Result> {
   readonly #gatherMs: number;
   #waiting: Entry<Row, Result>[] = [];
   #isWriting = false;
+  readonly #reporter = new WriteReporter();
 
   /**
    * @param write one transaction over rows sorted by key, no key twice; gives one result a
@@ -89,9 +91,12 @@ export class Batcher<Row extends { readonly key: string }, Result> {
   async #persist(rows: readonly Row[]): Promise<readonly Result[]> {
     for (let wait = RETRY_MS_MIN; ; wait = Math.min(wait * 2, RETRY_MS_MAX)) {
       try {
-        return await this.#write(rows);
+        const results = await this.#write(rows);
+        this.#reporter.succeeded();
+        return results;
       } catch (error) {
         if (!isAway(error)) throw error;
+        this.#reporter.failed();
       }
       await sleep(wait);
     }

@@ -4,10 +4,13 @@ import { Gauge, Registry } from 'prom-client';
 import { EngineError } from '../../engine/core/errors.js';
 import type { Dlq, Selection } from './dlq.js';
 
+const FIGURE = /^(\w+)(?:\{(\w+)="([^"]*)"\})?$/;
+
 export interface AdminParts {
   readonly port: number;
   /** What keeps the processor from working; empty when ready. */
-  readonly notReady: () => Promise<string[]>;
+  readonly notReady: () => string[];
+  /** By name, with at most one label: `name` or `name{label="value"}`. */
   readonly figures: () => Record<string, number>;
   readonly dlq: Dlq;
 }
@@ -15,16 +18,15 @@ export interface AdminParts {
 export async function startAdmin(parts: AdminParts): Promise<FastifyInstance> {
   const app = Fastify({ logger: false, bodyLimit: 16 * 1024, requestTimeout: 10_000 });
   app.get('/healthz', () => ({ status: 'alive' }));
-  app.get('/readyz', async (_request, reply) => {
-    const reasons = await parts.notReady();
+  app.get('/readyz', (_request, reply) => {
+    const reasons = parts.notReady();
     const ready = reasons.length === 0;
     return reply.code(ready ? 200 : 503).send({ ready, reasons });
   });
   app.get('/metrics', async (_request, reply) => {
     const registry = new Registry();
-    for (const [name, value] of Object.entries(parts.figures())) {
-      new Gauge({ name, help: name.replaceAll('_', ' '), registers: [registry] }).set(value);
-    }
+    for (const [figure, value] of Object.entries(parts.figures()))
+      addGauge(registry, figure, value);
     return reply.type(registry.contentType).send(await registry.metrics());
   });
   dlqRoutes(app, parts.dlq);
@@ -38,6 +40,20 @@ export async function startAdmin(parts: AdminParts): Promise<FastifyInstance> {
     );
   }
   return app;
+}
+
+function addGauge(registry: Registry, figure: string, value: number): void {
+  const [, name, label, labelValue] = FIGURE.exec(figure)!;
+  const known = registry.getSingleMetric(name!) as Gauge | undefined;
+  const gauge =
+    known ??
+    new Gauge({
+      name: name!,
+      help: name!.replaceAll('_', ' '),
+      labelNames: label ? [label] : [],
+      registers: [registry],
+    });
+  gauge.set(label ? { [label]: labelValue! } : {}, value);
 }
 
 const SelectionBody = {

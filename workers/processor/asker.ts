@@ -5,6 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
+import { FailureLog } from '../../engine/core/failure-log.js';
 import type { Logger } from '../../engine/core/log.js';
 import { leaseMs } from '../payment/executor.js';
 import { type Ask, claimDue } from '../postgres/asks.js';
@@ -46,12 +47,18 @@ export class Asker {
 
   async #run(): Promise<void> {
     const { signal } = this.#stop;
+    const failures = new FailureLog(
+      this.#parts.logger,
+      'looking for payments that are due',
+      'info',
+    );
     while (!signal.aborted) {
       let wait = LOOK_MS;
       try {
         await this.#look();
+        failures.succeeded();
       } catch (error) {
-        this.#parts.logger.warn({ reason: (error as Error).message }, 'asking waits');
+        failures.failed(error as Error);
         wait = AWAY_MS;
       }
       await sleep(wait, undefined, { signal, ref: false }).catch(() => {});

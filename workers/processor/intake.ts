@@ -11,11 +11,12 @@ import rdkafka, {
   type Message,
 } from 'node-rdkafka';
 import { Fifo } from '../../engine/core/fifo.js';
-import type { Logger } from '../../engine/core/log.js';
 import { untilDone } from '../../engine/core/retry.js';
 import { assertReachable, clientSettings } from '../../engine/kafka/client.js';
+import { askForTopic, askLeader, unreadOf } from '../../engine/kafka/probe.js';
 import { assertTopics, leave } from './consumer-client.js';
-import { Held, type Hold } from './held.js';
+import { Held } from './held.js';
+import type { IntakeParts } from './intake-parts.js';
 import { AssignedOffsets, type Offsets } from './offsets.js';
 import { nameOf, Pauses } from './pauses.js';
 
@@ -29,24 +30,6 @@ const ASSIGN = -175;
  * assignment and is dropped.
  */
 const DRAIN_MS = 25;
-
-export interface IntakeParts {
-  readonly brokers: string;
-  readonly groupId: string;
-  readonly topics: readonly string[];
-  readonly inFlightMax: number;
-  /** One connection attempt may take this long. */
-  readonly connectMsMax: number;
-  readonly logger: Logger;
-  /** A record that is not handled before its time. Must not throw. */
-  readonly holdOf: (message: Message) => Hold | undefined;
-  /**
-   * Resolves with `true` when the record is finished: its state is durable elsewhere. Else it
-   * comes again. `isOurs` says whether its partition is still assigned to us. Must not reject.
-   */
-  readonly handle: (message: Message, isOurs: () => boolean) => Promise<boolean>;
-  readonly onFatal: (reason: string) => void;
-}
 
 interface Taken {
   readonly message: Message;
@@ -68,6 +51,7 @@ export class Intake {
   /** What librdkafka had handed over when the pause came: bounded by its own prefetch. */
   readonly #waiting = new Fifo<Taken>();
   readonly #held = new Held((partition) => this.#refill(partition));
+  #probes = 0;
   consumed = 0;
 
   constructor(parts: IntakeParts) {
@@ -96,6 +80,20 @@ export class Intake {
 
   get partitions(): number {
     return this.#assignment.length;
+  }
+
+  /** Records of `topics` that were not finished here, as far as the last fetches tell. */
+  lagOf(topics: readonly string[]): number {
+    const partitions = this.#assignment.filter(({ topic }) => topics.includes(topic));
+    return unreadOf(this.#consumer, partitions) + this.#waiting.length + this.#inFlight;
+  }
+
+  /** One request to the leader of an assigned partition, of another one each time. */
+  async probe(): Promise<void> {
+    if (!this.#consumer) throw new Error('not connected');
+    const asked = this.#assignment[this.#probes++ % this.#assignment.length];
+    if (asked) await askLeader(this.#consumer, asked.topic, asked.partition);
+    else await askForTopic(this.#consumer, this.#parts.topics[0]!);
   }
 
   /** Takes nothing more, waits a while for what is in work, commits, leaves the group. */
@@ -170,6 +168,7 @@ export class Intake {
   }
 
   #take(message: Message): void {
+    this.#parts.onFetch();
     const offsets = this.#offsets.of(message);
     if (this.#isClosing || !offsets?.begin(message.offset)) return;
     const begin = (): void => {

@@ -6,6 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { type PaymentStatus, paymentStatus } from '../../engine/codec/records.js';
+import { FailureLog } from '../../engine/core/failure-log.js';
 import type { Logger } from '../../engine/core/log.js';
 import { paymentKey } from '../../engine/core/payment.js';
 import { TOPICS } from '../../engine/core/topics.js';
@@ -34,6 +35,7 @@ export class OutboxPublisher {
   #loop: Promise<void> | undefined;
   #wake: (() => void) | undefined;
   readonly #parked = new Parked();
+  readonly #failures: FailureLog;
   #conflictsAt = 0;
   isLeader = false;
   published = 0;
@@ -42,6 +44,7 @@ export class OutboxPublisher {
     this.#databaseUrl = databaseUrl;
     this.#sender = sender;
     this.#logger = logger;
+    this.#failures = new FailureLog(logger, 'publishing statuses', 'info');
   }
 
   /** Payments whose status waits because it cannot be published. */
@@ -69,7 +72,7 @@ export class OutboxPublisher {
       try {
         await this.#session();
       } catch (error) {
-        this.#logger.warn({ reason: (error as Error).message }, 'the outbox waits');
+        this.#failures.failed(error as Error);
         await sleep(RETRY_MS);
       }
     }
@@ -95,6 +98,7 @@ export class OutboxPublisher {
         this.isLeader ||= await isLocked(client);
         if (!this.isLeader) await sleep(FOLLOWER_MS);
         else if ((await this.#publishOnce(client)) === 0) await this.#pause();
+        this.#failures.succeeded();
       }
     } finally {
       this.isLeader = false;

@@ -8,11 +8,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import rdkafka, { type LibrdKafkaError, type Producer } from 'node-rdkafka';
 import type { Logger } from '../../engine/core/log.js';
 import { untilDone } from '../../engine/core/retry.js';
+import { TOPICS } from '../../engine/core/topics.js';
 import {
   assertReachable,
   producerSettings,
   producerTopicSettings,
 } from '../../engine/kafka/client.js';
+import { askForTopic } from '../../engine/kafka/probe.js';
 
 const POLL_MS = 5;
 const CLOSE_MS_MAX = 2_000;
@@ -30,6 +32,7 @@ export interface SenderOptions {
   /** One connection attempt may take this long; there is no limit to the number of attempts. */
   readonly connectMsMax: number;
   readonly logger: Logger;
+  readonly onDelivered: () => void;
   readonly onFatal: (reason: string) => void;
 }
 
@@ -40,6 +43,7 @@ export class Sender {
   readonly #stop = new AbortController();
   readonly #connected: Promise<void>;
   #producer: Producer | undefined;
+  #open = 0;
 
   constructor(options: SenderOptions) {
     this.#options = options;
@@ -65,7 +69,24 @@ export class Sender {
     await this.#connected;
     const producer = this.#producer;
     if (!producer) return new Promise(() => {});
-    await Promise.all(records.map((record) => deliver(producer, record)));
+    this.#open++;
+    try {
+      await Promise.all(records.map((record) => deliver(producer, record)));
+      this.#options.onDelivered();
+    } finally {
+      this.#open--;
+    }
+  }
+
+  /** Records were given to Kafka and are not delivered. */
+  get isWaiting(): boolean {
+    return this.#open > 0;
+  }
+
+  /** One request to Kafka by the producer. Rejects when it is not answered. */
+  async probe(): Promise<void> {
+    if (!this.#producer) throw new Error('not connected');
+    await askForTopic(this.#producer, TOPICS.status);
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,7 @@
 /** Looks for webhooks that wait and has them judged again. Bounded, and stopped at once. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
+import { FailureLog } from '../../engine/core/failure-log.js';
 import type { Logger } from '../../engine/core/log.js';
 import { claimWebhooks, type WaitingWebhook } from '../postgres/webhook-waits.js';
 
@@ -36,15 +37,17 @@ export class WebhookRetries {
   async #run(): Promise<void> {
     const { pool, logger, judge } = this.#parts;
     const { signal } = this.#stop;
+    const failures = new FailureLog(logger, 'looking for webhooks that wait', 'info');
     while (!signal.aborted) {
       let wait = LOOK_MS;
       try {
         const due = await claimWebhooks(pool, WEBHOOK_RETRIES_MAX, LEASE_MS);
         this.retried += due.length;
+        failures.succeeded();
         await Promise.all(due.map(judge));
         if (due.length === WEBHOOK_RETRIES_MAX) wait = 0;
       } catch (error) {
-        logger.warn({ reason: (error as Error).message }, 'waiting webhooks wait longer');
+        failures.failed(error as Error);
         wait = AWAY_MS;
       }
       await sleep(wait, undefined, { signal, ref: false }).catch(() => {});

@@ -89,12 +89,16 @@ export function reportsFor(period: Period, from: Date): string[] {
   return [period.label, ...days.filter((it) => monthOf(it) !== period.label)];
 }
 
+/** Whether the calendar has this day: YYYY-MM-DD. */
+export function isDay(text: string): boolean {
+  const at = Date.parse(`${text}T00:00:00Z`);
+  const isWritten = /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(at);
+  return isWritten && new Date(at).toISOString().slice(0, 10) === text;
+}
+
 /** The day itself, if there is such a day. */
 function dayOf(text: string): string {
-  const at = Date.parse(`${text}T00:00:00Z`);
-  const isDay = /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(at);
-  if (!isDay || new Date(at).toISOString().slice(0, 10) !== text)
-    throw invalid(`"${text}" is not a day: YYYY-MM-DD`);
+  if (!isDay(text)) throw invalid(`"${text}" is not a day: YYYY-MM-DD`);
   return text;
 }
 

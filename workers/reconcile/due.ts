@@ -1,7 +1,7 @@
 /**
  * Which periods should have been reconciled by now: the accounting days and months that have
- * ended and whose hour has come, from the last one that was done. The hour is read from the
- * clock of the accounting days.
+ * ended, whose hour has come and that are not finished, also those before the newest finished
+ * one. The hour is read from the clock of the accounting days. What failed waits for its time.
  */
 import type pg from 'pg';
 import {
@@ -31,34 +31,57 @@ export async function duePeriods(
   // A day is due at `hour` after its end: as if days started so much later.
   const delay = (hour - clock.cutoffHour + 24) % 24;
   const today = await accountingDay(client, clock, new Date(now.getTime() - delay * 3_600_000));
-  const done = await finished(client);
   const yesterday = addDays(today, -1);
-  const last = done.lastDay ?? addDays(yesterday, -1);
+  const earliest = addDays(today, -DAYS_MAX);
+  const runs = await runsSince(client, monthOf(earliest));
+  const begins = [await firstDay(client, clock), runs.firstDay].filter((day) => day !== undefined);
+  const first = begins.reduce((a, b) => (a < b ? a : b), yesterday);
   const days: string[] = [];
-  for (let day = yesterday; day > last && days.length < DAYS_MAX; day = addDays(day, -1))
+  for (let day = yesterday; day >= first && day >= earliest; day = addDays(day, -1))
     days.unshift(day);
-  const month = monthBefore(monthOf(today));
-  const hasDays = [...days, ...done.days].some((it) => monthOf(it) === month);
-  const isMonthDue = hasDays && !done.months.has(month);
+  const isDue = (kind: PeriodKind, label: string): boolean => !runs.isSettled(kind, label);
+  const ended = monthBefore(monthOf(today));
+  const months = [...new Set(days.map(monthOf))].filter((month) => month <= ended);
+  if (months.length === 0 && runs.hasDayIn(ended)) months.push(ended);
   return [
-    ...days.map((label): DuePeriod => ({ kind: 'daily', label })),
-    ...(isMonthDue ? [{ kind: 'monthly' as const, label: month }] : []),
+    ...days
+      .filter((day) => isDue('daily', day))
+      .map((label): DuePeriod => ({ kind: 'daily', label })),
+    ...months
+      .filter((month) => isDue('monthly', month))
+      .map((label): DuePeriod => ({ kind: 'monthly', label })),
   ];
 }
 
-interface Finished {
-  readonly days: readonly string[];
-  readonly lastDay: string | undefined;
-  readonly months: ReadonlySet<string>;
+/** The accounting day of the first booking, if there is one. */
+async function firstDay(client: pg.ClientBase, clock: Clock): Promise<string | undefined> {
+  const { rows } = await client.query<{ at: Date }>(
+    'select at from ledger_entries order by id limit 1',
+  );
+  return rows[0] && accountingDay(client, clock, rows[0].at);
 }
 
-async function finished(client: pg.ClientBase): Promise<Finished> {
-  const { rows } = await client.query<{ kind: PeriodKind; period: string }>(
-    `select kind, period from reconciliation_runs where state = 'finished'
-     order by period desc limit 1000`,
+interface Runs {
+  /** The earliest day that was finished. */
+  readonly firstDay: string | undefined;
+  /** Finished, or waiting for its next try. */
+  isSettled(kind: PeriodKind, label: string): boolean;
+  hasDayIn(month: string): boolean;
+}
+
+async function runsSince(client: pg.ClientBase, month: string): Promise<Runs> {
+  const { rows } = await client.query<{ run: string }>(
+    `select kind || ' ' || period as run from reconciliation_runs
+     where period >= $1 and (state = 'finished' or next_try_at > now())`,
+    [month],
   );
-  const of = (kind: PeriodKind): string[] =>
-    rows.filter((it) => it.kind === kind).map((it) => it.period);
-  const days = of('daily');
-  return { days, lastDay: days[0], months: new Set(of('monthly')) };
+  const { rows: first } = await client.query<{ day: string | null }>(
+    `select min(period) as day from reconciliation_runs where kind = 'daily' and state = 'finished'`,
+  );
+  const settled = new Set(rows.map(({ run }) => run));
+  return {
+    firstDay: first[0]!.day ?? undefined,
+    isSettled: (kind, label) => settled.has(`${kind} ${label}`),
+    hasDayIn: (wanted) => rows.some(({ run }) => run.startsWith(`daily ${wanted}-`)),
+  };
 }

@@ -59,9 +59,9 @@ const REFUNDED = `
         where s.provider = l.provider and s.movement = l.movement)
     group by l.provider, l.reference, l.movement)
   select ${OURS}, 'refund:' || r.reference as movement, r.reference,
-    (-sum(r.amount_minor) - coalesce((select sum(s.amount_minor) from settled_movements s
-      where s.kind = 'refund' and s.merchant = p.merchant and s.checkout_id = p.checkout_id), 0)
-    )::bigint as their_amount,
+    least(-sum(r.amount_minor) - coalesce((select sum(s.amount_minor) from settled_movements s
+      where s.kind = 'refund' and s.merchant = p.merchant and s.checkout_id = p.checkout_id), 0),
+      ${Number.MAX_SAFE_INTEGER})::bigint as their_amount,
     min(r.currency) as their_currency, max(r.at) as at
   from reported r join payments p on p.provider = r.provider and p.provider_reference = r.reference
   where p.status = 'succeeded'

@@ -24,6 +24,14 @@ export interface ItemFilter {
   readonly states: readonly Item['state'][];
 }
 
+/** An item that says the same as before stays as it is, also one that was resolved. */
+export const UPSERT_ITEM = `
+on conflict (provider, subject) do update set kind = excluded.kind, ours = excluded.ours,
+  theirs = excluded.theirs, state = excluded.state, reason = excluded.reason,
+  actor = excluded.actor, run_id = excluded.run_id, updated_at = now()
+where (reconciliation_items.kind, reconciliation_items.ours, reconciliation_items.theirs)
+  is distinct from (excluded.kind, excluded.ours, excluded.theirs)`;
+
 const PAGE_ROWS = 1_000;
 const REASON_CHARS_MAX = 500;
 export const ALL_STATES = ['open', 'carried', 'healed', 'resolved'] as const;
@@ -67,13 +75,15 @@ export function openIn(counts: readonly ItemCount[]): number {
   return counts.filter((it) => it.state === 'open').reduce((sum, it) => sum + it.count, 0);
 }
 
-/** Throws EngineError `item_not_open` unless there is such an item and it waits for somebody. */
+/** Throws EngineError `item_not_open` unless the item is open or carried, `reason_missing` without words. */
 export async function resolveItem(
   client: pg.ClientBase,
   id: number,
   reason: string,
   actor: string,
 ): Promise<void> {
+  if (reason.trim() === '' || actor.trim() === '')
+    throw new EngineError('reason_missing', 'say what was found out and done, and who decided.');
   const { rowCount } = await client.query(
     `update reconciliation_items set state = 'resolved', reason = $2, actor = $3, updated_at = now()
      where id = $1 and state in ('open', 'carried')`,

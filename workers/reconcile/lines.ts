@@ -1,12 +1,14 @@
 /**
  * The lines of a report, checked once, one at a time. Columns (others are ignored):
  * `reference` (the provider's name of the charge), `merchant`, `checkout_id`, `type` (charge
- * or refund), `amount`, `currency`, `fee`, `status`, `refund_reference`, and the time of the
- * movement as `captured_at` or `created_at`.
+ * or refund), `amount`, `currency`, `fee`, `status`, `refund_reference`, `settled_currency` (what is
+ * paid out, if another), and the time of the movement as `captured_at` or `created_at`. Any line
+ * ending; empty lines are skipped.
  */
 import { createReadStream } from 'node:fs';
 import { parse } from 'csv-parse';
 import { EngineError } from '../../engine/core/errors.js';
+import { isDay } from './calendar.js';
 import { minorUnits, wholeUnits } from './money.js';
 import type { AmountFormat } from './sources/source.js';
 
@@ -23,6 +25,7 @@ export interface SettlementLine {
   readonly amountMinor: number;
   readonly currency: string;
   readonly feeMinor: number | null;
+  readonly settledCurrency: string | null;
   readonly status: string;
   readonly at: string;
 }
@@ -46,7 +49,14 @@ export async function* readLines(
     return header(names);
   };
   const rows = file.pipe(
-    parse({ columns, bom: true, trim: true, max_record_size: LINE_BYTES_MAX }),
+    parse({
+      columns,
+      bom: true,
+      trim: true,
+      record_delimiter: ['\r\n', '\n', '\r'],
+      skip_empty_lines: true,
+      max_record_size: LINE_BYTES_MAX,
+    }),
   );
   file.once('error', (error) => rows.destroy(error));
   let line = 0;
@@ -69,12 +79,14 @@ export async function* readLines(
 function header(names: string[]): string[] {
   const missing = REQUIRED.filter((it) => !names.includes(it));
   if (missing.length > 0) throw new Error(`there is no column ${missing.join(', ')}`);
+  const twice = names.find((name, i) => name !== '' && names.indexOf(name) !== i);
+  if (twice !== undefined) throw new Error(`the column ${twice} is there twice`);
   return names;
 }
 
 function lineOf(row: Row, line: number, amounts: AmountFormat): SettlementLine {
   const kind = kindOf(text(row, 'type'));
-  const currency = text(row, 'currency');
+  const currency = text(row, 'currency').toUpperCase();
   const minor = (it: string): number =>
     amounts === 'minor' ? wholeUnits(it) : minorUnits(it, currency);
   const amountMinor = minor(text(row, 'amount'));
@@ -92,6 +104,7 @@ function lineOf(row: Row, line: number, amounts: AmountFormat): SettlementLine {
     amountMinor,
     currency,
     feeMinor: fee === null ? null : minor(fee),
+    settledCurrency: optional(row, 'settled_currency')?.toUpperCase() ?? null,
     status: optional(row, 'status') ?? 'captured',
     at: timeOf(optional(row, 'captured_at') ?? text(row, 'created_at')),
   };
@@ -102,9 +115,15 @@ function kindOf(type: string): 'charge' | 'refund' {
   throw new Error(`"${type}" is neither charge nor refund`);
 }
 
+const TIME = /^(\d{4}-\d\d-\d\d)T([01]\d|2[0-3]):([0-5]\d):([0-5]\d|60)(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
+
+/** A leap second is taken as the second before it. */
 function timeOf(value: string): string {
-  const at = new Date(value);
-  if (!/^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/.test(value) || Number.isNaN(at.getTime()))
+  const [, day, hour, minute, second, fraction = '', offset] = TIME.exec(value) ?? [];
+  const isLeap = second === '60';
+  const text = `${day}T${hour}:${minute}:${isLeap ? '59' : second}${fraction.slice(0, 4)}${offset}`;
+  const at = new Date(text);
+  if (!day || !isDay(day) || (isLeap && minute !== '59') || Number.isNaN(at.getTime()))
     throw new Error(`"${value}" is not a time with its offset`);
   return at.toISOString();
 }

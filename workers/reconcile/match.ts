@@ -5,15 +5,18 @@
  */
 import type pg from 'pg';
 import { inTransaction } from './connection.js';
+import { feeColumns, feeJoins, type Rounding } from './fees.js';
+import { UPSERT_ITEM } from './items.js';
 import { boundsOf, type Scope } from './scope.js';
-import { CHARGE_VERDICT, REFUND_VERDICT } from './verdicts.js';
+import { chargeVerdict, REFUND_VERDICT } from './verdicts.js';
 
 export interface Figure {
   readonly provider: string;
   readonly verdict: string;
   readonly currency: string;
   readonly lines: number;
-  readonly amount_minor: number;
+  /** A sum: it may be beyond 2^53. */
+  readonly amount_minor: bigint;
 }
 
 /** What each verdict covers, by provider and currency. */
@@ -24,19 +27,19 @@ export async function match(
   onStep: (done: number, of: number) => void,
 ): Promise<Figure[]> {
   const bounds = boundsOf(scope);
-  const fees = [[...scope.fees.keys()], [...scope.fees.values()]];
+  const fees = feeColumns(scope.fees);
   const steps: [sql: string, values: unknown[]][] = [
     [JUDGED, []],
-    [BY_REFERENCE, [...bounds, ...fees]],
+    [byReference(scope.feeRounding), [...bounds, ...fees]],
     ['analyze judged', []],
-    [BY_ID, fees],
+    [byId(scope.feeRounding), fees],
     [OTHER_CHARGE, []],
     [REFUNDS, bounds],
     [REPORTED_BEFORE, []],
     [SETTLE, [scope.from, scope.period.until, scope.clock.timeZone, scope.clock.cutoffHour]],
     [ITEMS, [runId]],
     ['analyze judged', []],
-    [MISSING_OUTSIDE, [runId, scope.from, scope.knownUntil, scope.decidedUntil, scope.providers]],
+    [MISSING_OUTSIDE, [runId, scope.from, scope.knownUntil, scope.decidedUntil, scope.complete]],
     [MATCHED_SINCE, [scope.providers]],
   ];
   return inTransaction(client, async () => {
@@ -44,25 +47,29 @@ export async function match(
       onStep(i, steps.length);
       await client.query(sql, values);
     }
-    return (await client.query<Figure>(FIGURES, [scope.period.from])).rows;
+    const { rows } = await client.query<Figure & { amount_minor: string }>(FIGURES, [
+      scope.period.from,
+    ]);
+    return rows.map((row) => ({ ...row, amount_minor: BigInt(row.amount_minor) }));
   });
 }
 
 const JUDGED = `
 create temp table judged (
   provider text, kind text, movement text, reference text, merchant text, checkout_id text,
-  amount_minor bigint, currency text, fee_minor bigint, status text, at timestamptz, copy int,
+  amount_minor bigint, currency text, fee_minor bigint, settled_currency text, status text,
+  at timestamptz, copy int,
   our_merchant text, our_checkout_id text, our_reference text, ours jsonb, verdict text
 ) on commit drop`;
 
 const LINE = `l.provider, l.kind, l.movement, l.reference, l.merchant, l.checkout_id,
-  l.amount_minor, l.currency, l.fee_minor, l.status, l.at`;
+  l.amount_minor, l.currency, l.fee_minor, l.settled_currency, l.status, l.at`;
 const IN_SCOPE = `l.source_id = any($1) and l.at >= $2 and l.at < $3`;
 const OURS = `jsonb_build_object('status', p.status, 'amount', p.amount, 'currency', p.currency,
   'reference', p.provider_reference, 'refunded_amount', p.refunded_amount)`;
 
 /** A reference that comes again is a duplicate of the first. */
-const BY_REFERENCE = `
+const byReference = (rounding: Rounding): string => `
 insert into judged
 select ${LINE}, l.copy, p.merchant, p.checkout_id, p.provider_reference,
   case when p.merchant is not null and v.verdict <> 'matched' then ${OURS} end,
@@ -73,18 +80,18 @@ from (
     as copy
   from settlement_lines l where ${IN_SCOPE} and l.kind = 'charge') l
 left join payments p on p.provider = l.provider and p.provider_reference = l.reference
-left join unnest($4::text[], $5::bigint[]) f(provider, per_mille) on f.provider = l.provider
-cross join lateral (select ${CHARGE_VERDICT} as verdict) v`;
+${feeJoins(4)}
+cross join lateral (select ${chargeVerdict(rounding)} as verdict) v`;
 
-const BY_ID = `
+const byId = (rounding: Rounding): string => `
 update judged l set our_merchant = p.merchant, our_checkout_id = p.checkout_id,
   our_reference = p.provider_reference, ours = ${OURS}, verdict = p.verdict
 from (
-  select l.provider as of_provider, l.movement as of_movement, p.*, ${CHARGE_VERDICT} as verdict
+  select l.provider as of_provider, l.movement as of_movement, p.*, ${chargeVerdict(rounding)} as verdict
   from judged l
   join payments p
     on p.provider = l.provider and p.merchant = l.merchant and p.checkout_id = l.checkout_id
-  left join unnest($1::text[], $2::bigint[]) f(provider, per_mille) on f.provider = l.provider
+  ${feeJoins(1)}
   where l.verdict = 'missing_inside') p
 where l.provider = p.of_provider and l.movement = p.of_movement and l.verdict = 'missing_inside'`;
 
@@ -96,20 +103,33 @@ where l.copy = 1 and l.our_reference <> l.reference and (
   or exists (select 1 from settled_movements s where s.kind = 'charge' and s.movement <> l.movement
     and s.merchant = l.our_merchant and s.checkout_id = l.our_checkout_id))`;
 
+/** What was settled with other periods counts too: nothing is taken back twice. */
 const REFUNDS = `
-insert into judged
-select ${LINE}, l.copy, p.merchant, p.checkout_id, p.provider_reference,
-  case when p.merchant is not null then ${OURS} end,
-  case when l.copy > 1 then 'duplicate_outside' when p.merchant is null then 'missing_inside'
-    else ${REFUND_VERDICT} end
-from (
+with reported as materialized (
   select l.*, -sum(l.amount_minor) filter (where l.copy = 1)
     over (partition by l.provider, l.reference) as refunded
   from (
     select l.*, row_number() over (partition by l.provider, l.movement order by l.source_id, l.line)
       as copy
-    from settlement_lines l where ${IN_SCOPE} and l.kind = 'refund') l) l
-left join payments p on p.provider = l.provider and p.provider_reference = l.reference`;
+    from settlement_lines l where ${IN_SCOPE} and l.kind = 'refund') l),
+known as materialized (
+  select distinct p.provider, p.merchant, p.checkout_id
+  from reported l join payments p on p.provider = l.provider and p.provider_reference = l.reference),
+earlier as materialized (
+  select s.provider, s.merchant, s.checkout_id, -sum(s.amount_minor) as refunded
+  from known k join settled_movements s using (merchant, checkout_id, provider)
+  left join reported r on r.provider = s.provider and r.movement = s.movement
+  where s.kind = 'refund' and r.movement is null
+  group by s.provider, s.merchant, s.checkout_id)
+insert into judged
+select ${LINE}, l.copy, p.merchant, p.checkout_id, p.provider_reference,
+  case when p.merchant is not null then ${OURS} end,
+  case when l.copy > 1 then 'duplicate_outside' when p.merchant is null then 'missing_inside'
+    else ${REFUND_VERDICT} end
+from reported l
+left join payments p on p.provider = l.provider and p.provider_reference = l.reference
+left join earlier e on e.provider = p.provider and e.merchant = p.merchant
+  and e.checkout_id = p.checkout_id`;
 
 /** The same movement with another time, in a report of another day. */
 const REPORTED_BEFORE = `
@@ -133,14 +153,6 @@ from judged l join calendar c on c.day = accounting_day(l.at, $3, $4)
 where l.copy = 1 and l.verdict in ('matched', 'fee_differs')
 on conflict do nothing`;
 
-/** An item that says the same as before stays as it is, also one that was resolved. */
-const UPSERT = `
-on conflict (provider, subject) do update set kind = excluded.kind, ours = excluded.ours,
-  theirs = excluded.theirs, state = excluded.state, reason = excluded.reason,
-  actor = excluded.actor, run_id = excluded.run_id, updated_at = now()
-where (reconciliation_items.kind, reconciliation_items.ours, reconciliation_items.theirs)
-  is distinct from (excluded.kind, excluded.ours, excluded.theirs)`;
-
 const ITEMS = `
 insert into reconciliation_items (run_id, kind, provider, subject, merchant, checkout_id, reference,
   ours, theirs, state, at, reason, actor)
@@ -149,12 +161,20 @@ select distinct on (l.provider, subject) $1::bigint, l.verdict, l.provider,
   coalesce(l.our_merchant, l.merchant), coalesce(l.our_checkout_id, l.checkout_id), l.reference,
   l.ours, jsonb_build_object('type', l.kind, 'reference', l.reference, 'status', l.status,
     'amount', l.amount_minor, 'currency', l.currency, 'fee', l.fee_minor,
-    'merchant', l.merchant, 'checkout_id', l.checkout_id),
+    'merchant', l.merchant, 'checkout_id', l.checkout_id)
+    || case when l.settled_currency <> l.currency
+      then jsonb_build_object('settled_currency', l.settled_currency) else '{}' end,
   'open', l.at, 'found', 'reconciliation'
 from judged l where l.verdict not in ('matched', 'agreed')
-${UPSERT}`;
+${UPSERT_ITEM}`;
 
-/** Our time of a payment is that of its ledger entries. */
+/** Our time of a payment `p` is that of its ledger entries. */
+export const OUR_TIME = `
+  select coalesce((select min(e.at) from ledger_entries e
+    where e.merchant = p.merchant and e.checkout_id = p.checkout_id
+      and e.transaction_id = 'charge/' || p.merchant || '/' || p.checkout_id), p.updated_at) as at
+  offset 0`;
+
 const MISSING_OUTSIDE = `
 insert into reconciliation_items (run_id, kind, provider, subject, merchant, checkout_id, reference,
   ours, theirs, state, at, reason, actor)
@@ -164,11 +184,7 @@ select $1::bigint, case when late then 'late' else 'missing_outside' end, provid
 from (
   select p.provider, p.merchant, p.checkout_id, p.provider_reference, ${OURS} as ours, t.at,
     t.at >= $4::timestamptz as late
-  from payments p cross join lateral (
-    select coalesce((select min(e.at) from ledger_entries e
-      where e.merchant = p.merchant and e.checkout_id = p.checkout_id
-        and e.transaction_id = 'charge/' || p.merchant || '/' || p.checkout_id), p.updated_at) as at
-    offset 0) t
+  from payments p cross join lateral (${OUR_TIME}) t
   where p.status = 'succeeded' and p.provider = any($5::text[]) and p.updated_at >= $2
     and not exists (select 1 from judged j
       where j.our_merchant = p.merchant and j.our_checkout_id = p.checkout_id and j.kind = 'charge'
@@ -176,7 +192,7 @@ from (
     and not exists (select 1 from settled_movements s
       where s.merchant = p.merchant and s.checkout_id = p.checkout_id and s.kind = 'charge')
 ) missing where at >= $2 and at < $3
-${UPSERT}
+${UPSERT_ITEM}
   and not (reconciliation_items.kind = 'missing_outside' and excluded.kind = 'late')`;
 
 const MATCHED_SINCE = `
@@ -190,5 +206,5 @@ where i.state in ('open', 'carried') and i.provider = any($1::text[]) and (
 
 /** Of the period itself, without what hangs over from the one before. */
 const FIGURES = `
-select provider, verdict, currency, count(*) as lines, sum(amount_minor)::bigint as amount_minor
+select provider, verdict, currency, count(*) as lines, sum(amount_minor)::text as amount_minor
 from judged where at >= $1 group by provider, verdict, currency order by provider, verdict, currency`;

@@ -32,9 +32,9 @@ export function wholeUnits(text: string): number {
 }
 
 /** Minor units as people read them: 1999 USD is `19.99`. */
-export function decimalText(minor: number, currency: string): string {
+export function decimalText(minor: number | bigint, currency: string): string {
   const exponent = exponentOf(currency);
-  const digits = `${Math.abs(minor)}`.padStart(exponent + 1, '0');
+  const digits = `${minor < 0 ? -minor : minor}`.padStart(exponent + 1, '0');
   const whole = digits.slice(0, digits.length - exponent);
   const text = exponent === 0 ? whole : `${whole}.${digits.slice(-exponent)}`;
   return minor < 0 ? `-${text}` : text;

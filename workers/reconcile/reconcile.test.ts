@@ -19,9 +19,14 @@ import { type LocalPostgres, startPostgres } from '../../ops/up/postgres.js';
 import { migrate } from '../postgres/migrate.js';
 import { becomeRunner, openConnection } from './connection.js';
 import { duePeriods } from './due.js';
+import { feesOf, type Rounding } from './fees.js';
 import { resolveItem } from './items.js';
+import { guarded } from './report.js';
 import { type RunResult, reconcile } from './run.js';
 import { FolderSource } from './sources/folder-source.js';
+import { SimulatorSource } from './sources/simulator-source.js';
+import type { SettlementSource } from './sources/source.js';
+import { WalletSource } from './sources/wallet-source.js';
 
 const UTC = { timeZone: 'UTC', cutoffHour: 0 };
 const HEADER =
@@ -54,7 +59,7 @@ describe('reconciliation', { timeout: 120_000 }, () => {
   });
 
   const day = (n: number): string =>
-    `2027-${`${folders}`.padStart(2, '0')}-${`${n}`.padStart(2, '0')}`;
+    new Date(Date.UTC(2027, folders - 1, n)).toISOString().slice(0, 10);
   const at = (n: number, time: string): Date => new Date(`${day(n)}T${time}Z`);
   const id = (name: string): string => `${provider}-${name}`;
   const book = (name: string, when: Date, more: Partial<Booked> = {}) =>
@@ -81,21 +86,27 @@ describe('reconciliation', { timeout: 120_000 }, () => {
   };
   const report = (file: string, ...lines: string[]): void =>
     writeFileSync(join(home, provider, file), `${[HEADER, ...lines].join('\n')}\n`);
-  const run = (label: string, kind: 'daily' | 'monthly' = 'daily'): Promise<RunResult> =>
+  const run = (
+    label: string,
+    kind: 'daily' | 'monthly' = 'daily',
+    more: readonly SettlementSource[] = [],
+    { clock = UTC, fees = `${provider}=14`, feeRounding = 'half_up' as Rounding } = {},
+  ): Promise<RunResult> =>
     reconcile({
       kind,
       label,
       settings: {
-        ...UTC,
+        ...clock,
         databaseUrl: server.url,
         reportsDir: join(home, 'reports'),
         lateMinutes: 60,
-        fees: new Map([[provider, 14]]),
+        fees: feesOf(fees),
+        feeRounding,
       },
-      sources: [new FolderSource(provider, join(home, provider))],
+      sources: [new FolderSource(provider, join(home, provider)), ...more],
       onProgress: () => {},
       busyMsMax: 200,
-      now: new Date('2028-06-01T00:00:00Z'),
+      now: new Date('2029-06-01T00:00:00Z'),
     });
   const items = async (): Promise<string[]> => {
     const { rows } = await client.query<{ item: string }>(
@@ -129,7 +140,9 @@ describe('reconciliation', { timeout: 120_000 }, () => {
     assert.ok(!(await due('2027-02-01T02:59:59Z')).includes('monthly 2027-01'));
     await run('2027-01', 'monthly');
     assert.ok(!(await due('2027-02-01T03:00:00Z')).includes('monthly 2027-01'));
-    assert.equal((await due('2027-12-01T03:00:00Z')).length, 35 + 1);
+    const late = await due('2027-12-01T03:00:00Z');
+    assert.equal(late.length, 35 + 2);
+    assert.deepEqual(late.slice(-2), ['monthly 2027-10', 'monthly 2027-11']);
   });
 
   it('should finish a payment whose outcome we never heard, by the state machine', async () => {
@@ -220,7 +233,7 @@ describe('reconciliation', { timeout: 120_000 }, () => {
       [id('first'), day(1)],
       [id('after'), day(2)],
     ]);
-    await run(day(2));
+    const { folder } = await run(day(2));
     const { rows } = await client.query(
       `select day::text, net_minor from settlement_batches where day in ($1, $2) order by day`,
       [day(1), day(2)],
@@ -229,7 +242,7 @@ describe('reconciliation', { timeout: 120_000 }, () => {
       [day(1), 986],
       [day(2), 986],
     ]);
-    const payouts = readFileSync(join(home, 'reports', `daily-${day(2)}`, 'payouts.csv'), 'utf8');
+    const payouts = readFileSync(join(folder, 'payouts.csv'), 'utf8');
     assert.match(payouts, /,1,10\.00,0\.14,0\.00,9\.86,to_merchant/);
   });
 
@@ -271,21 +284,262 @@ describe('reconciliation', { timeout: 120_000 }, () => {
     ]);
   });
 
-  it('should refuse a report that is empty or unreadable, and judge nothing by it', async () => {
+  it('should count a report that is empty or unreadable as an item, and miss nothing by it', async () => {
     await book('kept', at(1, '10:00'));
     writeFileSync(join(home, provider, 'a.csv'), '');
-    await assert.rejects(run(day(1)), { code: 'report_invalid' });
+    assert.equal((await run(day(1))).open, 1);
     for (const more of [
       { amount: '10.001' },
       { amount: 'ten' },
       { currency: 'XXY' },
       { type: 'gift' },
       { created_at: 'yesterday' },
+      { created_at: `${day(1).slice(0, 5)}02-30T10:00:00Z` },
+      { created_at: `${day(1)}T24:00:00Z` },
+      { created_at: `${day(1)}T10:30:60Z` },
     ] as Record<string, string>[]) {
       report('a.csv', line('kept', at(1, '10:00'), more));
-      await assert.rejects(run(day(1)), { code: 'report_invalid' });
+      const { open, isIncomplete } = await run(day(1));
+      assert.deepEqual([open, isIncomplete], [1, true], JSON.stringify(more));
     }
-    assert.deepEqual(await items(), []);
+    assert.deepEqual(await items(), ['report_failed open ']);
+    report('a.csv', line('kept', at(1, '10:00')));
+    assert.equal((await run(day(1))).open, 0);
+    assert.deepEqual(await items(), ['report_failed healed ']);
+  });
+
+  it('should read every line ending, blank lines, small letters and a leap second', async () => {
+    await book('a', at(1, '10:00'));
+    await book('b', at(1, '11:00'));
+    await book('c', new Date(`${day(1)}T23:59:59Z`));
+    const leap = { created_at: `${day(1)}T23:59:60Z`, currency: 'usd' };
+    const lines = [
+      line('a', at(1, '10:00')),
+      line('b', at(1, '11:00')),
+      line('c', at(1, '01:00'), leap),
+    ];
+    writeFileSync(
+      join(home, provider, 'X.CSV'),
+      `\uFEFF${HEADER}\r\n${lines[0]}\n\n${lines[1]}\r${lines[2]}\r\n\r\n`,
+    );
+    assert.equal((await run(day(1))).open, 0);
+    const { rows } = await client.query('select 1 from settled_movements where provider = $1', [
+      provider,
+    ]);
+    assert.equal(rows.length, 3);
+  });
+
+  it('should let one bad file cost that file only, and say what is no report', async () => {
+    await book('good', at(1, '10:00'));
+    await book('lost', at(1, '11:00'));
+    report('good.csv', line('good', at(1, '10:00')));
+    writeFileSync(join(home, provider, 'twice.csv'), `${HEADER},amount\n`);
+    writeFileSync(join(home, provider, 'sheet.xlsx'), 'PK');
+    writeFileSync(join(home, provider, '.hidden'), '');
+    writeFileSync(join(home, provider, 'coming.csv.part'), '');
+    const { open, isIncomplete } = await run(day(1));
+    assert.deepEqual([open, isIncomplete], [1, true]);
+    assert.deepEqual(await items(), ['report_failed open ']);
+    const { rows } = await client.query<{ problems: string[] }>(
+      `select theirs->'problems' as problems from reconciliation_items where provider = $1`,
+      [provider],
+    );
+    assert.equal(rows[0]!.problems.length, 2);
+    assert.match(rows[0]!.problems.join(), /sheet\.xlsx: it is not a \.csv.*amount is there twice/);
+    const settled = await client.query('select 1 from settled_movements where provider = $1', [
+      provider,
+    ]);
+    assert.equal(settled.rowCount, 1);
+    rmSync(join(home, provider, 'twice.csv'));
+    rmSync(join(home, provider, 'sheet.xlsx'));
+    assert.equal((await run(day(1))).isIncomplete, false);
+    assert.deepEqual(await items(), ['report_failed healed ', 'missing_outside open lost']);
+  });
+
+  it('should not let one source that fails hold up another', async () => {
+    const other = `${provider}_other`;
+    await book('mine', at(1, '10:00'));
+    await book('theirs', at(1, '10:00'), { provider: other });
+    report('a.csv', line('mine', at(1, '10:00')));
+    const { open, isIncomplete } = await run(day(1), 'daily', [
+      new SimulatorSource(other, 'http://127.0.0.1:1'),
+    ]);
+    assert.deepEqual([open, isIncomplete], [1, true]);
+    const { rows } = await client.query(
+      `select provider, kind from reconciliation_items where provider = any($1)`,
+      [[provider, other]],
+    );
+    assert.deepEqual(rows.map(Object.values), [[other, 'report_failed']]);
+    const settled = await client.query('select checkout_id from settled_movements where day = $1', [
+      day(1),
+    ]);
+    assert.deepEqual(settled.rows.map(Object.values), [[id('mine')]]);
+  });
+
+  it('should miss the source of a provider that is in the books, until it has one', async () => {
+    const other = `${provider}_unnamed`;
+    await book('odd', at(1, '10:00'), { provider: other });
+    const first = await run(day(1));
+    assert.deepEqual([first.open, first.isIncomplete], [1, true]);
+    assert.deepEqual(first.counts, [{ kind: 'no_source', state: 'open', count: 1 }]);
+    mkdirSync(join(home, other));
+    writeFileSync(
+      join(home, other, 'a.csv'),
+      `${HEADER}\n${line('odd', at(1, '10:00'), { fee: '' })}\n`,
+    );
+    const second = await run(day(1), 'daily', [new FolderSource(other, join(home, other))]);
+    assert.deepEqual([second.open, second.isIncomplete], [0, false]);
+  });
+
+  it('should try a period that failed or is incomplete again, later each time, and make up days', async () => {
+    const due = async (): Promise<string[]> => {
+      const labels = await duePeriods(client, UTC, 3, at(4, '04:00'));
+      return labels.map(({ label }) => label).filter((label) => label >= day(1));
+    };
+    writeFileSync(join(home, provider, 'a.csv'), '');
+    await run(day(3));
+    assert.deepEqual(await due(), [day(1), day(2)]);
+    const { rows } = await client.query<{ state: string; tries: number; wait: number }>(
+      `select state, tries, extract(epoch from next_try_at - now())::int as wait
+       from reconciliation_runs where period = $1`,
+      [day(3)],
+    );
+    assert.equal(rows[0]!.state, 'incomplete');
+    assert.ok(rows[0]!.wait > 50 && rows[0]!.wait <= 60);
+    await run(day(3));
+    const again = await client.query<{ wait: number }>(
+      `update reconciliation_runs set next_try_at = now()
+       where period = $1 returning extract(epoch from (
+         select next_try_at from reconciliation_runs where period = $1) - now())::int as wait`,
+      [day(3)],
+    );
+    assert.ok(again.rows[0]!.wait > 100, `${again.rows[0]!.wait} s`);
+    assert.deepEqual(await due(), [day(1), day(2), day(3)]);
+    report('a.csv');
+    await run(day(3));
+    assert.deepEqual(await due(), [day(1), day(2)]);
+    await run(day(2));
+    assert.deepEqual(await due(), [day(1)]);
+    const broken = { ...UTC, timeZone: 'Nowhere/None' };
+    await assert.rejects(run(day(1), 'daily', [], { clock: broken }));
+  });
+
+  it('should not take back twice what a later period refunds above what is known', async () => {
+    await book('twice', at(1, '10:00'));
+    const back = (name: string, when: Date, amount = '-10.00'): string =>
+      line('twice', when, { type: 'refund', amount, fee: '', refund_reference: name });
+    report('a.csv', line('twice', at(1, '10:00')), back('re_1', at(1, '11:00')));
+    assert.equal((await run(day(1))).open, 0);
+    report('b.csv', back('re_2', at(2, '11:00')));
+    assert.equal((await run(day(2))).open, 1);
+    await run(day(1));
+    await run(day(2));
+    assert.deepEqual((await items()).at(-1), 'amount_differs open twice');
+    const { rows } = await client.query(
+      `select movement from settled_movements where provider = $1 and kind = 'refund'`,
+      [provider],
+    );
+    assert.deepEqual(rows.map(Object.values), [['refund:re_1']]);
+  });
+
+  it('should leave to a person what is paid out in another currency, and a fee that is not named', async () => {
+    await book('abroad', at(1, '10:00'));
+    await book('nofee', at(1, '11:00'));
+    const head = `${HEADER},settled_currency`;
+    const abroad = `${line('abroad', at(1, '10:00'), { fee: '' })},EUR`;
+    const noFee = `${line('nofee', at(1, '11:00'), { fee: '' })},USD`;
+    writeFileSync(join(home, provider, 'a.csv'), `${[head, abroad, noFee].join('\n')}\n`);
+    assert.equal((await run(day(1))).open, 2);
+    assert.deepEqual(await items(), [
+      'settlement_currency_differs open abroad',
+      'fee_differs open nofee',
+    ]);
+    const { rows } = await client.query(
+      'select checkout_id from settled_movements where provider = $1',
+      [provider],
+    );
+    assert.deepEqual(rows.map(Object.values), [[id('nofee')]]);
+  });
+
+  it('should compute agreed fees in decimals, by currency, as the rounding says', async () => {
+    // 2.9 % of 10.50 and 30 more is 60.45; 1 % of 250 is 2.5.
+    await book('plus', at(1, '10:00'), { amount: 1_050 });
+    await book('half', at(1, '11:00'), { amount: 250, currency: 'EUR' });
+    const fees = `${provider}=2.9%+30,${provider}:EUR=1%`;
+    const reported = (half: string): void =>
+      report(
+        'a.csv',
+        line('plus', at(1, '10:00'), { amount: '10.50', fee: '0.60' }),
+        line('half', at(1, '11:00'), { amount: '2.50', currency: 'EUR', fee: half }),
+      );
+    reported('0.03');
+    assert.equal((await run(day(1), 'daily', [], { fees })).open, 0);
+    assert.equal((await run(day(1), 'daily', [], { fees, feeRounding: 'half_even' })).open, 1);
+    reported('0.02');
+    assert.equal((await run(day(1), 'daily', [], { fees, feeRounding: 'half_even' })).open, 0);
+    assert.equal((await run(day(1), 'daily', [], { fees, feeRounding: 'down' })).open, 0);
+    assert.equal((await run(day(1), 'daily', [], { fees })).open, 1);
+  });
+
+  it('should settle sums beyond 2^53, and write a negative net as a number', async () => {
+    const most = Number.MAX_SAFE_INTEGER;
+    const amount = '90071992547409.91';
+    await book('big1', at(1, '10:00'), { amount: most });
+    await book('big2', at(1, '11:00'), { amount: most });
+    await book('=evil', at(1, '12:00'), { currency: 'EUR' });
+    const of = (name: string, when: Date, more: Record<string, string> = {}): string =>
+      line(name, when, { amount, fee: '0.00', ...more });
+    const back = { type: 'refund', amount: '-10.00', fee: '', currency: 'EUR' };
+    report(
+      'a.csv',
+      of('big1', at(1, '10:00')),
+      of('big2', at(1, '11:00')),
+      line('=evil', at(1, '12:00'), { currency: 'EUR', fee: '1.00' }),
+      line('=evil', at(1, '13:00'), back),
+      line('=ghost', at(1, '13:00')),
+    );
+    const { folder, figures } = await run(day(1), 'daily', [], { fees: 'none=0' });
+    const sum = 2n * BigInt(most);
+    assert.ok(figures.some((figure) => figure.currency === 'USD' && figure.amount_minor === sum));
+    const payouts = readFileSync(join(folder, 'payouts.csv'), 'utf8');
+    assert.match(payouts, /,180143985094819\.82,0\.00,0\.00,180143985094819\.82,to_merchant/);
+    assert.match(payouts, /,10\.00,1\.00,10\.00,-1\.00,owed_by_merchant/);
+    const json = JSON.parse(readFileSync(join(folder, 'report.json'), 'utf8')) as {
+      batches: { currency: string; net_minor: unknown }[];
+    };
+    const net = (currency: string) =>
+      json.batches.find((it) => it.currency === currency)?.net_minor;
+    assert.deepEqual([net('USD'), net('EUR')], [`${sum}`, -100]);
+    assert.match(readFileSync(join(folder, 'report.md'), 'utf8'), /180143985094819\.82/);
+    assert.equal(guarded('=1+1'), "'=1+1");
+    assert.equal(guarded('-12.00'), '-12.00');
+    assert.equal(guarded('-12.00+cmd'), "'-12.00+cmd");
+  });
+
+  it('should settle what the wallet took, out of what was paid in for it', async () => {
+    const operations = `insert into wallet_operations (idempotency_key, reference, operation, merchant,
+      checkout_id, name, currency, amount_minor, outcome, at) values `;
+    await book('spent', at(1, '10:00'), { provider: 'wallet' });
+    await book('other', at(1, '10:30'), { provider: 'wallet' });
+    await client.query(
+      `${operations} ($1 || '/c', 'ref-' || $1, 'charge', 'default', $1, 'w', 'USD', 1000, 'approved', $2),
+        ($1 || '/r', 'wr-' || $1, 'refund', 'default', $1, 'w', 'USD', 300, 'approved', $3)`,
+      [id('spent'), at(1, '10:00'), at(1, '11:00')],
+    );
+    const { open, counts, folder } = await run(day(1), 'daily', [new WalletSource(server.url)]);
+    // The refund was not known to the payment: it is now. Of the other the wallet knows nothing.
+    assert.equal(open, 1, JSON.stringify(counts));
+    assert.equal((await payment('spent')).refunded_amount, 300);
+    const payouts = readFileSync(join(folder, 'payouts.csv'), 'utf8');
+    assert.match(payouts, /,2,10\.00,0\.00,3\.00,7\.00,to_merchant/);
+    const { rows } = await client.query(
+      `select account, amount_minor from ledger_entries where transaction_id = $1 order by account`,
+      [`settled/default/USD/${day(1)}`],
+    );
+    assert.deepEqual(rows.map(Object.values), [
+      ['funding:wallet', -700],
+      ['transit:in:wallet', 700],
+    ]);
   });
 
   it('should let one run at a time', async () => {
@@ -304,11 +558,13 @@ describe('reconciliation', { timeout: 120_000 }, () => {
       'select id from reconciliation_items where provider = $1',
       [provider],
     );
+    await assert.rejects(resolveItem(client, rows[0]!.id, ' ', 'ann'), { code: 'reason_missing' });
     await resolveItem(client, rows[0]!.id, 'a test charge', 'ann');
     await assert.rejects(resolveItem(client, rows[0]!.id, 'again', 'ann'), {
       code: 'item_not_open',
     });
-    assert.equal((await run(day(1))).open, 0);
+    const { open, folder } = await run(day(1));
+    assert.equal(open, 0);
     const { rows: changes } = await client.query(
       `select from_state, to_state, reason, actor from reconciliation_changes where item_id = $1
        order by id`,
@@ -320,7 +576,7 @@ describe('reconciliation', { timeout: 120_000 }, () => {
     ]);
     for (const table of ['reconciliation_changes', 'settlement_batches', 'settlement_days'])
       await assert.rejects(client.query(`delete from ${table}`), /append-only/);
-    assert.ok(existsSync(join(home, 'reports', `daily-${day(1)}`, 'report.md')));
+    assert.ok(existsSync(join(folder, 'report.md')));
   });
 
   it('should have a check of the books that fails when they are off', async () => {

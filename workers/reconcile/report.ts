@@ -18,6 +18,7 @@ import type { Batch } from './settle.js';
 export interface ReportFacts {
   readonly period: Period;
   readonly isProvisional: boolean;
+  readonly isIncomplete: boolean;
   readonly figures: readonly Figure[];
 }
 
@@ -26,6 +27,8 @@ export interface WrittenReport {
   readonly open: number;
   readonly counts: readonly ItemCount[];
 }
+
+type Sum = 'gross_minor' | 'fees_minor' | 'refunds_minor' | 'net_minor';
 
 /** Items shown in the Markdown page; the CSV holds all. */
 const SHOWN_MAX = 50;
@@ -48,25 +51,31 @@ export async function writeReport(
     period: period.label,
     from: period.from,
     until: period.until,
-    state: facts.isProvisional ? 'provisional' : 'finished',
+    state: facts.isIncomplete ? 'incomplete' : facts.isProvisional ? 'provisional' : 'finished',
     open,
     lines: facts.figures,
     items: counts,
     batches,
   };
-  await replace(join(folder, 'report.json'), `${JSON.stringify(summary, null, 2)}\n`);
+  await replace(join(folder, 'report.json'), `${jsonText(summary, 2)}\n`);
   await replace(join(folder, 'report.md'), pageOf(facts, counts, batches, shown));
   return { folder, open, counts };
 }
 
 async function batchesOf(client: pg.Client, period: Period): Promise<Batch[]> {
-  const { rows } = await client.query<Batch>(
-    `select merchant, currency, day::text, movements, gross_minor, fees_minor, refunds_minor,
-       net_minor
+  const { rows } = await client.query<Batch & Record<Sum, string>>(
+    `select merchant, currency, day::text, movements, gross_minor::text, fees_minor::text,
+       refunds_minor::text, net_minor::text
      from settlement_batches where day >= $1 and day < $2 order by day, merchant, currency`,
     daysOf(period),
   );
-  return rows;
+  return rows.map((row) => ({
+    ...row,
+    gross_minor: BigInt(row.gross_minor),
+    fees_minor: BigInt(row.fees_minor),
+    refunds_minor: BigInt(row.refunds_minor),
+    net_minor: BigInt(row.net_minor),
+  }));
 }
 
 async function* itemRows(client: pg.Client, period: Period, shown: Item[]): AsyncGenerator<object> {
@@ -79,7 +88,7 @@ async function* itemRows(client: pg.Client, period: Period, shown: Item[]): Asyn
 
 function payoutRow(it: Batch): object {
   const { merchant, currency, day, movements } = it;
-  const money = (minor: number): string => decimalText(minor, currency);
+  const money = (minor: bigint): string => decimalText(minor, currency);
   return {
     payout: `payout/${merchant}/${currency}/${day}`,
     merchant,
@@ -106,7 +115,7 @@ function pageOf(
 
 From ${period.from.toISOString()} to ${period.until.toISOString()}${
     facts.isProvisional ? ', still under way: nothing is settled yet' : ''
-  }. **${open === 0 ? 'Nothing is open.' : `${open} open.`}**
+  }${facts.isIncomplete ? ', incomplete: reports are missing' : ''}. **${open === 0 ? 'Nothing is open.' : `${open} open.`}**
 
 ## Reported lines
 ${table(
@@ -166,9 +175,26 @@ async function writeCsv(
   path: string,
   rows: AsyncIterable<object> | Iterable<object>,
 ): Promise<void> {
-  const options = { header: true, escape_formulas: true };
+  const options = { header: true, cast: { string: guarded } };
   await pipeline(Readable.from(rows), stringify(options), createWriteStream(`${path}.part`));
   await rename(`${path}.part`, path);
+}
+
+/** Spreadsheets take text that begins so for a formula; a number they may take as it is. */
+const FORMULA = /^[=+\-@\t\r\uFF1D\uFF0B\uFF0D\uFF20]/;
+const NUMBER = /^-?\d+(\.\d+)?$/;
+
+export function guarded(text: string): string {
+  return FORMULA.test(text) && !NUMBER.test(text) ? `'${text}` : text;
+}
+
+/** Sums beyond 2^53 as text, in which no digit is lost. */
+export function jsonText(value: unknown, indent?: number): string {
+  const exact = (_name: string, it: unknown): unknown => {
+    if (typeof it !== 'bigint') return it;
+    return Number.isSafeInteger(Number(it)) ? Number(it) : `${it}`;
+  };
+  return JSON.stringify(value, exact, indent);
 }
 
 async function replace(path: string, text: string): Promise<void> {

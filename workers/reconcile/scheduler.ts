@@ -94,6 +94,11 @@ export class ReconcileScheduler {
     const worker = new Worker(new URL('./thread.js', import.meta.url), { workerData: due });
     this.#worker = worker;
     worker.on('message', (done: Done) => {
+      if ('failure' in done) {
+        this.#failures++;
+        this.#logger.error(done, 'reconciliation of a period failed: it is tried again later');
+        return;
+      }
       this.#runs++;
       this.#logger.info(done, 'reconciled');
     });

@@ -1,5 +1,6 @@
 /** What one run looks at: whose reports, and which stretch of time. */
 import type { Clock, Period } from './calendar.js';
+import type { Fee, Rounding } from './fees.js';
 
 export interface Scope {
   readonly period: Period;
@@ -11,8 +12,10 @@ export interface Scope {
   /** What is missing outside is decided up to here; later it is only late. */
   readonly decidedUntil: Date;
   readonly providers: readonly string[];
-  /** Agreed fees, per mille. */
-  readonly fees: ReadonlyMap<string, number>;
+  /** Those of them whose reports are all there: of the others nothing can be missing outside. */
+  readonly complete: readonly string[];
+  readonly fees: readonly Fee[];
+  readonly feeRounding: Rounding;
   readonly sourceIds: readonly number[];
 }
 

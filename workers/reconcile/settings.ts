@@ -2,21 +2,22 @@
 import { join, resolve } from 'node:path';
 import { Stripe } from 'stripe';
 import type { ProcessorConfig } from '../../engine/core/config.js';
-import { ConfigurationError } from '../../engine/core/settings.js';
 import { Egress } from '../psp/egress.js';
 import { EgressHttpClient } from '../psp/stripe/http-client.js';
 import type { Clock } from './calendar.js';
+import { type Fee, feesOf, type Rounding } from './fees.js';
 import { FolderSource } from './sources/folder-source.js';
 import { SimulatorSource } from './sources/simulator-source.js';
 import type { SettlementSource } from './sources/source.js';
 import { StripeSource } from './sources/stripe-source.js';
+import { WalletSource } from './sources/wallet-source.js';
 
 export interface ReconcileSettings extends Clock {
   readonly databaseUrl: string;
   readonly reportsDir: string;
   readonly lateMinutes: number;
-  /** Per mille, by provider. */
-  readonly fees: ReadonlyMap<string, number>;
+  readonly fees: readonly Fee[];
+  readonly feeRounding: Rounding;
 }
 
 /** A hundred transactions with their charges. */
@@ -31,6 +32,7 @@ export function reconcileSettings(config: ProcessorConfig): ReconcileSettings {
     cutoffHour: config.cutoffHour,
     lateMinutes: config.lateMinutes,
     fees: feesOf(config.providerFees),
+    feeRounding: config.feeRounding,
   };
 }
 
@@ -41,6 +43,7 @@ export async function settlementSources(config: ProcessorConfig): Promise<Settle
   return [
     ...Object.entries(simulators).map(([name, url]) => new SimulatorSource(name, url)),
     ...stripeSources(config),
+    new WalletSource(config.databaseUrl),
     ...(await FolderSource.of(folder)),
   ];
 }
@@ -61,11 +64,4 @@ function stripeSources(config: ProcessorConfig): SettlementSource[] {
     telemetry: false,
   });
   return [new StripeSource(stripe.balanceTransactions)];
-}
-
-function feesOf(text: string): ReadonlyMap<string, number> {
-  const pairs = text.split(',').map((it) => /^([a-z][a-z0-9_]*)=(\d{1,3})$/.exec(it.trim()));
-  if (pairs.some((it) => it === null))
-    throw new ConfigurationError([`TOLLGATE_PROVIDER_FEES: "${text}" is not like simulator=14`]);
-  return new Map(pairs.map((it) => [it![1]!, Number(it![2])]));
 }

@@ -14,10 +14,10 @@ export interface Batch {
   readonly currency: string;
   readonly day: string;
   readonly movements: number;
-  readonly gross_minor: number;
-  readonly fees_minor: number;
-  readonly refunds_minor: number;
-  readonly net_minor: number;
+  readonly gross_minor: bigint;
+  readonly fees_minor: bigint;
+  readonly refunds_minor: bigint;
+  readonly net_minor: bigint;
 }
 
 /** @param now a day that has not ended by then stays open */
@@ -52,6 +52,10 @@ insert into settlement_batches
 select merchant, currency, day, ${SUMS}
 from settled_movements where day = any($1::date[]) group by merchant, currency, day`;
 
+/** A wallet's money is with us already: what its holders have paid in. */
+const OWED_BY = `case when provider = 'wallet' then '${ACCOUNTS.funding}' else '${ACCOUNTS.provider}' end
+      || provider`;
+
 const POSTINGS = `
 with of_provider as (
   select merchant, currency, day, provider, ${SUMS}
@@ -63,7 +67,7 @@ postings as (
   select 'settled' as name, merchant, currency, day, e.account, e.amount
   from of_provider cross join lateral (values
     ('${ACCOUNTS.transitIn}' || provider, net), ('${ACCOUNTS.fees}' || provider, fees),
-    ('${ACCOUNTS.provider}' || provider, refunds - gross)) e(account, amount)
+    (${OWED_BY}, refunds - gross)) e(account, amount)
   union all
   select 'payout', merchant, currency, day, '${ACCOUNTS.fees}' || provider, -fees from of_provider
   union all

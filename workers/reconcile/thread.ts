@@ -1,21 +1,31 @@
-/** Runs of the scheduler, in a thread of its own: reading a large report holds nobody up. */
+/** Runs of the scheduler, in a thread of its own: reading a large report delays no payment. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { processorConfig } from '../../engine/core/config.js';
 import type { DuePeriod } from './due.js';
 import { reconcile } from './run.js';
 import { reconcileSettings, settlementSources } from './settings.js';
 
-/** What the thread says of each period it has done. */
-export interface Done extends DuePeriod {
-  readonly open: number;
-}
+/** What the thread says of each period: what is open, or why the run failed. */
+export type Done = DuePeriod & ({ readonly open: number } | { readonly failure: string });
 
 const config = processorConfig();
 const settings = reconcileSettings(config);
 const sources = await settlementSources(config);
-for (const { kind, label } of workerData as readonly DuePeriod[]) {
-  const onProgress = (): void => {};
-  const request = { kind, label, settings, sources, onProgress, busyMsMax: 0, now: new Date() };
-  const { open } = await reconcile(request);
-  parentPort?.postMessage({ kind, label, open } satisfies Done);
+const onProgress = (): void => {};
+for (const period of workerData as readonly DuePeriod[]) {
+  try {
+    const now = new Date();
+    const { open } = await reconcile({
+      ...period,
+      settings,
+      sources,
+      onProgress,
+      busyMsMax: 0,
+      now,
+    });
+    parentPort?.postMessage({ ...period, open } satisfies Done);
+  } catch (error) {
+    if ((error as { code?: string }).code === 'runner_busy') throw error;
+    parentPort?.postMessage({ ...period, failure: (error as Error).message } satisfies Done);
+  }
 }

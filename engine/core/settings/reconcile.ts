@@ -1,5 +1,5 @@
 /** Settings of reconciliation and settlement: the processor's scheduler and the command line. */
-import { flag, integer, type Setting, text } from '../settings.js';
+import { choice, flag, integer, type Setting, text } from '../settings.js';
 
 export const reconcileTable = {
   reconcileSchedule: flag(
@@ -26,7 +26,13 @@ export const reconcileTable = {
   providerFees: text(
     'TOLLGATE_PROVIDER_FEES',
     'simulator=14',
-    'agreed fees per mille of the amount, e.g. simulator=14,bank=9; others are not compared',
+    'agreed fees of charges: per mille (simulator=14), or percent plus minor units, per currency too (card=2.9%+30,card:JPY=3%); other providers are not compared',
+  ),
+  feeRounding: choice(
+    'TOLLGATE_FEE_ROUNDING',
+    'half_up',
+    ['half_up', 'half_even', 'down'],
+    'how an agreed fee becomes whole minor units',
   ),
   settlementDir: text(
     'TOLLGATE_SETTLEMENT_DIR',

@@ -1,12 +1,17 @@
 /**
  * Reports that somebody, or a transfer, puts into a folder: `<folder>/<provider>/*.csv`, in
- * decimal amounts. All of them are read once; their lines belong to a period by their time.
+ * decimal amounts. All of them are read once; their lines belong to a period by their time. What
+ * is no CSV is reported, unless it is hidden or still being copied.
  */
 import { createReadStream } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { EngineError } from '../../../engine/core/errors.js';
 import type { Report, SettlementSource } from './source.js';
 
+/** Hidden files, and those that a transfer is still writing. */
+const UNFINISHED = /^\.|\.(part|tmp|filepart)$/i;
 const PROVIDER = /^[a-z][a-z0-9_]{0,31}$/;
 
 export class FolderSource implements SettlementSource {
@@ -27,12 +32,21 @@ export class FolderSource implements SettlementSource {
   }
 
   async reports(): Promise<readonly Report[]> {
-    const names = (await readdir(this.#folder)).filter((it) => it.endsWith('.csv')).sort();
-    return names.map((name) => ({
-      name,
-      amounts: 'decimal',
-      open: async () => createReadStream(join(this.#folder, name)),
-    }));
+    const entries = await readdir(this.#folder, { withFileTypes: true });
+    const names = entries.filter((entry) => !entry.isDirectory()).map((entry) => entry.name);
+    return names
+      .filter((name) => !UNFINISHED.test(name))
+      .sort()
+      .map((name) => ({
+        name,
+        amounts: 'decimal',
+        open: async () => this.#open(name),
+      }));
+  }
+
+  #open(name: string): Readable {
+    if (/\.csv$/i.test(name)) return createReadStream(join(this.#folder, name));
+    throw new EngineError('report_invalid', 'it is not a .csv file: convert it or move it away.');
   }
 }
 

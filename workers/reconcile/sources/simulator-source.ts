@@ -1,11 +1,17 @@
-/** Settlement reports of a provider that speaks the simulator's API: CSV over HTTP. */
+/**
+ * Settlement reports of a provider that speaks the simulator's API: CSV over HTTP. Read by
+ * Node's own client: undici parses everything that is buffered again after each pause, so a
+ * report that comes as one chunk per row takes minutes.
+ */
+import { Agent as HttpAgent, get as httpGet, type IncomingMessage } from 'node:http';
+import { Agent as HttpsAgent, get as httpsGet } from 'node:https';
 import type { Readable } from 'node:stream';
-import { Agent, request } from 'undici';
 import { EngineError } from '../../../engine/core/errors.js';
 import { type Period, reportsFor } from '../calendar.js';
 import type { Report, SettlementSource } from './source.js';
 
 const CONNECT_MS_MAX = 5_000;
+/** No byte for so long, from the request to the last row. */
 const SILENCE_MS_MAX = 60_000;
 
 export class SimulatorSource implements SettlementSource {
@@ -21,22 +27,39 @@ export class SimulatorSource implements SettlementSource {
     return reportsFor(period, from).map((it) => ({
       name: `${it}.csv`,
       amounts: 'minor',
-      open: () => this.#open(`${this.#url}/settlements/${it}.csv`),
+      open: () => openReport(`${this.#url}/settlements/${it}.csv`),
     }));
   }
+}
 
-  async #open(url: string): Promise<Readable> {
-    const dispatcher = new Agent({
-      connect: { timeout: CONNECT_MS_MAX },
-      headersTimeout: SILENCE_MS_MAX,
-      bodyTimeout: SILENCE_MS_MAX,
-    });
-    const answer = await request(url, { dispatcher });
-    answer.body.once('close', () => void dispatcher.destroy());
-    if (answer.statusCode === 200) return answer.body;
-    answer.body.destroy();
-    throw new EngineError('report_unavailable', `${url} answered ${answer.statusCode}`, {
+/** Throws EngineError `report_unavailable`. The body errs when the answer is cut short. */
+async function openReport(url: string): Promise<Readable> {
+  const answer = await answerOf(url).catch((error: Error & { code?: string }) => {
+    const why = error.message || error.code || error.name;
+    throw new EngineError('report_unavailable', `${url} cannot be fetched: ${why}`, {
+      cause: error,
       canRetry: true,
     });
-  }
+  });
+  if (answer.statusCode === 200) return answer;
+  answer.destroy();
+  throw new EngineError('report_unavailable', `${url} answered ${answer.statusCode}`, {
+    canRetry: true,
+  });
+}
+
+function answerOf(url: string): Promise<IncomingMessage> {
+  const isTls = new URL(url).protocol === 'https:';
+  const agent = isTls ? new HttpsAgent() : new HttpAgent();
+  return new Promise((resolve, reject) => {
+    const asked = (isTls ? httpsGet : httpGet)(url, { agent, timeout: SILENCE_MS_MAX }, resolve);
+    const giveUp = (ms: number): void => void asked.destroy(new Error(`nothing within ${ms} ms`));
+    const timer = setTimeout(giveUp, CONNECT_MS_MAX, CONNECT_MS_MAX);
+    asked.once('socket', (socket) =>
+      socket.once(isTls ? 'secureConnect' : 'connect', () => clearTimeout(timer)),
+    );
+    asked.once('timeout', () => giveUp(SILENCE_MS_MAX));
+    asked.once('close', () => clearTimeout(timer));
+    asked.on('error', reject);
+  });
 }

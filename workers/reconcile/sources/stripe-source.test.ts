@@ -91,11 +91,11 @@ describe('balance transactions of Stripe', () => {
     for await (const chunk of await report!.open()) text += chunk;
     const lines = text.trim().split('\n');
     assert.equal(lines.length, 1 + 153);
-    assert.equal(lines[1], 'pi_0,shop,order-0,charge,2000,USD,88,,2027-01-15T08:00:00.000Z');
-    assert.match(lines[151]!, /^pi_1,,,refund,-500,USD,0,re_1,/);
+    assert.equal(lines[1], 'pi_0,shop,order-0,charge,2000,USD,88,,,2027-01-15T08:00:00.000Z');
+    assert.match(lines[151]!, /^pi_1,,,refund,-500,USD,0,re_1,,/);
     assert.match(lines[152]!, /^pi_152,shop,order-152,charge,500,ISK,10,,/);
-    // A fee in another currency than the payment's.
-    assert.match(lines[153]!, /^pi_153,shop,order-153,charge,1900,EUR,,,/);
+    // Paid out in another currency than the payment's: no fee of the payment's currency.
+    assert.match(lines[153]!, /^pi_153,shop,order-153,charge,1900,EUR,,,USD,/);
     assert.equal(asked.length, 2);
     assert.equal(asked[0]!.searchParams.get('created[gte]'), `${+from / 1_000}`);
     assert.equal(asked[0]!.searchParams.get('created[lt]'), `${+from / 1_000 + 86_400}`);

@@ -20,6 +20,7 @@ const COLUMNS = [
   'currency',
   'fee',
   'refund_reference',
+  'settled_currency',
   'created_at',
 ];
 const KINDS = new Map([
@@ -86,9 +87,10 @@ export function rowOf(it: Stripe.BalanceTransaction): unknown[] | undefined {
     kind,
     isRefund ? -amount : amount,
     currency,
-    // A fee in another currency than the payment's is not compared.
+    // A fee in another currency than the payment's cannot be booked with it.
     isOneCurrency ? minorOf(it.fee, currency) : '',
     isRefund ? source.id : '',
+    isOneCurrency ? '' : it.currency.toUpperCase(),
     new Date(it.created * 1_000).toISOString(),
   ];
 }
