@@ -10,10 +10,6 @@ import { hasCardData, isCardField } from '../engine/core/card-fields.js';
 
 export { maskCardData } from '../engine/core/card-mask.js';
 
-/** Made by the protocol or the edge, not by a person; some are random digits. */
-const MADE_BY_MACHINES =
-  /^(?:cf-|x-forwarded-|x-amzn-|if-|sec-|accept|content-length$|connection$|date$|host$|x-real-ip$|x-payment-timestamp$|x-payment-checksum$)/;
-
 /** A body that fits the schema has fewer names; one with more is refused for that. */
 const NAMES_MAX = 128;
 
@@ -27,20 +23,12 @@ export function bodyHasCardData(text: string, body: unknown): boolean {
   return (isPlain && hasCardData(text)) || treeHasCardData(body, isPlain);
 }
 
-export type HeaderRule = 'exempt' | 'refuse' | 'look';
-
-/** What a header's name says of its value: nothing of it is stored, but a proxy may log it. */
-export function headerRule(name: string): HeaderRule {
-  if (MADE_BY_MACHINES.test(name)) return 'exempt';
-  return isCardField(name) ? 'refuse' : 'look';
-}
-
 /** A path as an error may repeat it: without card data, also when that is percent-encoded. */
 export function pathHasCardData(path: string): boolean {
   return hasCardData(path.includes('%') ? decoded(path) : path);
 }
 
-/** The query string, as it was sent: nothing of it is stored either. */
+/** The query string, as it was sent: nothing of it is stored, but a proxy may log it. */
 export function queryHasCardData(query: string): boolean {
   if (query === '') return false;
   if (hasCardData(decoded(query.replaceAll('+', ' ')))) return true;

@@ -1,12 +1,12 @@
 /**
  * What a request's headers say, and what every head must keep: no header twice that may come
- * once, no card data. Several lines of a list are one list (RFC 9110, 5.3). One walk over the
+ * once, and no card data in what is logged or passed on. Several lines of a list are one list (RFC 9110, 5.3). One walk over the
  * headers, since each look for one by name walks them too.
  */
 import type { HttpRequest } from 'uWebSockets.js';
 import { hasCardData } from '../engine/core/card-fields.js';
 import { remembered } from '../engine/core/remembered.js';
-import { type HeaderRule, headerRule, queryHasCardData } from './card-data.js';
+import { queryHasCardData } from './card-data.js';
 import { PROBLEMS, type Problem } from './problem.js';
 
 /** The headers that we read; '' when absent. Of one that is no list and comes twice, the first. */
@@ -22,10 +22,12 @@ export class Head {
   ifNoneMatch = '';
   prefer = '';
   connection = '';
-  problem: Problem | undefined;
+  tracestate = '';
+  query = '';
+  isRepeated = false;
 }
 
-type Field = Exclude<keyof Head, 'problem'>;
+type Field = Exclude<keyof Head, 'query' | 'isRepeated'>;
 
 const FIELDS = new Map<string, Field>([
   ['x-payment-checkout-id', 'checkoutId'],
@@ -39,6 +41,7 @@ const FIELDS = new Map<string, Field>([
   ['if-none-match', 'ifNoneMatch'],
   ['prefer', 'prefer'],
   ['connection', 'connection'],
+  ['tracestate', 'tracestate'],
 ]);
 const LISTS: ReadonlySet<string> = new Set([
   'content-encoding',
@@ -46,6 +49,7 @@ const LISTS: ReadonlySet<string> = new Set([
   'if-none-match',
   'prefer',
   'connection',
+  'tracestate',
 ]);
 /**
  * Headers that name the payment or speak for its caller. Sent twice, each party on the way could
@@ -66,7 +70,6 @@ interface Traits {
   readonly isList: boolean;
   /** Of a header that may come once; 0 for every other. */
   readonly onceBit: number;
-  readonly rule: HeaderRule;
 }
 
 /** The same few names come in every request. */
@@ -74,27 +77,33 @@ const KNOWN_NAMES_MAX = 256;
 const traitsOf = remembered(KNOWN_NAMES_MAX, (name): Traits => {
   const once = ONCE.indexOf(name);
   const onceBit = once < 0 ? 0 : 1 << once;
-  return { field: FIELDS.get(name), isList: LISTS.has(name), onceBit, rule: headerRule(name) };
+  return { field: FIELDS.get(name), isList: LISTS.has(name), onceBit };
 });
 
 export function readHead(req: HttpRequest): Readonly<Head> {
   const head = new Head();
   let seen = 0;
-  let isRepeated = false;
-  let hasCard = queryHasCardData(req.getQuery() ?? '');
+  head.query = req.getQuery() ?? '';
   req.forEach((name, value) => {
-    const { field, isList, onceBit, rule } = traitsOf(name);
-    if ((seen & onceBit) !== 0) isRepeated = true;
+    const { field, isList, onceBit } = traitsOf(name);
+    if ((seen & onceBit) !== 0) head.isRepeated = true;
     seen |= onceBit;
     if (field !== undefined) {
       if (head[field] === '') head[field] = value;
       else if (isList) head[field] += `, ${value}`;
     }
-    hasCard ||= rule === 'refuse' || (rule === 'look' && hasCardData(value));
   });
-  if (isRepeated) head.problem = PROBLEMS.headerRepeated;
-  else if (hasCard) head.problem = PROBLEMS.cardData;
   return head;
+}
+
+/**
+ * What forbids a head of a known caller. Only what may be logged or passed on is searched for card
+ * data: of the headers that is `tracestate`. The id and the body have checks of their own.
+ */
+export function checkHead(head: Head): Problem | undefined {
+  if (head.isRepeated) return PROBLEMS.headerRepeated;
+  const hasCard = queryHasCardData(head.query) || hasCardData(head.tracestate);
+  return hasCard ? PROBLEMS.cardData : undefined;
 }
 
 /** uWebSockets.js undoes chunks, and passes a body in any other transfer coding as it came. */

@@ -8,7 +8,7 @@ import type { Admission } from './admission.js';
 import { readBody } from './body.js';
 import { checkCheckoutId, isProblem, parseCheckout } from './checkout.js';
 import { type CheckoutCounts, CheckoutMessage } from './checkout-message.js';
-import { type Head, isUncoded, readHead } from './head.js';
+import { checkHead, type Head, isUncoded, readHead } from './head.js';
 import { Caller } from './keys/caller.js';
 import type { Merchants } from './keys/merchants.js';
 import { bodyTooLarge, methodNotAllowed, PROBLEMS, type Problem } from './problem.js';
@@ -97,7 +97,7 @@ function getPayment(parts: ServerParts, reply: Reply, req: HttpRequest, refuse: 
     refuse(reply, caller);
     return;
   }
-  const problem = caller.checkBody() ?? checkCheckoutId(checkoutId) ?? head.problem;
+  const problem = caller.checkBody() ?? checkCheckoutId(checkoutId) ?? checkHead(head);
   if (problem) {
     refuse(reply, problem);
     return;
@@ -120,7 +120,7 @@ function postPayment(parts: ServerParts, reply: Reply, req: HttpRequest, refuse:
   reply.subject = checkoutId;
   reply.connection = head.connection;
   const caller = Caller.of(parts.merchants, head, 'POST', reply.instance, checkoutId);
-  const problem = checkPostHead(parts, head);
+  const problem = isProblem(caller) ? undefined : checkPostHead(parts, head);
   readBody(reply, BODY_BYTES_MAX, (body) => {
     if (isProblem(caller)) return refuse(reply, caller);
     if (problem) return refuse(reply, problem);
@@ -139,7 +139,7 @@ function postPayment(parts: ServerParts, reply: Reply, req: HttpRequest, refuse:
 
 function checkPostHead(parts: ServerParts, head: Head): Problem | undefined {
   if (!parts.accepting.isSet) return PROBLEMS.unavailable;
-  const problem = checkCheckoutId(head.checkoutId) ?? head.problem;
+  const problem = checkCheckoutId(head.checkoutId) ?? checkHead(head);
   if (problem) return problem;
   if (!isJson(head.contentType)) return PROBLEMS.unsupportedType;
   if (head.contentEncoding !== '') return PROBLEMS.unsupportedCoding;
