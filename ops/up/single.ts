@@ -17,11 +17,12 @@ export function singlePlan(config: StackConfig): StackPlan<Endpoints> {
     home: config.home,
     ports: portsOf(config),
     groups: [serverSpecs(config, join(config.home, 'data')), productSpecs(config)],
-    endpointsOf: (pids) => endpointsOf(config, pids),
+    endpointsOf: (pids) => singleEndpoints(config, pids),
   };
 }
 
-function endpointsOf(config: StackConfig, pids: Pids): Endpoints {
+/** Where everything listens by the settings. @param pids of what runs */
+export function singleEndpoints(config: StackConfig, pids: Pids = {}): Endpoints {
   const url = (port: number): string => `http://127.0.0.1:${port}`;
   return {
     api: url(config.apiPort),
@@ -37,7 +38,7 @@ function endpointsOf(config: StackConfig, pids: Pids): Endpoints {
 }
 
 function productSpecs(config: StackConfig): ComponentSpec[] {
-  const endpoints = endpointsOf(config, {});
+  const endpoints = singleEndpoints(config);
   const { home } = config;
   const settings = {
     TOLLGATE_KAFKA_BROKERS: endpoints.kafka,

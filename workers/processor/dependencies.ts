@@ -14,6 +14,7 @@ import { WriteWatch } from '../postgres/write-reports.js';
 
 const ANSWER_MS_MAX = 2_000;
 const GAUGES_EVERY_MS = 10_000;
+const WAITING = 'payments_waiting';
 const PROBE = 'update payments set version = version where false';
 
 /** A client of Kafka that can be asked. */
@@ -91,7 +92,7 @@ export class Dependencies {
     if (this.#waiting === undefined) return figures;
     const { counts, oldestSeconds, unpublished, oldestUnpublishedSeconds } = this.#waiting;
     for (const [reason, count] of Object.entries(counts))
-      figures[`payments_waiting{reason="${reason}"}`] = count;
+      figures[`${WAITING}{reason="${reason}"}`] = count;
     return {
       ...figures,
       payments_waiting_oldest_seconds: oldestSeconds,
