@@ -1,5 +1,6 @@
 /** Takes no checkouts while the volume has too little free space: full is a normal answer. */
 import { statfs } from 'node:fs/promises';
+import type { Logger } from './core/log.js';
 
 const CHECK_MS = 1_000;
 const MIB = 1 << 20;
@@ -7,14 +8,17 @@ const MIB = 1 << 20;
 export class DiskGuard {
   readonly #dir: string;
   readonly #freeMinMb: number;
+  readonly #logger: Logger;
   readonly #onLook: (isFull: boolean) => void;
+  #wasFull = false;
   #timer: NodeJS.Timeout | undefined;
   freeMb = Number.POSITIVE_INFINITY;
 
   /** @param onLook called with whether there is too little, after each look */
-  constructor(dir: string, freeMinMb: number, onLook: (isFull: boolean) => void) {
+  constructor(dir: string, freeMinMb: number, logger: Logger, onLook: (isFull: boolean) => void) {
     this.#dir = dir;
     this.#freeMinMb = freeMinMb;
+    this.#logger = logger;
     this.#onLook = onLook;
   }
 
@@ -28,14 +32,23 @@ export class DiskGuard {
     clearInterval(this.#timer);
   }
 
+  #found(isFull: boolean): void {
+    this.#onLook(isFull);
+    if (isFull === this.#wasFull) return;
+    this.#wasFull = isFull;
+    const at = { dir: this.#dir, free_mb: Math.floor(this.freeMb), free_min_mb: this.#freeMinMb };
+    if (isFull) this.#logger.warn(at, 'the volume is full: checkouts get 503 until there is room');
+    else this.#logger.warn(at, 'the volume has room again: checkouts are accepted');
+  }
+
   async #look(): Promise<void> {
     try {
       const { bavail, bsize } = await statfs(this.#dir);
       this.freeMb = (bavail * bsize) / MIB;
-      this.#onLook(this.freeMb < this.#freeMinMb);
+      this.#found(this.freeMb < this.#freeMinMb);
     } catch {
       // A volume that cannot be asked is not one to write to.
-      this.#onLook(true);
+      this.#found(true);
     }
   }
 }

@@ -86,7 +86,7 @@ export async function startEngine(
   marks.start(config.markIntervalMs, volume.id, () => threads.durableSequence);
   const publishedUpTo = (): number => publishing.caughtUpAt;
   const retention = new Retention(store, config.retentionMs, publishedUpTo, logger);
-  const guard = new DiskGuard(config.dataDir, config.diskFreeMinMb, (isFull) =>
+  const guard = new DiskGuard(config.dataDir, config.diskFreeMinMb, logger, (isFull) =>
     threads.accepting.set(!isFull),
   );
   const admin = await startAdmin({

@@ -17,6 +17,8 @@ export interface SystemOptions {
   readonly settings?: Record<string, string>;
   /** Kafka and Postgres belong to the proof, which takes them down and brings them back. */
   readonly ownServers?: boolean;
+  /** Called with the folder before anything starts in it. */
+  readonly prepare?: (home: string) => void;
 }
 
 export class LocalSystem {
@@ -39,6 +41,7 @@ export class LocalSystem {
 
   static async start(options: SystemOptions = {}): Promise<LocalSystem> {
     const home = mkdtempSync(join(tmpdir(), 'tollgate-proof-'));
+    options.prepare?.(home);
     const ports = await freePorts(7);
     const servers = serversIn(home, ports);
     const env: Record<string, string> = {

@@ -27,7 +27,7 @@ export const shared = {
   ),
   dependencyLostAfterMs: integer(
     'TOLLGATE_DEPENDENCY_LOST_AFTER_MS',
-    10_000,
+    8_000,
     1_000,
     60_000,
     'Kafka or Postgres counts as lost after so long without a delivery, fetch, query or probe',
