@@ -28,6 +28,8 @@ import { startAdmin } from './processor/admin.js';
 import { AnswerFaultWatch } from './processor/answer-fault-watch.js';
 import { Asker } from './processor/asker.js';
 import { BreakerWatch } from './processor/breaker-watch.js';
+import type { Dead } from './processor/dead-letters.js';
+import { DeadWatch } from './processor/dead-watch.js';
 import { Dependencies } from './processor/dependencies.js';
 import { Dlq } from './processor/dlq.js';
 import { Intake } from './processor/intake.js';
@@ -60,6 +62,7 @@ export class Processor {
   readonly #dependencies: Dependencies;
   readonly #breakers = new BreakerWatch();
   readonly #dlq: Dlq;
+  readonly #deadWatch: DeadWatch;
   readonly #blockers = new Set(['postgres', 'kafka']);
   readonly #start = new AbortController();
   #starting: Promise<void> = Promise.resolve();
@@ -92,12 +95,14 @@ export class Processor {
       brokers: config.kafkaBrokers,
       pool: this.#pool,
       sender: this.#sender,
+      logger,
     });
+    this.#deadWatch = new DeadWatch(this.#pool, logger);
     this.#outbox = new OutboxPublisher(config.databaseUrl, this.#sender, logger);
     this.#runner = new TaskRunner({
       run: (task) => this.#workers.run(task),
       send: (records) => this.#sender.send(records),
-      bury: (payment, reason) => this.#bury(payment, reason),
+      bury: (payment, dead) => this.#bury(payment, dead),
       onDone: () => this.#outbox.wake(),
       logger,
     });
@@ -142,6 +147,7 @@ export class Processor {
     this.#start.abort();
     await this.#starting;
     this.#asker.stop();
+    this.#deadWatch.stop();
     this.#webhookRetries.stop();
     await this.#reconcile.stop();
     this.#runner.stop();
@@ -176,6 +182,7 @@ export class Processor {
     this.#dependencies.producer.succeeded();
     this.#outbox.start();
     this.#asker.start();
+    this.#deadWatch.start();
     this.#webhookRetries.start();
     this.#reconcile.start();
     this.#dependencies.start();
@@ -206,8 +213,10 @@ export class Processor {
     if (result?.kind === 'dead') await endWait(this.#pool, webhook, result.reason).catch(() => {});
   }
 
-  #bury({ merchant, checkoutId, version, event }: DeadPayment, reason: string): Promise<unknown> {
-    return bury(this.#pool, { merchant, checkout_id: checkoutId, version, reason, event });
+  #bury({ merchant, checkoutId, version, event }: DeadPayment, dead: Dead): Promise<unknown> {
+    const { reason, detail, attempts } = dead;
+    const row = { merchant, checkout_id: checkoutId, version, event, reason, detail, attempts };
+    return bury(this.#pool, row);
   }
 
   /** What it waits for at its start, and what was lost since. */
@@ -232,6 +241,7 @@ export class Processor {
       ...this.#reconcile.figures(),
       ...this.#runner.figures(),
       ...this.#breakers.figures(),
+      ...this.#deadWatch.figures(),
       ...this.#answerFaults.figures(),
     };
   }

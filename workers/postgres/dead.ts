@@ -1,7 +1,7 @@
 /**
- * Payments in the dead-letter queue: nobody looks at them until they are redriven. The letter
+ * Payments in the dead-letter queue: nothing is done with them until they are redriven. The letter
  * is delivered first, then the row is marked; a crash in between tries once more and writes a
- * second letter.
+ * second letter. The row is what is listed and redriven, however old; the letter is its history.
  */
 import type pg from 'pg';
 
@@ -10,14 +10,17 @@ export interface DeadRow {
   readonly checkout_id: string;
   readonly version: number;
   readonly reason: string;
+  /** The last error or answer. */
+  readonly detail: string;
+  readonly attempts: number;
   /** For its history. */
   readonly event: string;
 }
 
 const BURY = `
 with dead as (
-  update payments set dead_reason = $4, next_ask_at = null, version = version + 1,
-    updated_at = now()
+  update payments set dead_reason = $4, dead_detail = left($6, 1000), dead_attempts = $7,
+    dead_at = now(), next_ask_at = null, version = version + 1, updated_at = now()
   where merchant = $1 and checkout_id = $2 and version = $3 and dead_reason is null
     and status in ('processing', 'requires_action')
   returning merchant, checkout_id, version, status)
@@ -26,14 +29,60 @@ select merchant, checkout_id, version, status, $5, 'processor' from dead`;
 
 /** @returns false when somebody was faster */
 export async function bury(pool: pg.Pool, row: DeadRow): Promise<boolean> {
-  const { merchant, checkout_id, version, reason, event } = row;
-  const { rowCount } = await pool.query(BURY, [merchant, checkout_id, version, reason, event]);
+  const { merchant, checkout_id, version, reason, event, detail, attempts } = row;
+  const values = [merchant, checkout_id, version, reason, event, detail, attempts];
+  const { rowCount } = await pool.query(BURY, values);
   return rowCount === 1;
 }
 
 export interface PaymentName {
   readonly merchant: string;
   readonly checkout_id: string;
+}
+
+export interface DeadPaymentRow extends PaymentName {
+  readonly reason: string;
+  readonly detail: string;
+  readonly attempts: number;
+  /** Unix milliseconds. */
+  readonly at: number;
+  readonly status: string;
+  readonly provider: string;
+  readonly asks: number;
+  readonly never_sent: boolean;
+  readonly accepted_at: number;
+}
+
+// Rows that 0.3 marked have no time and no detail of their own.
+const LIST = `
+select merchant, checkout_id, dead_reason as reason, coalesce(dead_detail, '') as detail,
+  coalesce(dead_attempts, tries) as attempts, status, provider, asks,
+  floor(extract(epoch from coalesce(dead_at, updated_at)) * 1000)::float8 as at,
+  first_sent_at is null as never_sent,
+  floor(extract(epoch from accepted_at) * 1000)::float8 as accepted_at
+from payments where dead_reason is not null
+order by coalesce(dead_at, updated_at), merchant, checkout_id limit $1`;
+
+/** At most `rowsMax` of the payments that are dead now, those that have been so for longest first. */
+export async function listDead(pool: pg.Pool, rowsMax: number): Promise<DeadPaymentRow[]> {
+  return (await pool.query<DeadPaymentRow>(LIST, [rowsMax])).rows;
+}
+
+export interface DeadCount {
+  readonly reason: string;
+  readonly payments: number;
+  /** Of the one that has been dead for longest. */
+  readonly oldest_seconds: number;
+}
+
+/** How many payments are dead, by reason; by Postgres' clock. */
+export async function countDead(pool: pg.Pool): Promise<DeadCount[]> {
+  const { rows } = await pool.query<DeadCount>(
+    `select dead_reason as reason, count(*)::int as payments,
+       extract(epoch from now() - min(coalesce(dead_at, updated_at)))::float8 as oldest_seconds
+     from payments where dead_reason is not null group by dead_reason order by dead_reason`,
+  );
+  return rows;
 }
 
 const REDRIVE = `
@@ -43,7 +92,7 @@ locked as (
   where p.dead_reason is not null and p.status in ('processing', 'requires_action')
   order by p.merchant, p.checkout_id for update of p),
 freed as (
-  update payments p set dead_reason = null, tries = 0, waiting_since = null, next_ask_at = now(),
+  update payments p set dead_reason = null, dead_at = null, tries = 0, waiting_since = null, next_ask_at = now(),
     asks = p.asks + 1, version = p.version + 1, updated_at = now()
   from locked l where p.merchant = l.merchant and p.checkout_id = l.checkout_id
   returning p.merchant, p.checkout_id, p.version, p.status),

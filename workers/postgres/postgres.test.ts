@@ -255,6 +255,8 @@ describe('payments in Postgres', { timeout: 120_000 }, () => {
       version: 1,
       reason: 'x',
       event: 'dead_letter: x',
+      detail: '',
+      attempts: 6,
     };
     const buried = await Promise.all([bury(pool, row), bury(pool, row)]);
     assert.equal(buried.filter(Boolean).length, 1);

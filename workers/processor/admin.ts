@@ -68,7 +68,7 @@ const SelectionBody = {
 };
 
 function dlqRoutes(app: FastifyInstance, dlq: Dlq): void {
-  app.get('/dlq', async () => ({ dead_letters: await dlq.list() }));
+  app.get('/dlq', () => dlq.list());
   app.get('/dlq/*', async (request, reply) => {
     const letter = await dlq.show((request.params as { '*': string })['*']);
     return letter ?? reply.code(404).send({ code: 'not_found', detail: 'no such dead letter' });

@@ -13,11 +13,11 @@ const DETAIL_CHARS_MAX = 1_000;
 const VALUE_BYTES_MAX = 900_000;
 const KEY_BYTES_MAX = 1_024;
 /** Where a payment's letter comes from when no record led to it: its row in Postgres. */
-const SWEEPER = 'sweeper';
+export const SWEEPER = 'sweeper';
 
 /** The record that led to a letter. */
 export type LetterSource = Pick<Message, 'topic' | 'partition' | 'offset' | 'key' | 'value'>;
-type Dead = Extract<TaskResult, { kind: 'dead' }>;
+export type Dead = Extract<TaskResult, { kind: 'dead' }>;
 
 /** @param message the record that led to it, if one did */
 export function deadLetterOf(

@@ -1,34 +1,38 @@
 /**
- * The dead-letter queue for people: what is in it, and redriving it. A payment's letter is
- * open while its row is dead; any other until it was sent to its topic again. Redriving is
+ * The dead-letter queue for people: what is in it, and redriving it. Payments that are dead now
+ * come from Postgres, however old; records that are no payment (webhooks, what does not decode)
+ * come from their letters in Kafka, open until they were sent to their topic again. Redriving is
  * safe to repeat, also twice at once: the database lets one through.
  */
 import type pg from 'pg';
-import { type DeadLetter, deadLetter, retryTicket } from '../../engine/codec/records.js';
+import type { DeadLetter } from '../../engine/codec/records.js';
+import type { Logger } from '../../engine/core/log.js';
 import { paymentKey } from '../../engine/core/payment.js';
-import { TOPICS } from '../../engine/core/topics.js';
-import { readTopic } from '../../engine/kafka/read-topic.js';
 import {
+  type DeadPaymentRow,
   deadAmong,
+  listDead,
   markRedriven,
-  type PaymentName,
   redrivenAmong,
   redrivePayments,
 } from '../postgres/dead.js';
 import { transaction } from '../postgres/pool.js';
+import { SWEEPER } from './dead-letters.js';
+import { paymentOf, type ReadLetter, readLetters } from './letters.js';
 import type { Sender } from './sender.js';
 
-const LETTERS_MAX = 50_000;
+const ROWS_MAX = 50_000;
 const BATCH_MAX = 1_000;
 
 export interface DlqParts {
   readonly brokers: string;
   readonly pool: pg.Pool;
   readonly sender: Sender;
+  readonly logger: Logger;
 }
 
 export interface Letter {
-  /** `partition-offset` in payments.dlq. */
+  /** `merchant/checkout id` of a payment that is dead now, else `partition-offset` in payments.dlq. */
   readonly id: string;
   /** `closed`: redriven, or ended by other evidence. */
   readonly state: 'open' | 'closed';
@@ -59,11 +63,15 @@ export interface Redriven {
   readonly failed: readonly { readonly id: string; readonly reason: string }[];
 }
 
-interface Read {
-  readonly letter: Letter;
-  readonly source: DeadLetter;
-  readonly payment: PaymentName | null;
+export interface Listing {
+  readonly dead_letters: Letter[];
+  /** Why letters in Kafka could not be read: only payments are listed. */
+  readonly letters_unread?: string;
 }
+
+type Entry =
+  | { readonly letter: Letter; readonly row: DeadPaymentRow }
+  | { readonly letter: Letter; readonly source: DeadLetter; readonly mark: string };
 
 export class Dlq {
   readonly #parts: DlqParts;
@@ -72,82 +80,97 @@ export class Dlq {
     this.#parts = parts;
   }
 
-  /** The newest letters, oldest first, without what they hold. */
-  async list(): Promise<Letter[]> {
-    return (await this.#read()).map((it) => it.letter);
+  /** Oldest first, without what they hold. */
+  async list(): Promise<Listing> {
+    const { entries, unread } = await this.#read();
+    const dead_letters = entries.map((it) => it.letter);
+    return unread === undefined ? { dead_letters } : { dead_letters, letters_unread: unread };
   }
 
-  /** One letter with what it holds: base64, and what could be read of it. */
+  /** One entry with what it holds: of a payment its row, of a letter its record in base64. */
   async show(id: string): Promise<object | undefined> {
-    const found = (await this.#read()).find((it) => isNamed(it.letter, [id]));
+    const { entries } = await this.#read();
+    const found = entries.find((it) => isNamed(it.letter, [id]));
     if (!found) return undefined;
-    const { value } = found.source;
-    const ticket = value && found.payment ? retryTicket.decode(value) : null;
-    return { ...found.letter, value: value?.toString('base64') ?? null, ticket };
+    if ('row' in found) return { ...found.letter, value: null, ticket: found.row };
+    return { ...found.letter, value: found.source.value?.toString('base64') ?? null, ticket: null };
   }
 
   async redrive(selection: Selection): Promise<Redriven> {
-    const chosen = (await this.#read()).filter((it) => matches(it.letter, selection, Date.now()));
+    const { entries } = await this.#read();
+    const chosen = entries.filter((it) => matches(it.letter, selection, Date.now()));
     const open = chosen.filter((it) => it.letter.state === 'open');
-    const redriven: string[] = [];
     const failed: { id: string; reason: string }[] = [];
+    const redriven: string[] = [];
     for (let i = 0; i < open.length; i += BATCH_MAX)
       redriven.push(...(await this.#redriveBatch(open.slice(i, i + BATCH_MAX), failed)));
     return { matched: chosen.length, redriven, failed };
   }
 
-  /** Of several letters of one payment the first counts. */
   async #redriveBatch(
-    batch: readonly Read[],
+    batch: readonly Entry[],
     failed: { id: string; reason: string }[],
   ): Promise<string[]> {
-    const payments = batch.flatMap((it) => it.payment ?? []);
-    const freed = await redrivePayments(this.#parts.pool, payments);
+    const rows = batch.flatMap((it) => ('row' in it ? it.row : []));
+    const freed = await redrivePayments(this.#parts.pool, rows);
     const redriven: string[] = [];
-    for (const it of batch) {
-      const { payment, letter } = it;
-      const isFreed = payment
-        ? freed.delete(paymentKey(payment.merchant, payment.checkout_id))
-        : await this.#sendAgain(it).catch((error: Error) => {
-            failed.push({ id: letter.id, reason: error.message });
-            return false;
-          });
-      if (isFreed) redriven.push(letter.id);
+    for (const entry of batch) {
+      const { id } = entry.letter;
+      const isFreed =
+        'row' in entry
+          ? freed.has(id)
+          : await this.#sendAgain(entry).catch((error: Error) => {
+              failed.push({ id, reason: error.message });
+              return false;
+            });
+      if (isFreed) redriven.push(id);
     }
     return redriven;
   }
 
-  #sendAgain({ letter, source }: Read): Promise<boolean> {
+  #sendAgain({ source, mark }: { source: DeadLetter; mark: string }): Promise<boolean> {
     const { pool, sender } = this.#parts;
     return transaction(pool, async (client) => {
-      if (!(await markRedriven(client, letter.id))) return false;
+      if (!(await markRedriven(client, mark))) return false;
       const { source_topic: topic, source_partition: partition, key, value } = source;
       if (value) await sender.send([{ topic, partition, key: key ?? Buffer.alloc(0), value }]);
       return true;
     });
   }
 
-  async #read(): Promise<Read[]> {
-    const { brokers, pool } = this.#parts;
-    const found: Omit<Read, 'letter'>[] = [];
-    const ids: string[] = [];
-    await readTopic(brokers, TOPICS.dlq, { partitions: 1, newestMax: LETTERS_MAX }, (message) => {
-      const source = message.value && letterIn(message.value);
-      if (!source) return;
-      ids.push(`${message.partition}-${message.offset}`);
-      found.push({ source, payment: paymentOf(source) });
-    });
-    const payments = found.flatMap((it) => it.payment ?? []);
+  /** Kafka away: the payments alone, and why. */
+  async #read(): Promise<{ entries: Entry[]; unread?: string }> {
+    const { brokers, pool, logger } = this.#parts;
+    const rows = await listDead(pool, ROWS_MAX);
+    const payments = rows.map((row) => ({ letter: letterOfRow(row), row }));
+    try {
+      const letters = await this.#entriesOf(await readLetters(brokers));
+      const entries = [...payments, ...letters].sort((a, b) => a.letter.at - b.letter.at);
+      return { entries };
+    } catch (error) {
+      const unread = (error as Error).message;
+      logger.warn({ reason: unread }, 'letters cannot be read: only dead payments are listed');
+      return { entries: payments, unread };
+    }
+  }
+
+  /** A letter of a payment that is dead now is left out: its row stands for it. */
+  async #entriesOf(letters: readonly ReadLetter[]): Promise<Entry[]> {
+    const { pool } = this.#parts;
+    const named = letters.flatMap(({ source }) => paymentOf(source) ?? []);
     const [dead, redriven] = await Promise.all([
-      deadAmong(pool, payments),
-      redrivenAmong(pool, ids),
+      deadAmong(pool, named),
+      redrivenAmong(
+        pool,
+        letters.map((it) => it.mark),
+      ),
     ]);
-    return found.map((it, i) => {
-      const id = ids[i]!;
-      const isOpen = it.payment
-        ? dead.has(paymentKey(it.payment.merchant, it.payment.checkout_id))
-        : !redriven.has(id);
-      return { ...it, letter: letterOf(id, it.source, isOpen) };
+    return letters.flatMap(({ id, mark, source }) => {
+      const payment = paymentOf(source);
+      const isDead = payment && dead.has(paymentKey(payment.merchant, payment.checkout_id));
+      if (isDead) return [];
+      const isOpen = !payment && !redriven.has(mark);
+      return [{ letter: letterOf(id, source, isOpen), source, mark }];
     });
   }
 }
@@ -165,24 +188,11 @@ function isNamed({ id, key }: Letter, names: readonly string[]): boolean {
   return names.some((it) => it === id || it === key || it === key?.slice(key.indexOf('/') + 1));
 }
 
-/** @returns undefined for what is no letter: it must not hide the others */
-function letterIn(value: Buffer): DeadLetter | undefined {
-  try {
-    return deadLetter.decode(value);
-  } catch {
-    return undefined;
-  }
-}
-
-/** A payment of ours: its letter holds a ticket. Names that Postgres cannot hold are none of ours. */
-function paymentOf({ value }: DeadLetter): PaymentName | null {
-  if (!value || !retryTicket.recognises(value)) return null;
-  try {
-    const { merchant, checkout_id } = retryTicket.decode(value);
-    return `${merchant}${checkout_id}`.includes('\0') ? null : { merchant, checkout_id };
-  } catch {
-    return null;
-  }
+function letterOfRow(row: DeadPaymentRow): Letter {
+  const { reason, detail, attempts, at } = row;
+  const key = paymentKey(row.merchant, row.checkout_id);
+  const source = { source_topic: SWEEPER, source_partition: 0, source_offset: 0 };
+  return { id: key, state: 'open', reason, detail, attempts, at, key, ...source };
 }
 
 function letterOf(id: string, source: DeadLetter, isOpen: boolean): Letter {

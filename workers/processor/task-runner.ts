@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../../engine/core/log.js';
 import { INTERNAL_ERROR } from '../payment/executor.js';
 import type { DeadPayment, Failed, GiveUp, Task, TaskResult } from '../payment/tasks.js';
-import { deadLetterOf, type LetterSource } from './dead-letters.js';
+import { type Dead, deadLetterOf, type LetterSource } from './dead-letters.js';
 import { FAILURES_MAX, FailureCount } from './failure-count.js';
 import { KeyOrder } from './key-order.js';
 import type { OutgoingRecord } from './sender.js';
@@ -40,7 +40,7 @@ export interface TaskRunnerParts {
   readonly run: (task: Task | GiveUp) => Promise<TaskResult | Failed>;
   readonly send: (records: readonly OutgoingRecord[]) => Promise<void>;
   /** Marks a payment whose letter is delivered. */
-  readonly bury: (payment: DeadPayment, reason: string) => Promise<unknown>;
+  readonly bury: (payment: DeadPayment, dead: Dead) => Promise<unknown>;
   /** Something was written to Postgres. */
   readonly onDone: () => void;
   readonly logger: Logger;
@@ -147,7 +147,7 @@ export class TaskRunner {
   }
 
   /** The letter first: a row that is marked dead has one. */
-  async #deadLetter(work: Work, dead: Extract<TaskResult, { kind: 'dead' }>): Promise<void> {
+  async #deadLetter(work: Work, dead: Dead): Promise<void> {
     const { logger, send, bury } = this.#parts;
     const { reason, detail, payment } = dead;
     logger.error({ ...namesOf(work), reason, detail }, 'dead letter');
@@ -155,7 +155,7 @@ export class TaskRunner {
     this.#deadLetters++;
     if (!payment) return;
     // Postgres away: the row comes up again by itself, and dies again.
-    await bury(payment, reason).catch((error: Error) =>
+    await bury(payment, dead).catch((error: Error) =>
       logger.warn({ ...namesOf(work), reason: error.message }, 'a dead payment is not marked yet'),
     );
   }
