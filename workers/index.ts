@@ -21,6 +21,7 @@ import { createTopics, retryTopicSpecs, topicSpecs } from '../engine/kafka/topic
 import type { DeadPayment, Task } from './payment/tasks.js';
 import type { Ask } from './postgres/asks.js';
 import { bury } from './postgres/dead.js';
+import { Maintenance } from './postgres/maintenance.js';
 import { migrate } from './postgres/migrate.js';
 import { openPool } from './postgres/pool.js';
 import { endWait, type WaitingWebhook } from './postgres/webhook-waits.js';
@@ -57,6 +58,7 @@ export class Processor {
   readonly #asker: Asker;
   readonly #webhookRetries: WebhookRetries;
   readonly #reconcile: ReconcileScheduler;
+  readonly #maintenance: Maintenance;
   readonly #runner: TaskRunner;
   readonly #answerFaults: AnswerFaultWatch;
   readonly #dependencies: Dependencies;
@@ -129,6 +131,7 @@ export class Processor {
       logger,
     });
     this.#reconcile = new ReconcileScheduler(config, this.#pool, logger);
+    this.#maintenance = new Maintenance(this.#pool, config, logger);
     this.#asker = new Asker({
       pool: this.#pool,
       pspTimeoutMs: config.pspTimeoutMs,
@@ -150,6 +153,7 @@ export class Processor {
     this.#deadWatch.stop();
     this.#webhookRetries.stop();
     await this.#reconcile.stop();
+    await this.#maintenance.stop();
     this.#runner.stop();
     await this.#intake.close(DRAIN_MS_MAX);
     await this.#outbox.stop(STEP_MS_MAX);
@@ -185,6 +189,7 @@ export class Processor {
     this.#deadWatch.start();
     this.#webhookRetries.start();
     this.#reconcile.start();
+    this.#maintenance.start();
     this.#dependencies.start();
     this.#blockers.delete('kafka');
     this.#logger.info({ port: config.adminPort }, 'processor ready');
@@ -239,6 +244,7 @@ export class Processor {
       outbox_parked: this.#outbox.parked,
       outbox_leader: this.#outbox.isLeader ? 1 : 0,
       ...this.#reconcile.figures(),
+      ...this.#maintenance.figures(),
       ...this.#runner.figures(),
       ...this.#breakers.figures(),
       ...this.#deadWatch.figures(),

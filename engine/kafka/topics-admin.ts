@@ -2,7 +2,7 @@
 import rdkafka, { type LibrdKafkaError } from 'node-rdkafka';
 import type { KafkaTls } from '../core/config.js';
 import { EngineError } from '../core/errors.js';
-import { TOPIC_RETENTION_MS } from '../core/settings/shared.js';
+import { RETRY_RETENTION_MS, TOPIC_RETENTION_MS } from '../core/settings/shared.js';
 import { retryTopic, TOPICS } from '../core/topics.js';
 import { assertReachable, clientSettings } from './client.js';
 import { topicIdentities } from './topic-identity.js';
@@ -13,12 +13,13 @@ export interface TopicSpec {
   /** Keyed by payment: all of these have equally many partitions. */
   readonly isKeyed?: boolean;
   readonly isCompacted?: boolean;
+  /** Default: what the store keeps, or a recovery from the topic would have holes. */
+  readonly retentionMs?: number;
 }
 
 const CREATE_MS_MAX = 5_000;
 const CONFIG = {
   'cleanup.policy': 'delete' as const,
-  'retention.ms': String(TOPIC_RETENTION_MS),
   // By the broker's clock: it refuses what a producer dates an hour ahead, and forgets early
   // what one dates into the past.
   'message.timestamp.type': 'LogAppendTime',
@@ -48,6 +49,7 @@ export function retryTopicSpecs(config: {
     name: retryTopic(name),
     partitions: config.partitions,
     isKeyed: true,
+    retentionMs: RETRY_RETENTION_MS,
   }));
 }
 
@@ -136,7 +138,9 @@ function createTopic(
     topic: spec.name,
     num_partitions: spec.partitions,
     replication_factor: replication,
-    config: spec.isCompacted ? COMPACTED : CONFIG,
+    config: spec.isCompacted
+      ? COMPACTED
+      : { ...CONFIG, 'retention.ms': String(spec.retentionMs ?? TOPIC_RETENTION_MS) },
   };
   return new Promise((resolve, reject) => {
     admin.createTopic(topic, CREATE_MS_MAX, (error: LibrdKafkaError | null) => {

@@ -14,6 +14,7 @@ import { firstPayment } from './first-payment.js';
 import { foreignAnswers } from './foreign-answers.js';
 import { fullRing } from './full-ring.js';
 import { grow } from './grow.js';
+import { growth } from './growth.js';
 import { hostile } from './hostile.js';
 import { http } from './http.js';
 import { idempotency } from './idempotency.js';
@@ -78,6 +79,7 @@ export const PROOFS: readonly Proof[] = [
   reconcileKill,
   reconcileCalendar,
   reconcileDay,
+  growth,
 ];
 
 /** @returns undefined when the promise holds, else why not */

@@ -100,14 +100,20 @@ done as (
   select distinct on (i.provider, i.event_id) i.* from input i
   left join changed c using (merchant, checkout_id)
   where i.version is null or c.version is not null order by i.provider, i.event_id),
+ids as (
+  insert into webhook_event_ids as w (provider, event_id, received_at)
+  select provider, event_id, to_timestamp(received_ms / 1000.0) from done
+  -- The time under which the event is kept already.
+  on conflict (provider, event_id) do update set received_at = w.received_at
+  returning provider, event_id, received_at),
 kept as (
   insert into webhook_events as e (provider, event_id, merchant, checkout_id, type, state, reason,
     received_at, record, source_partition, source_offset, tries, next_try_at)
   select provider, event_id, merchant, checkout_id, type, state, reason,
-    to_timestamp(received_ms / 1000.0), decode(record, 'hex'), source_partition, source_offset,
-    coalesce(tries, 0), now() + try_after_ms * interval '1 ms'
-  from done
-  on conflict (provider, event_id) do update set
+    received_at, decode(record, 'hex'), source_partition, source_offset, coalesce(tries, 0),
+    now() + try_after_ms * interval '1 ms'
+  from done join ids using (provider, event_id)
+  on conflict (provider, event_id, received_at) do update set
     merchant = excluded.merchant, checkout_id = excluded.checkout_id, state = excluded.state,
     reason = excluded.reason, judged_at = now(), record = excluded.record,
     source_partition = excluded.source_partition, source_offset = excluded.source_offset,

@@ -1,6 +1,7 @@
 /** Settings of a processor. */
 import { availableParallelism } from 'node:os';
 import { delays, flag, integer, port, secretFile, text, urls, words } from '../settings.js';
+import { maintenanceTable } from './maintenance.js';
 import { reconcileTable } from './reconcile.js';
 import { routes } from './routes.js';
 import { shared } from './shared.js';
@@ -10,6 +11,7 @@ const cores = availableParallelism();
 export const processorTable = {
   ...shared,
   ...reconcileTable,
+  ...maintenanceTable,
   databaseUrl: text(
     'TOLLGATE_DATABASE_URL',
     'postgres://tollgate:tollgate@127.0.0.1:15432/tollgate',

@@ -4,6 +4,12 @@ import { choice, integer, text } from '../settings.js';
 /** Kafka keeps what the store keeps, or a recovery from it would have holes. */
 export const TOPIC_RETENTION_MS = 28 * 86_400_000;
 
+/**
+ * A retry record is a hint for minutes: the payment's row in Postgres has the same time a little
+ * later, so a record that is lost costs that little. Kept for an outage over a long weekend.
+ */
+export const RETRY_RETENTION_MS = 3 * 86_400_000;
+
 export const shared = {
   home: text('TOLLGATE_HOME', '.run', 'folder of endpoints.json, data and logs'),
   kafkaBrokers: text(
