@@ -16,7 +16,8 @@ import { Peers } from './moves/peers.js';
 import { Publishing } from './publishing.js';
 import { Retention } from './retention.js';
 import { StatusConsumer } from './status/status-consumer.js';
-import { decodeOffset, META_STATUS_OFFSET } from './store/families.js';
+import type { StoredPosition } from './status/status-position.js';
+import { decodeOffset, META_STATUS_OFFSET, META_STATUS_TOPIC } from './store/families.js';
 import { Store } from './store/store.js';
 import { EngineThreads } from './threads.js';
 import { topologyFile } from './topology/topology-file.js';
@@ -76,12 +77,16 @@ export async function startEngine(
   const statuses = new StatusConsumer({
     config,
     lane: threads.statusLane,
-    offset: statusOffset(store),
+    stored: statusPosition(store),
+    onReborn: (reason) => publishing.rescan(reason),
     logger,
   });
   const bell = listen(threads, [statuses, importer, publishing], (slot) => importer.onAnswer(slot));
   await threads.start();
-  publishing.start(() => threads.durableSequence);
+  publishing.start(
+    () => threads.durableSequence,
+    () => statuses.renew(),
+  );
   statuses.start();
   marks.start(config.markIntervalMs, volume.id, () => threads.durableSequence);
   const publishedUpTo = (): number => publishing.caughtUpAt;
@@ -101,6 +106,7 @@ export async function startEngine(
       ...publishing.figures(),
       ...keys.figures(),
       status_applied_total: statuses.applied,
+      status_reborn_total: statuses.reborn,
       status_undecodable_total: statuses.undecodable,
       status_connected: statuses.health.isWell ? 1 : 0,
       status_lag_records: statuses.lag,
@@ -166,7 +172,8 @@ function listen(
   );
 }
 
-function statusOffset(store: Store): number {
+function statusPosition(store: Store): StoredPosition {
   const offset = store.get('meta', META_STATUS_OFFSET);
-  return offset ? decodeOffset(offset) : 0;
+  const topic = store.get('meta', META_STATUS_TOPIC)?.toString();
+  return { topic, offset: offset ? decodeOffset(offset) : 0 };
 }

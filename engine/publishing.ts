@@ -10,17 +10,24 @@ import { type CdcStart, cdcStart } from './cdc/start.js';
 import type { EngineConfig } from './core/config.js';
 import { DependencyHealth } from './core/dependency-health.js';
 import type { Logger } from './core/log.js';
+import { TOPICS } from './core/topics.js';
 import { assertReachable } from './kafka/client.js';
 import { onRenewedIdentity } from './kafka/identity.js';
+import { topicIdentities } from './kafka/topic-identity.js';
+import { TopicWatch } from './kafka/topic-watch.js';
 import { createTopics, topicSpecs } from './kafka/topics-admin.js';
 import type { Marks } from './marks.js';
 import { Rescan } from './rescan.js';
+import { META_KAFKA_TOPICS } from './store/families.js';
 import { Store } from './store/store.js';
 import { Sweeper } from './sweeper.js';
 import type { Volume } from './volume.js';
 import type { VolumeCheck } from './volume-check.js';
 
 const CHECK_PAUSE_MS = 250;
+/** The status consumer stores and compares the id of payments.status itself. */
+const PUBLISHED = [TOPICS.accepted, TOPICS.webhooks];
+const WATCHED = [...PUBLISHED, TOPICS.status];
 
 export interface PublishingParts {
   readonly config: EngineConfig;
@@ -38,6 +45,7 @@ export class Publishing {
   #publisher: CdcPublisher | undefined;
   #health: DependencyHealth | undefined;
   #identity: { stop(): void } | undefined;
+  #watch: TopicWatch | undefined;
   #rescan: Rescan | undefined;
   #sweeper: Sweeper | undefined;
 
@@ -66,7 +74,8 @@ export class Publishing {
     return publishing;
   }
 
-  start(durableSequence: () => number): void {
+  /** @param onTopicsChanged one of the topics was deleted or made anew while the engine runs */
+  start(durableSequence: () => number, onTopicsChanged: () => void): void {
     const { config, store, volume, check, marks, logger, onFatal } = this.#parts;
     if (config.cdc === 'off') return;
     const publisher: CdcPublisher = new CdcPublisher({
@@ -76,7 +85,7 @@ export class Publishing {
       checkpoint: marks.checkpoint,
       start: this.#start.position,
       durableSequence,
-      beforePublishing: () => this.#checkVolume(),
+      beforePublishing: () => this.#checkVolume().then(() => this.#compareTopics()),
       onRegistered: () => check.registered(),
       logger,
       onAnswer: () => this.#health?.succeeded(),
@@ -96,7 +105,17 @@ export class Publishing {
     const file = join(config.dataDir, 'rescan.json');
     this.#rescan = new Rescan({ file, store, publisher, logger });
     this.#rescan.start(this.#start.rescan);
+    this.#watch = new TopicWatch(config.kafkaBrokers, WATCHED, (names) => {
+      logger.error({ topics: names }, 'topics were deleted or made anew: clients join again');
+      publisher.restart(`topics were deleted or made anew: ${names.join(', ')}`);
+      onTopicsChanged();
+    });
     this.#sweeper = new Sweeper(store, publisher, config.sweepAfterMs, logger);
+  }
+
+  /** Publishes again what has no terminal status. */
+  rescan(reason: string): void {
+    this.#rescan?.start(reason);
   }
 
   wake(): void {
@@ -125,6 +144,7 @@ export class Publishing {
   async close(): Promise<void> {
     this.#health?.stop();
     this.#identity?.stop();
+    this.#watch?.stop();
     this.#sweeper?.stop();
     this.#rescan?.stop();
     await this.#publisher?.close();
@@ -184,5 +204,24 @@ export class Publishing {
       throw error;
     }
     check.pass();
+  }
+
+  /** What stood in topics that were made anew is gone: without a terminal status it is published again. */
+  async #compareTopics(): Promise<void> {
+    const { store, config } = this.#parts;
+    const found = await topicIdentities(config.kafkaBrokers, PUBLISHED);
+    const stored = store.get('meta', META_KAFKA_TOPICS)?.toString() ?? '{}';
+    const known = JSON.parse(stored) as Record<string, string>;
+    const reborn = [...found.values()].filter((it) => (known[it.name] ?? it.id) !== it.id);
+    if (reborn.length > 0)
+      this.rescan(`Kafka's ${reborn.map((it) => it.name).join(', ')} were made anew`);
+    const now = { ...known };
+    for (const { name, id } of found.values()) now[name] = id;
+    const text = JSON.stringify(now);
+    if (text === stored) return;
+    // After the rescan is durable: a crash in between begins it again.
+    const batch = store.batch();
+    batch.put('meta', META_KAFKA_TOPICS, Buffer.from(text));
+    batch.write();
   }
 }

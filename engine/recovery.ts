@@ -12,9 +12,10 @@ import { EngineError } from './core/errors.js';
 import type { Logger } from './core/log.js';
 import { ORIGIN_HEADER, parseOrigin, TOPICS } from './core/topics.js';
 import { readTopic } from './kafka/read-topic.js';
+import { topicIdentities } from './kafka/topic-identity.js';
 import { Marks } from './marks.js';
 import { Ages } from './store/age.js';
-import { encodeOffset, META_STATUS_OFFSET } from './store/families.js';
+import { encodeOffset, META_STATUS_OFFSET, META_STATUS_TOPIC } from './store/families.js';
 import { Store, type WriteBatch } from './store/store.js';
 import { claimVolume, isEmpty } from './volume.js';
 import { VolumeCheck } from './volume-check.js';
@@ -87,11 +88,13 @@ async function readAccepted(config: EngineConfig, writer: Rows): Promise<Map<str
 async function readStatuses(config: EngineConfig, writer: Rows): Promise<void> {
   const { kafkaBrokers, shard } = config;
   const only = { partitions: shard + 1, first: shard };
+  const topic = (await topicIdentities(kafkaBrokers, [TOPICS.status])).get(TOPICS.status);
   await readTopic(kafkaBrokers, TOPICS.status, only, ({ key, value, offset }) => {
     if (key && value && tryDecode(paymentStatus, value))
       writer.status(Buffer.from(key as Buffer), value);
     writer.offset(offset + 1);
   });
+  if (topic) writer.topic(topic.id);
 }
 
 /** What came from Kafka is there: the log begins to be published behind it. */
@@ -146,6 +149,11 @@ class Rows {
 
   offset(next: number): void {
     this.#batch.put('meta', META_STATUS_OFFSET, encodeOffset(next));
+  }
+
+  /** The offsets count in the topic of this id. */
+  topic(id: string): void {
+    this.#batch.put('meta', META_STATUS_TOPIC, Buffer.from(id));
   }
 
   flush(): void {

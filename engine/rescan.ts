@@ -34,6 +34,8 @@ export class Rescan {
   /** Rescans begun by this process. */
   begun = 0;
   isRunning = false;
+  /** Asked for while one was running: that one may have passed rows already. */
+  #again: string | undefined;
   republished = 0;
 
   constructor(parts: RescanParts) {
@@ -49,6 +51,10 @@ export class Rescan {
     if (why === undefined) return;
     this.#file.saveSync({ reason: why, isDone: false });
     this.begun++;
+    if (this.isRunning) {
+      this.#again = why;
+      return;
+    }
     this.isRunning = true;
     this.#parts.logger.warn({ reason: why }, 'what has no terminal status is published again');
     this.#run(why).catch((error: Error) =>
@@ -63,6 +69,9 @@ export class Rescan {
   async #run(reason: string): Promise<void> {
     for (const family of FAMILIES) await this.#family(family);
     if (this.#stop.signal.aborted) return;
+    const again = this.#again;
+    this.#again = undefined;
+    if (again !== undefined) return this.#run(again);
     this.#file.saveSync({ reason, isDone: true });
     this.isRunning = false;
     this.#parts.logger.info({ records: this.republished }, 'the rescan is done');

@@ -9,7 +9,7 @@ import { Doorbell } from '../ring/doorbell.js';
 import { LaneConsumer } from '../ring/lane-consumer.js';
 import { LaneMemory } from '../ring/lane-memory.js';
 import { LaneProducer } from '../ring/lane-producer.js';
-import { decodeOffset, META_STATUS_OFFSET } from '../store/families.js';
+import { decodeOffset, META_STATUS_OFFSET, META_STATUS_TOPIC } from '../store/families.js';
 import { ownStatus } from '../store/own-status.js';
 import { Store } from '../store/store.js';
 import { Journal } from './journal.js';
@@ -124,6 +124,12 @@ describe('one batch of the journal', () => {
     const stored = paymentStatus.decode(store.get('status', Buffer.from('default/s'))!);
     assert.equal(stored.version, 3);
     assert.equal(decodeOffset(store.get('meta', META_STATUS_OFFSET)!), 14);
+    const topic = { kind: MessageKind.statusTopic, key: 'another', value: Buffer.alloc(0) };
+    writeTogether([{ ...topic, detail: 0 }]);
+    assert.equal(decodeOffset(store.get('meta', META_STATUS_OFFSET)!), 0);
+    assert.equal(`${store.get('meta', META_STATUS_TOPIC)}`, 'another');
+    writeTogether([{ ...topic, detail: 0 }, message(4, 1)]);
+    assert.equal(decodeOffset(store.get('meta', META_STATUS_OFFSET)!), 1);
   });
 
   it('should apply no status of another checkout that had the id before, whatever its version', () => {

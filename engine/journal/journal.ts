@@ -18,7 +18,7 @@ import type { BroadcastWriter } from '../ring/broadcast.js';
 import { hashBytes } from '../ring/hash.js';
 import type { LaneConsumer } from '../ring/lane-consumer.js';
 import { Ages } from '../store/age.js';
-import { encodeOffset, META_STATUS_OFFSET } from '../store/families.js';
+import { encodeOffset, META_STATUS_OFFSET, META_STATUS_TOPIC } from '../store/families.js';
 import type { Store, WriteBatch } from '../store/store.js';
 import { MessageKind, WriteResult } from './messages.js';
 
@@ -72,7 +72,7 @@ export class Journal implements BatchHandler {
 
   #entriesOf(kind: number): Entry[] {
     if (kind === MessageKind.checkout || kind === MessageKind.moved) return this.#checkouts;
-    if (kind === MessageKind.status) return this.#statuses;
+    if (kind === MessageKind.status || kind === MessageKind.statusTopic) return this.#statuses;
     return kind === MessageKind.webhook ? this.#webhooks : this.#commands;
   }
 
@@ -137,10 +137,16 @@ export class Journal implements BatchHandler {
     const checkouts = this.#store.getMany('checkouts', keys);
     const versions = new Map<string, number>();
     const changed: Entry[] = [];
-    let offset = 0;
+    let offset: number | undefined;
     for (let i = 0; i < entries.length; i++) {
       const entry = entries[i]!;
       const { memory } = entry.lane;
+      if (entry.kind === MessageKind.statusTopic) {
+        offset = memory.detail(entry.slot);
+        this.#batch.put('meta', META_STATUS_TOPIC, entry.key);
+        memory.setResult(entry.slot, WriteResult.applied, offset);
+        continue;
+      }
       offset = memory.detail(entry.slot) || offset;
       const name = entry.key.toString('latin1');
       const checkout = checkouts[i];
@@ -148,13 +154,13 @@ export class Journal implements BatchHandler {
       const isForeign = checkout !== undefined && !isStatusOf(entry.value, checkout);
       const version = entry.value.length === 0 || isForeign ? 0 : statusVersion(entry.value);
       const isNewer = version > known;
-      memory.setResult(entry.slot, isNewer ? WriteResult.applied : WriteResult.stale, offset);
+      memory.setResult(entry.slot, isNewer ? WriteResult.applied : WriteResult.stale, offset ?? 0);
       if (!isNewer) continue;
       versions.set(name, version);
       this.#batch.put('status', entry.key, entry.value);
       changed.push(entry);
     }
-    if (offset > 0) this.#batch.put('meta', META_STATUS_OFFSET, encodeOffset(offset));
+    if (offset !== undefined) this.#batch.put('meta', META_STATUS_OFFSET, encodeOffset(offset));
     return changed;
   }
 }

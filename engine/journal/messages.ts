@@ -5,6 +5,8 @@ export const MessageKind = {
   webhook: 3,
   /** Value: PaymentStatus; detail: the offset after it in payments.status, 0 when it comes from another shard. */
   status: 4,
+  /** Key: the id of the topic payments.status; detail: the offset from which it is read. */
+  statusTopic: 6,
   /** Value: a CheckoutAccepted that another shard accepted; stored unless it is here already. */
   moved: 5,
 } as const;

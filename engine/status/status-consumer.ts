@@ -2,13 +2,15 @@
  * Statuses from Kafka into the store: reads this shard's partition of `payments.status` from
  * the offset that the store holds, and puts each record on the status lane together with
  * the offset after it, so that both are written in one batch. When the lane is full it
- * stops reading. A record that does not decode moves only the offset.
+ * stops reading. A record that does not decode moves only the offset. The topic's id is
+ * stored with the offset: a topic that was made anew is read from its beginning.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import rdkafka, { type KafkaConsumer, type Message } from 'node-rdkafka';
 import { paymentStatus } from '../codec/records.js';
 import type { EngineConfig } from '../core/config.js';
 import { DependencyHealth } from '../core/dependency-health.js';
+import { EngineError } from '../core/errors.js';
 import type { Logger } from '../core/log.js';
 import { untilDone } from '../core/retry.js';
 import { TOPICS } from '../core/topics.js';
@@ -16,8 +18,10 @@ import { MessageKind } from '../journal/messages.js';
 import { clientSettings } from '../kafka/client.js';
 import { onRenewedIdentity } from '../kafka/identity.js';
 import { askLeader } from '../kafka/probe.js';
+import { topicIdentities } from '../kafka/topic-identity.js';
 import { createTopics, topicSpecs } from '../kafka/topics-admin.js';
 import { type LaneProducer, NO_SLOT } from '../ring/lane-producer.js';
+import { type StoredPosition, statusStart } from './status-position.js';
 
 const BATCH_MAX = 500;
 const POLL_MS = 250;
@@ -30,8 +34,9 @@ const EMPTY = Buffer.alloc(0);
 export interface StatusConsumerParts {
   readonly config: EngineConfig;
   readonly lane: LaneProducer;
-  /** The first offset that the store has not seen. */
-  readonly offset: number;
+  readonly stored: StoredPosition;
+  /** The topic was made anew or lost its tail: statuses may be missing. */
+  readonly onReborn: (reason: string) => void;
   readonly logger: Logger;
 }
 
@@ -39,21 +44,23 @@ export class StatusConsumer {
   readonly #parts: StatusConsumerParts;
   readonly #stop = new AbortController();
   #running: Promise<void> | undefined;
-  readonly #identity = onRenewedIdentity(() => {
-    this.#isRenewed = true;
-  });
+  readonly #identity = onRenewedIdentity(() => this.renew());
   #isRenewed = false;
   #consumer: KafkaConsumer | undefined;
   #roomy: (() => void) | undefined;
+  #topic: string | undefined;
   #nextOffset: number;
   readonly health: DependencyHealth;
   #probedAt = -1;
   applied = 0;
   undecodable = 0;
+  /** How often reading began again at the first record. */
+  reborn = 0;
 
   constructor(parts: StatusConsumerParts) {
     this.#parts = parts;
-    this.#nextOffset = parts.offset;
+    this.#topic = parts.stored.topic;
+    this.#nextOffset = parts.stored.offset;
     this.health = new DependencyHealth({
       name: 'kafka',
       use: 'reading statuses',
@@ -61,6 +68,11 @@ export class StatusConsumer {
       logger: parts.logger,
       probe: () => this.#probe(),
     });
+  }
+
+  /** Joins anew: with a renewed certificate, or a topic that was made anew. */
+  renew(): void {
+    this.#isRenewed = true;
   }
 
   start(): void {
@@ -111,14 +123,38 @@ export class StatusConsumer {
   async #join(): Promise<KafkaConsumer | undefined> {
     const { config, logger } = this.#parts;
     const connect = async (): Promise<void> => {
+      await this.#leave();
       await createTopics(config.kafkaBrokers, topicSpecs(config), config.replication);
+      const topic = await statusTopicId(config.kafkaBrokers);
       this.#consumer = await connected(config.kafkaBrokers);
+      const { highOffset } = await askLeader(this.#consumer, TOPICS.status, config.shard);
+      await this.#begin(topic, highOffset);
     };
     await untilDone('payments.status', connect, logger, this.#stop.signal);
+    if (this.#stop.signal.aborted) return undefined;
     const position = { topic: TOPICS.status, partition: config.shard, offset: this.#nextOffset };
     this.#consumer?.assign([position]);
     if (this.#consumer) this.health.succeeded();
     return this.#consumer;
+  }
+
+  async #begin(topic: string, highOffset: number): Promise<void> {
+    const stored = { topic: this.#topic, offset: this.#nextOffset };
+    const { offset, reborn } = statusStart(stored, topic, highOffset);
+    if (topic !== this.#topic || reborn !== undefined) {
+      if (reborn !== undefined) this.#beginsAgain(reborn);
+      await this.#hand(MessageKind.statusTopic, Buffer.from(topic), EMPTY, offset);
+      this.#parts.lane.publish();
+    }
+    this.#topic = topic;
+    this.#nextOffset = offset;
+  }
+
+  #beginsAgain(reason: string): void {
+    this.reborn++;
+    const line = 'payments.status is read again from its first record; repeats change nothing';
+    this.#parts.logger.error({ reason, offset: this.#nextOffset }, line);
+    this.#parts.onReborn(`payments.status: ${reason}`);
   }
 
   /** Rejects also when records wait, none is read, and the lane has room. */
@@ -141,11 +177,19 @@ export class StatusConsumer {
   }
 
   async #put(message: Message): Promise<void> {
-    if (message.offset < this.#nextOffset) return;
+    // Only a partition that has lost its tail goes back: librdkafka begins it again.
+    if (message.offset < this.#nextOffset)
+      this.#beginsAgain(`offset ${message.offset} came after ${this.#nextOffset - 1}`);
     this.#nextOffset = message.offset + 1;
-    const { lane } = this.#parts;
     const value = this.#checked(message);
     const key = value.length === 0 ? EMPTY : Buffer.from(message.key as Buffer);
+    await this.#hand(MessageKind.status, key, value, message.offset + 1);
+    this.applied++;
+  }
+
+  /** To the writer, as soon as the lane has room. */
+  async #hand(kind: number, key: Buffer, value: Buffer, offset: number): Promise<void> {
+    const { lane } = this.#parts;
     let slot = lane.claim(key.length + value.length);
     while (slot === NO_SLOT) {
       lane.publish();
@@ -156,9 +200,8 @@ export class StatusConsumer {
     const start = lane.payloadStart(slot);
     lane.memory.bytes.set(key, start);
     lane.memory.bytes.set(value, start + key.length);
-    lane.memory.setDetail(slot, message.offset + 1);
-    lane.commit(slot, MessageKind.status, key.length, value.length);
-    this.applied++;
+    lane.memory.setDetail(slot, offset);
+    lane.commit(slot, kind, key.length, value.length);
   }
 
   #checked(message: Message): Buffer {
@@ -183,6 +226,13 @@ export class StatusConsumer {
       };
     });
   }
+}
+
+async function statusTopicId(brokers: string): Promise<string> {
+  const topic = (await topicIdentities(brokers, [TOPICS.status])).get(TOPICS.status);
+  if (topic !== undefined) return topic.id;
+  const text = `${TOPICS.status} is not there yet, or this process may not DESCRIBE it`;
+  throw new EngineError('kafka_away', text, { canRetry: true });
 }
 
 function connected(brokers: string): Promise<KafkaConsumer> {

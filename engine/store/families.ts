@@ -26,6 +26,10 @@ export function familyId(family: Family): number {
 }
 
 export const META_STATUS_OFFSET = Buffer.from('status-offset');
+/** The id of the topic in which `status-offset` counts; absent after an upgrade. */
+export const META_STATUS_TOPIC = Buffer.from('status-topic');
+/** The ids of the topics when this volume last published: JSON, by name. */
+export const META_KAFKA_TOPICS = Buffer.from('kafka-topics');
 export const META_VOLUME = Buffer.from('volume');
 
 export function encodeOffset(offset: number): Buffer {

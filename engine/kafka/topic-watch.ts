@@ -1,0 +1,60 @@
+/**
+ * Notices while the process runs that a topic was deleted or made anew: librdkafka goes on
+ * with its name. What follows from it is decided by whoever stored an offset.
+ */
+import { topicIdentities } from './topic-identity.js';
+
+const LOOK_MS = 5_000;
+
+export class TopicWatch {
+  readonly #brokers: string;
+  readonly #names: readonly string[];
+  readonly #onChange: (names: readonly string[]) => void;
+  readonly #timer: NodeJS.Timeout;
+  #isLooking = false;
+  #ids = new Map<string, string>();
+  /** Known topics that were absent at the last look: a broker that starts may not know all yet. */
+  #missing = new Set<string>();
+
+  /** @param onChange with the topics that are gone at two looks, or that have another id */
+  constructor(
+    brokers: string,
+    names: readonly string[],
+    onChange: (names: readonly string[]) => void,
+  ) {
+    this.#brokers = brokers;
+    this.#names = names;
+    this.#onChange = onChange;
+    this.#timer = setInterval(() => void this.#look(), LOOK_MS);
+    this.#timer.unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  async #look(): Promise<void> {
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    try {
+      const found = await topicIdentities(this.#brokers, this.#names);
+      this.#compare(new Map([...found].map(([name, { id }]) => [name, id])));
+    } catch {
+      // Kafka is away: looked at again.
+    } finally {
+      this.#isLooking = false;
+    }
+  }
+
+  #compare(found: ReadonlyMap<string, string>): void {
+    const known = [...this.#ids.keys()];
+    const absent = known.filter((name) => !found.has(name));
+    const gone = absent.filter((name) => this.#missing.has(name));
+    const others = known.filter(
+      (name) => found.has(name) && found.get(name) !== this.#ids.get(name),
+    );
+    this.#missing = new Set(absent);
+    for (const [name, id] of found) this.#ids.set(name, id);
+    if (gone.length + others.length > 0) this.#onChange([...gone, ...others]);
+  }
+}
