@@ -51,7 +51,14 @@ describe('rows that cannot be decoded', () => {
 
   it('should not stop the sweeper, which publishes only what a processor can read', async () => {
     published = [];
-    const sweeper = new Sweeper(store, publisher, 20, logger);
+    const sweeper = new Sweeper({
+      afterMs: 20,
+      store,
+      publisher,
+      progress: async () => ({ ends: new Map(), committed: new Map() }),
+      statusesAreRead: () => true,
+      logger,
+    });
     await until(() => sweeper.swept > 0);
     sweeper.stop();
     assert.deepEqual([...new Set(published)], ['m/4-good']);

@@ -83,10 +83,11 @@ export async function startEngine(
   });
   const bell = listen(threads, [statuses, importer, publishing], (slot) => importer.onAnswer(slot));
   await threads.start();
-  publishing.start(
-    () => threads.durableSequence,
-    () => statuses.renew(),
-  );
+  publishing.start({
+    durableSequence: () => threads.durableSequence,
+    statusesAreRead: () => statuses.health.isWell && statuses.lag === 0,
+    onTopicsChanged: () => statuses.renew(),
+  });
   statuses.start();
   marks.start(config.markIntervalMs, volume.id, () => threads.durableSequence);
   const publishedUpTo = (): number => publishing.caughtUpAt;

@@ -10,8 +10,9 @@ import { type CdcStart, cdcStart } from './cdc/start.js';
 import type { EngineConfig } from './core/config.js';
 import { DependencyHealth } from './core/dependency-health.js';
 import type { Logger } from './core/log.js';
-import { TOPICS } from './core/topics.js';
+import { PROCESSOR_GROUP, TOPICS } from './core/topics.js';
 import { assertReachable } from './kafka/client.js';
+import { groupProgress } from './kafka/group-progress.js';
 import { onRenewedIdentity } from './kafka/identity.js';
 import { topicIdentities } from './kafka/topic-identity.js';
 import { TopicWatch } from './kafka/topic-watch.js';
@@ -37,6 +38,14 @@ export interface PublishingParts {
   readonly marks: Marks;
   readonly logger: Logger;
   readonly onFatal: (reason: string) => void;
+}
+
+export interface Surroundings {
+  readonly durableSequence: () => number;
+  /** Every status that was published is applied here. */
+  readonly statusesAreRead: () => boolean;
+  /** A topic was deleted or made anew while the engine runs. */
+  readonly onTopicsChanged: () => void;
 }
 
 export class Publishing {
@@ -74,8 +83,7 @@ export class Publishing {
     return publishing;
   }
 
-  /** @param onTopicsChanged one of the topics was deleted or made anew while the engine runs */
-  start(durableSequence: () => number, onTopicsChanged: () => void): void {
+  start({ durableSequence, statusesAreRead, onTopicsChanged }: Surroundings): void {
     const { config, store, volume, check, marks, logger, onFatal } = this.#parts;
     if (config.cdc === 'off') return;
     const publisher: CdcPublisher = new CdcPublisher({
@@ -110,7 +118,9 @@ export class Publishing {
       publisher.restart(`topics were deleted or made anew: ${names.join(', ')}`);
       onTopicsChanged();
     });
-    this.#sweeper = new Sweeper(store, publisher, config.sweepAfterMs, logger);
+    const { kafkaBrokers: brokers, sweepAfterMs: afterMs } = config;
+    const progress = () => groupProgress(brokers, PROCESSOR_GROUP, TOPICS.accepted);
+    this.#sweeper = new Sweeper({ afterMs, store, publisher, progress, statusesAreRead, logger });
   }
 
   /** Publishes again what has no terminal status. */

@@ -13,6 +13,7 @@ import { untilDone } from '../engine/core/retry.js';
 import {
   ORIGIN_HEADER,
   type OriginSource,
+  PROCESSOR_GROUP,
   parseOrigin,
   retryTopic,
   TOPICS,
@@ -42,7 +43,6 @@ import { WebhookRetries } from './processor/webhook-retries.js';
 import { WorkerPool } from './processor/worker-pool.js';
 import { ReconcileScheduler } from './reconcile/scheduler.js';
 
-const GROUP = 'tollgate-processors';
 const DRAIN_MS_MAX = 5_000;
 const STEP_MS_MAX = 2_000;
 
@@ -111,7 +111,7 @@ export class Processor {
     this.#intake = new Intake({
       brokers,
       connectMsMax,
-      groupId: GROUP,
+      groupId: PROCESSOR_GROUP,
       topics: [
         TOPICS.accepted,
         TOPICS.webhooks,

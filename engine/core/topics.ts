@@ -9,6 +9,9 @@ export const TOPICS = {
   volumes: 'payments.volumes',
 } as const;
 
+/** The consumer group of all processors. */
+export const PROCESSOR_GROUP = 'tollgate-processors';
+
 /** @param delay as it is written in the settings, e.g. `30s` */
 export function retryTopic(delay: string): string {
   return `payments.retry.${delay}`;
