@@ -113,7 +113,7 @@ export class Publishing {
     const file = join(config.dataDir, 'rescan.json');
     this.#rescan = new Rescan({ file, store, publisher, logger });
     this.#rescan.start(this.#start.rescan);
-    this.#watch = new TopicWatch(config.kafkaBrokers, WATCHED, (names) => {
+    this.#watch = new TopicWatch(config.kafkaBrokers, WATCHED, config.topicLookMs, (names) => {
       logger.error({ topics: names }, 'topics were deleted or made anew: clients join again');
       publisher.restart(`topics were deleted or made anew: ${names.join(', ')}`);
       onTopicsChanged();

@@ -4,8 +4,6 @@
  */
 import { topicIdentities } from './topic-identity.js';
 
-const LOOK_MS = 5_000;
-
 export class TopicWatch {
   readonly #brokers: string;
   readonly #names: readonly string[];
@@ -20,12 +18,13 @@ export class TopicWatch {
   constructor(
     brokers: string,
     names: readonly string[],
+    lookMs: number,
     onChange: (names: readonly string[]) => void,
   ) {
     this.#brokers = brokers;
     this.#names = names;
     this.#onChange = onChange;
-    this.#timer = setInterval(() => void this.#look(), LOOK_MS);
+    this.#timer = setInterval(() => void this.#look(), lookMs);
     this.#timer.unref();
   }
 

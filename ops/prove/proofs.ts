@@ -32,6 +32,7 @@ import { providerDown } from './provider-down.js';
 import { providers } from './providers.js';
 import { rate } from './rate.js';
 import { rateLimit } from './rate-limit.js';
+import { rebirth } from './rebirth.js';
 import { reconcileCalendar } from './reconcile-calendar.js';
 import { reconcileDay } from './reconcile-day.js';
 import { reconcileKill } from './reconcile-kill.js';
@@ -75,6 +76,7 @@ export const PROOFS: readonly Proof[] = [
   killBetween,
   infrastructure,
   providers,
+  rebirth,
   reconcileMonth,
   reconcileKill,
   reconcileCalendar,

@@ -113,12 +113,19 @@ export const engineTable = {
     600_000,
     'a starting engine compares its volume with Kafka for at most this long while a broker listens, before it accepts unchecked',
   ),
+  topicLookMs: integer(
+    'TOLLGATE_TOPIC_LOOK_MS',
+    5_000,
+    100,
+    600_000,
+    'how often the engine looks whether a topic was deleted or made anew',
+  ),
   sweepAfterMs: integer(
     'TOLLGATE_SWEEP_AFTER_MS',
     600_000,
     1_000,
     86_400_000,
-    'an accepted row without a status for this long is published again',
+    'an accepted row without a status this long after the processors finished it is published again; the wait doubles each time',
   ),
   retentionMs: integer(
     'TOLLGATE_RETENTION_MS',

@@ -1,0 +1,52 @@
+/** Each topic in turn is deleted and made anew while all processes run. */
+import rdkafka from 'node-rdkafka';
+import { TOPICS } from '../../engine/core/topics.js';
+import { clientSettings } from '../../engine/kafka/client.js';
+import { topicIdentities } from '../../engine/kafka/topic-identity.js';
+import type { Stage } from './proof.js';
+import { acceptAll, untilAllSucceeded } from './rebirth-case.js';
+import { type LocalSystem, until } from './system.js';
+
+const DELETE_MS_MAX = 5_000;
+
+export async function topicsMadeAnew(
+  stage: Stage,
+  system: LocalSystem,
+  accepted: string[],
+): Promise<void> {
+  const { accepted: first, webhooks, status, dlq, volumes } = TOPICS;
+  const retries = ['payments.retry.5s', 'payments.retry.30s', 'payments.retry.5m'];
+  for (const topic of [first, webhooks, status, dlq, volumes, ...retries]) {
+    const count = stage.size(20, 200);
+    const name = topic.replaceAll('.', '-');
+    const before = await acceptAll(system, `before-${name}`, count);
+    // Those of the first half have no status yet when the topic goes.
+    const during = acceptAll(system, `during-${name}`, count);
+    const [old] = await Promise.all([deleteTopic(system.endpoints.kafka, topic), during]);
+    const after = await acceptAll(system, `after-${name}`, count);
+    const ids = [before, await during, after].flatMap((answers) => [...answers.keys()]);
+    accepted.push(...ids);
+    const seconds = await untilAllSucceeded(system, ids, `${topic} was made anew`);
+    await until(`${topic} exists again`, 30_000, async () => {
+      const now = (await topicIdentities(system.endpoints.kafka, [topic])).get(topic);
+      return now !== undefined && now.id !== old;
+    });
+    stage.figure(`${topic} made anew`, `${ids.length} succeeded, the last ${seconds} s later`);
+  }
+}
+
+/** @returns its id */
+async function deleteTopic(brokers: string, name: string): Promise<string | undefined> {
+  const id = (await topicIdentities(brokers, [name])).get(name)?.id;
+  const client = rdkafka.AdminClient.create(clientSettings(brokers, 'tollgate-proof'));
+  try {
+    await new Promise<void>((resolve, reject) =>
+      client.deleteTopic(name, DELETE_MS_MAX, (error) =>
+        error ? reject(new Error(error.message)) : resolve(),
+      ),
+    );
+  } finally {
+    client.disconnect();
+  }
+  return id;
+}
