@@ -80,7 +80,9 @@ describe('rows that cannot be decoded', () => {
   });
 
   it('should be kept by the retention, which deletes the finished payments around them', async () => {
-    const retention = new Retention(store, KEEP_MS, () => Date.now(), logger);
+    const now = (): number => Date.now();
+    const times = { publishedUpTo: now, kafkaTime: now };
+    const retention = new Retention({ store, keepMs: KEEP_MS, ...times, logger });
     await retention.pass(Date.now());
     retention.stop();
     assert.equal(store.get('checkouts', Buffer.from('m/5-done')), undefined);

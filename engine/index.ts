@@ -91,7 +91,13 @@ export async function startEngine(
   statuses.start();
   marks.start(config.markIntervalMs, volume.id, () => threads.durableSequence);
   const publishedUpTo = (): number => publishing.caughtUpAt;
-  const retention = new Retention(store, config.retentionMs, publishedUpTo, logger);
+  const retention = new Retention({
+    store,
+    keepMs: config.retentionMs,
+    publishedUpTo,
+    kafkaTime: () => statuses.newestAppendMs,
+    logger,
+  });
   const guard = new DiskGuard(config.dataDir, config.diskFreeMinMb, logger, (isFull) =>
     threads.accepting.set(!isFull),
   );

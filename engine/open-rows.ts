@@ -18,11 +18,12 @@ export interface Row {
 /**
  * Whether the payment with this key (merchant/id) has a status that is final. A status that
  * cannot be decoded is not final: its payment is kept, and published again where that is asked.
+ * @param beforeMs and that Postgres dates before this, Unix milliseconds
  */
-export function isSettled(store: Store, key: Buffer): boolean {
+export function isSettled(store: Store, key: Buffer, beforeMs = Number.POSITIVE_INFINITY): boolean {
   const bytes = ownStatus(store, key);
   const status = bytes && tryDecode(paymentStatus, bytes);
-  return status !== undefined && isTerminal(status.status);
+  return status !== undefined && isTerminal(status.status) && status.updated_at < beforeMs;
 }
 
 /** Publishes the rows and waits for Kafka's word, again and again until it has all of them. */

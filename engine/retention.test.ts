@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { it } from 'node:test';
+import { describe, it } from 'node:test';
 import { paymentStatus } from './codec/records.js';
 import { createLogger } from './core/log.js';
 import type { PaymentStatusName } from './core/payment.js';
@@ -45,7 +45,8 @@ it('should delete what is old and terminal, and nothing else', async () => {
     batch.write();
   };
   const logger = createLogger('test', 'error');
-  const retention = new Retention(store, 1_000, () => 8_000, logger);
+  const times = { publishedUpTo: () => 8_000, kafkaTime: () => 20_000 };
+  const retention = new Retention({ store, keepMs: 1_000, ...times, logger });
   try {
     for (let n = 0; n < 1_200; n++) keep(`old-${n}`, n % 500, 'succeeded');
     keep('old-open', 1, 'processing');
@@ -91,8 +92,57 @@ it('should delete what is old and terminal, and nothing else', async () => {
   }
 });
 
+describe('a retention by clocks of which one is wrong', () => {
+  const KEEP_MS = 1_000;
+  const NOW = 1_000_000;
+  const DAY_MS = 86_400_000;
+  const cases: [name: string, clocks: Partial<Clocks>, isDeleted: boolean][] = [
+    ['none, and it is old', { accepted: NOW - 2_000, ended: NOW - 2_000 }, true],
+    ['none, and it is young', {}, false],
+    ['this host, a day ahead', { host: NOW + DAY_MS }, false],
+    ['Kafka, a day ahead', { kafka: NOW + DAY_MS }, false],
+    ['Kafka is not heard', { kafka: 0, accepted: 1, ended: 1 }, false],
+    ['this host, a day behind when it accepted', { accepted: 1 }, false],
+    ['Postgres, a day behind when it ended', { ended: 1 }, false],
+  ];
+  for (const [name, changes, isDeleted] of cases) {
+    it(`should ${isDeleted ? 'delete' : 'keep'} a payment: ${name}`, async () => {
+      const clocks = { host: NOW, kafka: NOW, accepted: NOW - 10, ended: NOW - 5, ...changes };
+      const dir = mkdtempSync(join(tmpdir(), 'tollgate-retention-'));
+      const store = await Store.open(dir, { memtableMb: 8 });
+      const key = Buffer.from('default/c');
+      const batch = store.batch();
+      putAges(batch, 'checkouts', clocks.accepted, [key]);
+      batch.put('checkouts', key, Buffer.from('row'));
+      batch.put('status', key, encodedStatus('c', 'succeeded', null, clocks.ended));
+      batch.write();
+      const times = { publishedUpTo: () => clocks.host, kafkaTime: () => clocks.kafka };
+      const logger = createLogger('test', 'error');
+      const retention = new Retention({ store, keepMs: KEEP_MS, ...times, logger });
+      await retention.pass(clocks.host);
+      retention.stop();
+      assert.equal(store.get('checkouts', key) === undefined, isDeleted);
+      await store.close();
+      rmSync(dir, { recursive: true });
+    });
+  }
+});
+
+/** Unix milliseconds. */
+interface Clocks {
+  readonly host: number;
+  readonly kafka: number;
+  readonly accepted: number;
+  readonly ended: number;
+}
+
 /** @param fingerprint of the checkout that it is the status of; null: of any with this id */
-function encodedStatus(id: string, status: PaymentStatusName, fingerprint: Buffer | null): Buffer {
+function encodedStatus(
+  id: string,
+  status: PaymentStatusName,
+  fingerprint: Buffer | null,
+  updatedAt = 1,
+): Buffer {
   return paymentStatus.encode({
     version: 2,
     fingerprint,
@@ -106,7 +156,7 @@ function encodedStatus(id: string, status: PaymentStatusName, fingerprint: Buffe
     refunded_amount: 0,
     disputed_amount: 0,
     next_action: null,
-    updated_at: 1,
+    updated_at: updatedAt,
     history: [],
   });
 }

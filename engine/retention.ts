@@ -2,6 +2,10 @@
  * Deletes payments that are older than the retention, terminal, and therefore published;
  * and webhooks of that age once Kafka has them. Postgres keeps its rows for good, so an id
  * that comes again later is still known there.
+ *
+ * No single clock deletes anything. "Now" is the earlier of this host's time and the newest time
+ * that Kafka gave a status record; a payment's age is the lesser of what this host and what
+ * Postgres dated.
  */
 import type { Logger } from './core/log.js';
 import { isSettled } from './open-rows.js';
@@ -10,20 +14,31 @@ import type { Store, WriteBatch } from './store/store.js';
 
 const PASS_MS = 600_000;
 
+export interface RetentionParts {
+  readonly store: Store;
+  readonly keepMs: number;
+  /** Unix milliseconds: Kafka has all that was durable then. */
+  readonly publishedUpTo: () => number;
+  /** The newest time that Kafka gave a record, Unix milliseconds; 0: none is known, delete nothing. */
+  readonly kafkaTime: () => number;
+  readonly logger: Logger;
+}
+
 export class Retention {
   readonly #store: Store;
   readonly #keepMs: number;
   readonly #publishedUpTo: () => number;
+  readonly #kafkaTime: () => number;
   readonly #logger: Logger;
   readonly #timer: NodeJS.Timeout;
   #isStopped = false;
   deleted = 0;
 
-  /** @param publishedUpTo Unix milliseconds: Kafka has all that was durable then */
-  constructor(store: Store, keepMs: number, publishedUpTo: () => number, logger: Logger) {
+  constructor({ store, keepMs, publishedUpTo, kafkaTime, logger }: RetentionParts) {
     this.#store = store;
     this.#keepMs = keepMs;
     this.#publishedUpTo = publishedUpTo;
+    this.#kafkaTime = kafkaTime;
     this.#logger = logger;
     this.#timer = setInterval(() => {
       this.pass(Date.now()).catch((error: Error) =>
@@ -37,25 +52,26 @@ export class Retention {
     clearInterval(this.#timer);
   }
 
-  async pass(nowMs: number): Promise<void> {
-    const until = ageBound(Math.max(0, nowMs - this.#keepMs));
+  async pass(hostMs: number): Promise<void> {
+    const untilMs = Math.max(0, Math.min(hostMs, this.#kafkaTime()) - this.#keepMs);
+    const until = ageBound(untilMs);
     let from: Buffer | undefined = ageBound(0);
     while (from !== undefined && !this.#isStopped) {
       const page = agePage(this.#store, from, until);
       const batch = this.#store.batch();
-      for (const row of page.rows) this.#deleteDone(row, batch);
+      for (const row of page.rows) this.#deleteDone(row, untilMs, batch);
       if (batch.size > 0) batch.write();
       from = page.next;
       await new Promise((done) => setImmediate(done));
     }
   }
 
-  #deleteDone({ row, atMs, family, keys }: AgeRow, batch: WriteBatch): void {
+  #deleteDone({ row, atMs, family, keys }: AgeRow, untilMs: number, batch: WriteBatch): void {
     // A webhook is stamped before it is durable; the distance of a whole retention covers that.
     const isPublished = atMs < this.#publishedUpTo() - this.#keepMs;
     const left: Buffer[] = [];
     for (const key of keys) {
-      if (family === 'inbox' ? !isPublished : !isSettled(this.#store, key)) {
+      if (family === 'inbox' ? !isPublished : !isSettled(this.#store, key, untilMs)) {
         left.push(key);
         continue;
       }

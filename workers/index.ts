@@ -15,12 +15,15 @@ import {
   type OriginSource,
   PROCESSOR_GROUP,
   parseOrigin,
+  parseSentAt,
   retryTopic,
+  SENT_AT_HEADER,
   TOPICS,
 } from '../engine/core/topics.js';
 import { createTopics, retryTopicSpecs, topicSpecs } from '../engine/kafka/topics-admin.js';
-import type { DeadPayment, Task } from './payment/tasks.js';
+import type { DeadPayment, RecordTimes, Task } from './payment/tasks.js';
 import type { Ask } from './postgres/asks.js';
+import { PostgresClock } from './postgres/clock.js';
 import { bury } from './postgres/dead.js';
 import { Maintenance } from './postgres/maintenance.js';
 import { migrate } from './postgres/migrate.js';
@@ -32,6 +35,7 @@ import { Asker } from './processor/asker.js';
 import { BreakerWatch } from './processor/breaker-watch.js';
 import type { Dead } from './processor/dead-letters.js';
 import { DeadWatch } from './processor/dead-watch.js';
+import { ClockWatch } from './processor/clock-watch.js';
 import { Dependencies } from './processor/dependencies.js';
 import { Dlq } from './processor/dlq.js';
 import { Intake } from './processor/intake.js';
@@ -51,6 +55,8 @@ export class Processor {
   readonly #config: ProcessorConfig;
   readonly #logger: Logger;
   readonly #pool: Pool;
+  readonly #clock: PostgresClock;
+  readonly #clockWatch: ClockWatch;
   readonly #workers: WorkerPool;
   readonly #sender: Sender;
   readonly #outbox: OutboxPublisher;
@@ -87,6 +93,8 @@ export class Processor {
     this.#config = config;
     this.#logger = logger;
     this.#pool = openPool(config.databaseUrl, 2);
+    this.#clock = PostgresClock.of(this.#pool, config.clockSkewMaxMs);
+    this.#clockWatch = new ClockWatch(this.#clock, config.clockSkewMaxMs, logger);
     const onFatal = (reason: string): void => this.#die(reason);
     const { kafkaBrokers: brokers, kafkaConnectTimeoutMs: connectMsMax } = config;
     const onDelivered = (): void => this.#dependencies.producer.succeeded();
@@ -118,7 +126,7 @@ export class Processor {
         ...config.retryDelays.map((it) => retryTopic(it.name)),
       ],
       onFetch: () => this.#dependencies.consumer.succeeded(),
-      holdOf: holdOf(config.retryDelays),
+      holdOf: holdOf(config.retryDelays, () => this.#clock.now),
       inFlightMax: config.inFlightMax,
       logger,
       handle: (message, isOurs) => this.#handle(message, isOurs),
@@ -158,6 +166,7 @@ export class Processor {
     await this.#intake.close(DRAIN_MS_MAX);
     await this.#outbox.stop(STEP_MS_MAX);
     await this.#sender.close();
+    this.#clockWatch.stop();
     this.#breakers.close();
     this.#answerFaults.close();
     await this.#admin?.close();
@@ -199,7 +208,9 @@ export class Processor {
   async #handle(message: Message, isOurs: () => boolean): Promise<boolean> {
     const { topic, partition, offset } = message;
     const id = `${topic}/${partition}/${offset}`;
-    const work = { key: orderOf(message), id, task: taskOf(message), record: message, isOurs };
+    const task = taskOf(message);
+    if (task.kind === 'accepted') this.#clockWatch.heard(task.times);
+    const work = { key: orderOf(message), id, task, record: message, isOurs };
     return (await this.#runner.run(work)) !== undefined;
   }
 
@@ -246,6 +257,7 @@ export class Processor {
       ...this.#reconcile.figures(),
       ...this.#maintenance.figures(),
       ...this.#runner.figures(),
+      ...this.#clockWatch.figures(),
       ...this.#breakers.figures(),
       ...this.#deadWatch.figures(),
       ...this.#answerFaults.figures(),
@@ -273,15 +285,23 @@ function taskOf(message: Message): Task {
   if (topic === TOPICS.webhooks)
     return { kind: 'webhook', value, source: { partition, offset, tries: 0 } };
   if (topic !== TOPICS.accepted) return { kind: 'ticket', value };
-  return { kind: 'accepted', value, source: sourceOf(message) };
+  return { kind: 'accepted', value, source: sourceOf(message), times: timesOf(message) };
 }
 
 function sourceOf(message: Message): OriginSource {
-  for (const header of message.headers ?? []) {
-    const text = header?.[ORIGIN_HEADER];
-    if (text !== undefined) return parseOrigin(String(text))?.source ?? 'wal';
-  }
-  return 'wal';
+  const text = headerOf(message, ORIGIN_HEADER);
+  return (text === undefined ? undefined : parseOrigin(text)?.source) ?? 'wal';
+}
+
+function timesOf(message: Message): RecordTimes {
+  const text = headerOf(message, SENT_AT_HEADER);
+  const { sentAt = null, waitedMsMax = null } = (text && parseSentAt(text)) || {};
+  return { appendedAt: message.timestamp ?? null, sentAt, waitedMsMax };
+}
+
+function headerOf(message: Message, name: string): string | undefined {
+  const header = message.headers?.find((it) => it?.[name] !== undefined);
+  return header && String(header[name]);
 }
 
 function sleep(ms: number): Promise<void> {

@@ -24,15 +24,22 @@ export class CheckpointSaver {
   readonly #parts: CheckpointSaverParts;
   readonly #timer: NodeJS.Timeout;
   /** A moment and the durable sequence then; once all below is delivered, `caughtUpAt` is it. */
-  #sample = { at: 0, sequence: 0 };
+  #sample = { at: 0, monotonicMs: 0, sequence: 0 };
   readonly #failures: FailureLog;
   /** Unix milliseconds: all that was durable then is delivered. */
   caughtUpAt = 0;
+  #caughtUpMonotonicMs: number | undefined;
 
   constructor(parts: CheckpointSaverParts) {
     this.#parts = parts;
     this.#failures = new FailureLog(parts.logger, 'saving the checkpoint');
     this.#timer = setInterval(() => void this.#save(), parts.intervalMs);
+  }
+
+  /** What is not delivered yet has waited no longer than this; undefined where nothing is known. */
+  get waitedMsMax(): number | undefined {
+    const since = this.#caughtUpMonotonicMs;
+    return since === undefined ? undefined : Math.ceil(performance.now() - since);
   }
 
   stop(): void {
@@ -59,9 +66,12 @@ export class CheckpointSaver {
     }
   }
 
-  #look(sequence: number): void {
-    if (sequence <= this.#sample.sequence) return;
+  /** @param delivered everything below it is */
+  #look(delivered: number): void {
+    if (delivered <= this.#sample.sequence) return;
     this.caughtUpAt = this.#sample.at;
-    this.#sample = { at: Date.now(), sequence: this.#parts.durableSequence() };
+    if (this.#sample.at > 0) this.#caughtUpMonotonicMs = this.#sample.monotonicMs;
+    const sequence = this.#parts.durableSequence();
+    this.#sample = { at: Date.now(), monotonicMs: performance.now(), sequence: sequence };
   }
 }

@@ -7,7 +7,7 @@
 import type { DeliveryReport, LibrdKafkaError, MessageHeader, Producer } from 'node-rdkafka';
 import { EngineError } from '../core/errors.js';
 import { settledWithin } from '../core/settled-within.js';
-import { formatOrigin, ORIGIN_HEADER, type OriginSource, TOPICS } from '../core/topics.js';
+import { type OriginSource, recordHeaders, TOPICS } from '../core/topics.js';
 import { askForTopic } from '../kafka/probe.js';
 import { createTopics, topicSpecs } from '../kafka/topics-admin.js';
 import { type Family, familyId } from '../store/families.js';
@@ -109,9 +109,9 @@ export class CdcPublisher {
   ): Promise<void> {
     const topic = this.#topicOf.get(familyId(family));
     if (!topic || this.#stopped) return Promise.reject(kafkaAway('the engine stops'));
-    const origin = formatOrigin({ volume: this.#parts.volume, sequence: 0, source });
+    const headers = recordHeaders({ volume: this.#parts.volume, sequence: 0, source });
     const record = { topic, partition: null, key: kafkaKey(topic, key, value), value };
-    return this.#produceAside(record, [{ [ORIGIN_HEADER]: origin }]);
+    return this.#produceAside(record, headers);
   }
 
   /** Outside the log's order. */
@@ -202,7 +202,6 @@ export class CdcPublisher {
       sequence: record.sequence,
       source: 'wal' as const,
     };
-    const headers = [{ [ORIGIN_HEADER]: formatOrigin(origin) }];
     const ticket = this.#window.add(batch);
     this.#pace?.busy();
     // librdkafka copies the payload before produce returns; the reader's memory is used again.
@@ -213,7 +212,7 @@ export class CdcPublisher {
       kafkaKey(topic, record.key, record.value),
       null,
       { window: this.#window, ticket },
-      headers,
+      recordHeaders(origin, this.#checkpoints.waitedMsMax),
     );
   }
 

@@ -26,6 +26,13 @@ export const PARTITIONER = 'murmur2_random';
 /** `<volume identity>:<sequence in RocksDB>:<wal|rescan|sweep>` on accepted and webhooks. */
 export const ORIGIN_HEADER = 'tollgate-origin';
 
+/**
+ * `<engine's clock when it handed the record to Kafka, Unix ms>[:<ms that it can have waited in the
+ * engine's log>]` on accepted and webhooks. Kafka's append time minus the first is how far the two
+ * clocks differ; minus the second, it is a proof of when the record was accepted.
+ */
+export const SENT_AT_HEADER = 'tollgate-sent-at';
+
 export type OriginSource = 'wal' | 'rescan' | 'sweep';
 
 export interface Origin {
@@ -36,6 +43,24 @@ export interface Origin {
 
 export function formatOrigin(origin: Origin): string {
   return `${origin.volume}:${origin.sequence}:${origin.source}`;
+}
+
+/** The headers of a record. Readers of the origin expect it first. */
+export function recordHeaders(origin: Origin, waitedMsMax?: number): Record<string, string>[] {
+  const sentAt = waitedMsMax === undefined ? `${Date.now()}` : `${Date.now()}:${waitedMsMax}`;
+  return [{ [ORIGIN_HEADER]: formatOrigin(origin) }, { [SENT_AT_HEADER]: sentAt }];
+}
+
+export interface SentAt {
+  readonly sentAt: number;
+  readonly waitedMsMax: number | null;
+}
+
+/** @returns undefined when the text is no such header */
+export function parseSentAt(text: string): SentAt | undefined {
+  const match = /^(\d{1,15})(?::(\d{1,15}))?$/.exec(text);
+  if (!match) return undefined;
+  return { sentAt: Number(match[1]), waitedMsMax: match[2] ? Number(match[2]) : null };
 }
 
 /** @returns undefined when the text is no origin */

@@ -56,6 +56,8 @@ export class StatusConsumer {
   undecodable = 0;
   /** How often reading began again at the first record. */
   reborn = 0;
+  /** The newest time that Kafka gave a record, Unix milliseconds; 0 before the first. */
+  newestAppendMs = 0;
 
   constructor(parts: StatusConsumerParts) {
     this.#parts = parts;
@@ -181,6 +183,7 @@ export class StatusConsumer {
     if (message.offset < this.#nextOffset)
       this.#beginsAgain(`offset ${message.offset} came after ${this.#nextOffset - 1}`);
     this.#nextOffset = message.offset + 1;
+    this.newestAppendMs = Math.max(this.newestAppendMs, message.timestamp ?? 0);
     const value = this.#checked(message);
     const key = value.length === 0 ? EMPTY : Buffer.from(message.key as Buffer);
     await this.#hand(MessageKind.status, key, value, message.offset + 1);

@@ -63,8 +63,10 @@ async function forgetByRetention(system: PartsSystem): Promise<void> {
   const young = Buffer.from('default/young');
   const row = store.get('checkouts', young);
   const logger = createLogger('proof', 'error');
-  const retention = new Retention(store, 1_000, () => Date.now() + YEAR_MS, logger);
-  await retention.pass(Date.now() + YEAR_MS);
+  const later = (): number => Date.now() + YEAR_MS;
+  const times = { publishedUpTo: later, kafkaTime: later };
+  const retention = new Retention({ store, keepMs: 1_000, ...times, logger });
+  await retention.pass(later());
   retention.stop();
   const batch = store.batch();
   batch.put('checkouts', young, row!);

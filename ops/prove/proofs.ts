@@ -4,6 +4,7 @@ import { badInput } from './bad-input.js';
 import { cardData } from './card-data.js';
 import { chaos } from './chaos.js';
 import { checksum } from './checksum.js';
+import { clocks } from './clocks.js';
 import { cluster } from './cluster.js';
 import { conflict } from './conflict.js';
 import { damage } from './damage.js';
@@ -71,6 +72,7 @@ export const PROOFS: readonly Proof[] = [
   tokens,
   deadLetters,
   unkindProvider,
+  clocks,
   foreignAnswers,
   providerDown,
   killBetween,

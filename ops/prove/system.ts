@@ -19,6 +19,8 @@ export interface SystemOptions {
   readonly ownServers?: boolean;
   /** Called with the folder before anything starts in it. */
   readonly prepare?: (home: string) => void;
+  /** Of these own servers, beside the usual one. */
+  readonly serverEnvironment?: (server: 'kafka' | 'postgres') => Record<string, string>;
 }
 
 export class LocalSystem {
@@ -43,7 +45,7 @@ export class LocalSystem {
     const home = mkdtempSync(join(tmpdir(), 'tollgate-proof-'));
     options.prepare?.(home);
     const ports = await freePorts(7);
-    const servers = serversIn(home, ports);
+    const servers = serversIn(home, ports, options.serverEnvironment ?? (() => ({})));
     const env: Record<string, string> = {
       TOLLGATE_API_PORT: `${ports[0]}`,
       TOLLGATE_ADMIN_PORT: `${ports[1]}`,
@@ -138,7 +140,11 @@ interface Servers {
   readonly startPostgres: () => Promise<LocalPostgres>;
 }
 
-function serversIn(home: string, ports: readonly number[]): Servers {
+function serversIn(
+  home: string,
+  ports: readonly number[],
+  environmentOf: (server: 'kafka' | 'postgres') => Record<string, string>,
+): Servers {
   return {
     kafka: undefined,
     postgres: undefined,
@@ -148,12 +154,14 @@ function serversIn(home: string, ports: readonly number[]): Servers {
         dir: join(home, 'data', 'own-kafka'),
         port: ports[4]!,
         controllerPort: ports[5]!,
+        env: environmentOf('kafka'),
       }),
     startPostgres: () =>
       startPostgres({
         dir: join(home, 'data', 'own-postgres'),
         port: ports[6]!,
         log: join(home, 'logs', 'own-postgres.log'),
+        env: environmentOf('postgres'),
       }),
   };
 }

@@ -6,7 +6,8 @@
 import { maskCardData, maskCardValues } from '../../engine/core/card-mask.js';
 import { paymentKey } from '../../engine/core/payment.js';
 import type { Ask } from '../postgres/asks.js';
-import type { Batcher } from '../postgres/batcher.js';
+import type { Batcher, Dated } from '../postgres/batcher.js';
+import { monotonicMs, type PostgresClock } from '../postgres/clock.js';
 import type { OutcomeRow } from '../postgres/outcomes.js';
 import type { SendRow } from '../postgres/sends.js';
 import { NOTHING } from '../psp/evidence.js';
@@ -24,7 +25,8 @@ export interface CallParts {
   readonly psps: ReadonlyMap<string, Psp>;
   readonly gates: ReadonlyMap<string, Gate>;
   readonly outcomes: Batcher<OutcomeRow, boolean>;
-  readonly sends: Batcher<SendRow, boolean>;
+  readonly sends: Batcher<SendRow, Dated<boolean>>;
+  readonly clock: PostgresClock;
   readonly settlements: Settlements;
   /** An exception in the handling of a provider's answer. */
   readonly onFault: (ask: Ask, error: unknown) => void;
@@ -42,12 +44,22 @@ export class Calls {
   }
 
   /**
-   * Sends what has just been committed: provider, key and attempt stand in the row.
-   * @param windowEnd no byte leaves after it, Unix milliseconds
+   * Sends what has just been committed: provider, key and attempt stand in the row. Nothing is
+   * sent while the clocks differ: what the row says of the time would not be believed later.
+   * @param begunAt when the commit was begun, by `monotonicMs`
+   * @param windowEnd no byte leaves after it, Unix milliseconds by Postgres' clock
    */
-  async charge(ask: Ask, wasNeverSent: boolean, windowEnd: number): Promise<TaskResult> {
-    const { settlements } = this.#parts;
-    const until = Math.min(windowEnd, Date.now() + SEND_WITHIN_MS);
+  async charge(
+    ask: Ask,
+    wasNeverSent: boolean,
+    begunAt: number,
+    windowEnd: number,
+  ): Promise<TaskResult> {
+    const { settlements, clock } = this.#parts;
+    if (!clock.agrees)
+      return this.#commit(settlements.turnedAway(ask, 'clocks_differ', wasNeverSent));
+    const windowLeftMs = windowEnd - clock.now;
+    const until = Math.min(begunAt + SEND_WITHIN_MS, monotonicMs() + windowLeftMs);
     const request = { ...requestOf(ask), paymentMethod: ask.paymentMethod };
     const answer = await this.#run(ask, (psp) => psp.charge(request), until);
     if (typeof answer === 'string')
@@ -59,8 +71,8 @@ export class Calls {
   /** The same key again, inside its provider's window. */
   async sendAgain(ask: Ask, windowEnd: number): Promise<TaskResult> {
     if (!this.takesCalls(ask.provider)) return this.defer(ask, false);
-    if (!(await this.#commitSend(ask, false))) return SUPERSEDED;
-    return this.charge(ask, false, windowEnd);
+    const { result: isOurs, begunAt } = await this.#commitSend(ask, false);
+    return isOurs ? this.charge(ask, false, begunAt, windowEnd) : SUPERSEDED;
   }
 
   /** Surely nobody has it: a send whose key begins its window now, perhaps at another provider. */
@@ -74,8 +86,8 @@ export class Calls {
     const attempt = ask.attempt + (isNewAttempt || provider !== ask.provider ? 1 : 0);
     const idempotencyKey = chargeKey(ask.merchant, ask.checkoutId, attempt);
     const fresh = { ...ask, provider, attempt, idempotencyKey, findOnly: false };
-    if (!(await this.#commitSend(fresh, true))) return SUPERSEDED;
-    return this.charge(fresh, true, windowEnd);
+    const { result: isOurs, begunAt } = await this.#commitSend(fresh, true);
+    return isOurs ? this.charge(fresh, true, begunAt, windowEnd) : SUPERSEDED;
   }
 
   /**
@@ -83,14 +95,15 @@ export class Calls {
    * the payment when its deadline `until` has passed.
    */
   async find(ask: Ask, provesFrom: number, until: number): Promise<TaskResult> {
-    const askedAt = Date.now();
+    const { clock } = this.#parts;
+    const askedAt = clock.now;
     const call = await this.#find(ask, null);
     if (call === undefined) return this.defer(ask, false);
     if (call.answer.failureCode !== 'not_found') return this.#settle(ask, call);
     const earlyMs = provesFrom - askedAt;
     const recorded = await this.#settle(ask, call, earlyMs > 0 ? earlyMs : SWEEP_GRACE_MS);
-    if (earlyMs > 0 || recorded === SUPERSEDED) return recorded;
-    if (Date.now() > until) return this.expire(ask);
+    if (earlyMs > 0 || recorded === SUPERSEDED || !clock.agrees) return recorded;
+    if (clock.now > until) return this.expire(ask);
     return this.sendFresh(ask, ask.provider, true, until);
   }
 
@@ -98,7 +111,7 @@ export class Calls {
   async retrieve(ask: Ask, visibleFrom: number): Promise<TaskResult> {
     const call = await this.#find(ask, ask.providerReference);
     if (call === undefined) return this.defer(ask, false);
-    const waitMs = visibleFrom - Date.now();
+    const waitMs = visibleFrom - this.#parts.clock.now;
     const isTooEarly = call.answer.failureCode === 'not_found' && waitMs > 0;
     return this.#settle(ask, call, isTooEarly ? waitMs : null);
   }
@@ -117,10 +130,13 @@ export class Calls {
     return isTooLate && recorded.outcome === 'pending' ? this.retrieve(ask, 0) : recorded;
   }
 
-  /** Its provider takes no calls now. */
-  defer(ask: Ask, wasNeverSent: boolean): Promise<TaskResult> {
-    const { settlements } = this.#parts;
-    return this.#commit(settlements.turnedAway(ask, 'breaker_open', wasNeverSent));
+  /** Its provider takes no calls now, or the clocks differ. */
+  defer(
+    ask: Ask,
+    wasNeverSent: boolean,
+    why: 'breaker_open' | 'clocks_differ' = 'breaker_open',
+  ): Promise<TaskResult> {
+    return this.#commit(this.#parts.settlements.turnedAway(ask, why, wasNeverSent));
   }
 
   expire(ask: Ask): Promise<TaskResult> {
@@ -162,7 +178,7 @@ export class Calls {
     }
   }
 
-  #commitSend(ask: Ask, isFresh: boolean): Promise<boolean> {
+  #commitSend(ask: Ask, isFresh: boolean): Promise<Dated<boolean>> {
     return this.#parts.sends.add({
       key: paymentKey(ask.merchant, ask.checkoutId),
       merchant: ask.merchant,

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { processorConfig } from '../../engine/core/config.js';
 import type { Ask } from '../postgres/asks.js';
-import { Batcher } from '../postgres/batcher.js';
+import { Batcher, type Dated } from '../postgres/batcher.js';
+import { monotonicMs, PostgresClock } from '../postgres/clock.js';
 import type { OutcomeRow } from '../postgres/outcomes.js';
 import type { SendRow } from '../postgres/sends.js';
 import type { Psp, PspAnswer } from '../psp/port.js';
@@ -50,6 +51,8 @@ describe('a provider that answers with card data', () => {
       breakerOpenMs: 1_000,
       onChange: () => {},
     });
+    const clock = new PostgresClock(1_000, async () => Date.now());
+    clock.observe(Date.now());
     const calls = new Calls({
       psps: new Map([[psp.name, psp]]),
       gates: new Map([[psp.name, gate]]),
@@ -57,11 +60,12 @@ describe('a provider that answers with card data', () => {
         rows.push(...batch);
         return batch.map(() => true);
       }, 1),
-      sends: new Batcher<SendRow, boolean>(async () => [true], 1),
-      settlements: new Settlements(processorConfig({}), () => false),
+      sends: new Batcher<SendRow, Dated<boolean>>(async () => [{ result: true, begunAt: 0 }], 1),
+      clock,
+      settlements: new Settlements(processorConfig({}), () => false, clock),
       onFault: (_ask, error) => assert.fail(error as Error),
     });
-    assert.deepEqual(await calls.charge(ASK, true, Number.POSITIVE_INFINITY), {
+    assert.deepEqual(await calls.charge(ASK, true, monotonicMs(), Number.POSITIVE_INFINITY), {
       kind: 'done',
       outcome: 'failed',
     });

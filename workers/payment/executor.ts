@@ -10,18 +10,19 @@ import {
   retryTicket,
 } from '../../engine/codec/records.js';
 import { paymentKey } from '../../engine/core/payment.js';
-import type { OriginSource } from '../../engine/core/topics.js';
 import type { Ask, TicketRow } from '../postgres/asks.js';
-import type { Batcher } from '../postgres/batcher.js';
+import type { Batcher, Dated } from '../postgres/batcher.js';
+import type { PostgresClock } from '../postgres/clock.js';
 import type { IntentResult, IntentRow } from '../postgres/intents.js';
 import { isBadData } from '../postgres/pool.js';
 import { chargeKey, type Psp } from '../psp/port.js';
 import type { Calls } from './calls.js';
-import { deadlineOf, planNext } from './plan.js';
+import { deadlineStart } from './deadline.js';
+import { deadlineOf, type Plan, planNext } from './plan.js';
 import { delayWhileWaiting, recordOf, SWEEP_GRACE_MS } from './retry-policy.js';
 import { candidatesFor, chooseProvider, type Routed } from './routing.js';
 import type { Settlements } from './settlement.js';
-import type { Task, TaskResult, WorkerSettings } from './tasks.js';
+import type { AcceptedTask, RecordTimes, Task, TaskResult, WorkerSettings } from './tasks.js';
 
 /** Beyond the longest wait and call: only a maker that died leaves its intent for the sweeper. */
 const INTENT_GRACE_MS = 4_000;
@@ -34,9 +35,10 @@ const EARLY_MS = 50;
 export interface ExecutorParts {
   readonly settings: WorkerSettings;
   readonly psps: ReadonlyMap<string, Psp>;
-  readonly intents: Batcher<IntentRow, IntentResult>;
+  readonly intents: Batcher<IntentRow, Dated<IntentResult>>;
   readonly tickets: Batcher<TicketRow, Ask | undefined>;
   readonly calls: Calls;
+  readonly clock: PostgresClock;
   readonly settlements: Settlements;
 }
 
@@ -53,25 +55,33 @@ export class Executor {
   }
 
   /** A record of `payments.accepted`. Throws EngineError `undecodable`. */
-  async accepted(value: Uint8Array, source: OriginSource): Promise<TaskResult> {
-    const { intents, calls, settings, settlements } = this.#parts;
-    const checkout = checkoutAccepted.decode(Buffer.from(value));
+  async accepted({ value, source, times }: AcceptedTask): Promise<TaskResult> {
+    const { intents, calls, settings, settlements, clock } = this.#parts;
+    const checkout = this.#dated(value, times);
+    await clock.refresh();
     const waitMs = delayWhileWaiting(settings.retryDelays, true);
     const intent = this.#intentOf(checkout, source !== 'wal', waitMs);
-    const result = await intents.add(intent);
+    const { result, begunAt } = await intents.add(intent);
     if (result === 'conflict') return { kind: 'done', outcome: 'conflict' };
     if (result === 'known') return { kind: 'done', outcome: 'known' };
     if (intent.status === 'failed') return { kind: 'done', outcome: 'refused' };
-    const ask = askOf(intent);
+    const ask = askOf(intent, this.#parts.clock.now);
     if (!intent.is_sent) return settlements.firstWait(ask, waitMs, SWEEP_GRACE_MS);
-    return calls.charge(ask, true, deadlineOf(ask, settings));
+    return calls.charge(ask, true, begunAt, deadlineOf(ask, settings));
+  }
+
+  #dated(value: Uint8Array, times: RecordTimes): CheckoutAccepted {
+    const checkout = checkoutAccepted.decode(Buffer.from(value));
+    const { clockSkewMaxMs } = this.#parts.settings;
+    return { ...checkout, accepted_at: deadlineStart(checkout.accepted_at, times, clockSkewMaxMs) };
   }
 
   /** A record of a retry topic. Throws EngineError `undecodable`. */
   async ticket(value: Uint8Array): Promise<TaskResult> {
-    const { settings, tickets } = this.#parts;
+    const { settings, tickets, clock } = this.#parts;
     const ticket = retryTicket.decode(Buffer.from(value));
-    const now = Date.now();
+    await clock.refresh();
+    const { now } = clock;
     if (ticket.due_at > now + EARLY_MS) return this.#passOn(ticket, ticket.due_at, now);
     const nextAt = now + delayWhileWaiting(settings.retryDelays, false);
     if (this.#mayTravelOn(ticket, now, nextAt)) {
@@ -104,13 +114,14 @@ export class Executor {
    * payment goes on without it.
    */
   async giveUp(task: Task, detail: string): Promise<TaskResult> {
-    const { intents, settlements } = this.#parts;
+    const { intents, settlements, clock } = this.#parts;
     if (task.kind === 'ask') return settlements.refused(task.ask, INTERNAL_ERROR, detail);
     if (task.kind === 'accepted') {
-      const checkout = checkoutAccepted.decode(Buffer.from(task.value));
+      const checkout = this.#dated(task.value, task.times);
       const intent = { ...this.#intentOf(checkout, false, GIVE_UP_ASK_MS), is_sent: false };
-      const isOurs = (await intents.add(intent)) === 'inserted' && intent.status === 'processing';
-      if (isOurs) return settlements.refused(askOf(intent), INTERNAL_ERROR, detail);
+      const { result } = await intents.add(intent);
+      const isOurs = result === 'inserted' && intent.status === 'processing';
+      if (isOurs) return settlements.refused(askOf(intent, clock.now), INTERNAL_ERROR, detail);
     }
     return {
       kind: 'dead',
@@ -123,10 +134,13 @@ export class Executor {
   }
 
   async #next(ask: Ask): Promise<TaskResult> {
-    const { psps, calls, settings } = this.#parts;
+    const { psps, calls, settings, clock } = this.#parts;
     const psp = psps.get(ask.provider);
     if (!psp) return calls.defer(ask, ask.firstSentAt === null);
-    const plan = planNext(ask, psp, settings, Date.now());
+    await clock.refresh();
+    const plan = planNext(this.#believed(ask), psp, settings, clock.now);
+    if (!clock.agrees && !isHarmless(plan))
+      return calls.defer(ask, ask.firstSentAt === null, 'clocks_differ');
     switch (plan.kind) {
       case 'expire':
         return calls.expire(ask);
@@ -141,6 +155,30 @@ export class Executor {
       case 'cancel':
         return calls.cancel(ask, plan.reference);
     }
+  }
+
+  /**
+   * The row as far as its times are believed. A send may have happened as late as the last step of
+   * Postgres' clock, and the clocks may differ by their bound; a key whose first send was dated by
+   * another clock has no known window.
+   */
+  #believed(ask: Ask): Ask {
+    const { clock, settings } = this.#parts;
+    const { firstSentAt, lastSentAt, acceptedAt, actionExpiresAt } = ask;
+    const isKeyDated = firstSentAt === null || clock.isTrusted(firstSentAt);
+    return {
+      ...ask,
+      lastSentAt:
+        lastSentAt === null
+          ? null
+          : Math.max(lastSentAt, clock.trustedSince) + settings.clockSkewMaxMs,
+      acceptedAt: Math.max(acceptedAt, clock.trustedSince),
+      findOnly: ask.findOnly || !isKeyDated,
+      actionExpiresAt:
+        actionExpiresAt === null || clock.isTrusted(actionExpiresAt - settings.actionExpiresMs)
+          ? actionExpiresAt
+          : Math.max(actionExpiresAt, clock.trustedSince + settings.actionExpiresMs),
+    };
   }
 
   /** While its provider takes no calls a ticket goes round without a look at the database. */
@@ -175,13 +213,13 @@ export class Executor {
   }
 
   #intentOf(checkout: CheckoutAccepted, republish: boolean, waitMs: number): IntentRow {
-    const { settings, psps, calls } = this.#parts;
+    const { settings, psps, calls, clock } = this.#parts;
     const { merchant, checkout_id, payment_method } = checkout;
     const asked = checkout.provider;
     const provider = this.#choose({ ...checkout, asked, paymentMethod: payment_method }, null);
-    const isLate = Date.now() - checkout.accepted_at > settings.deadlineMs;
+    const isLate = clock.agrees && clock.now - checkout.accepted_at > settings.deadlineMs;
     const refusal = isLate ? 'expired' : psps.has(provider) ? null : 'provider_not_configured';
-    const isSent = refusal === null && calls.takesCalls(provider);
+    const isSent = refusal === null && clock.agrees && calls.takesCalls(provider);
     return {
       key: paymentKey(merchant, checkout_id),
       merchant,
@@ -195,7 +233,7 @@ export class Executor {
       provider,
       is_sent: isSent,
       idempotency_key: chargeKey(merchant, checkout_id, 1),
-      accepted_ms: checkout.accepted_at,
+      accepted_ms: Math.min(checkout.accepted_at, Math.round(clock.now)),
       status: refusal ? 'failed' : 'processing',
       reason: refusal ?? (isSent ? 'charge_started' : 'waiting_for_provider'),
       failure_code: refusal,
@@ -205,9 +243,14 @@ export class Executor {
   }
 }
 
+/** Looking for a charge that is named sends nothing, and proves nothing that is not so. */
+function isHarmless(plan: Plan): boolean {
+  return plan.kind === 'retrieve';
+}
+
 /** The row that has just been inserted. */
-function askOf(intent: IntentRow): Ask {
-  const sentAt = intent.is_sent ? Date.now() : null;
+function askOf(intent: IntentRow, now: number): Ask {
+  const sentAt = intent.is_sent ? now : null;
   return {
     merchant: intent.merchant,
     checkoutId: intent.checkout_id,

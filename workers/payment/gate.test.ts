@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { monotonicMs } from '../postgres/clock.js';
 import type { PspAnswer } from '../psp/port.js';
 import { Gate, isFailure } from './gate.js';
 
@@ -78,7 +79,7 @@ describe('the gate before a provider', () => {
   });
 
   it('should not begin a call after its time', async () => {
-    const late = await gate(1).run(async () => APPROVED, Date.now() - 1);
+    const late = await gate(1).run(async () => APPROVED, monotonicMs() - 1);
     assert.equal(late, 'too_late');
   });
 

@@ -12,6 +12,7 @@ import {
   isBrokenCircuitError,
   SamplingBreaker,
 } from 'cockatiel';
+import { monotonicMs } from '../postgres/clock.js';
 import type { Problem, PspAnswer } from '../psp/port.js';
 
 const WINDOW_MS = 10_000;
@@ -20,7 +21,7 @@ const FAILED_SHARE = 0.5;
 const TURN_MS_MAX = 2_000;
 const QUEUE_MAX = 100_000;
 
-export type TurnedAway = 'breaker_open' | 'provider_busy' | 'too_late';
+export type TurnedAway = 'breaker_open' | 'provider_busy' | 'too_late' | 'clocks_differ';
 
 export interface GateSettings {
   readonly callsMax: number;
@@ -53,7 +54,7 @@ export class Gate {
       },
     );
     this.#breaker.onBreak(() => {
-      this.#openedAt = Date.now();
+      this.#openedAt = monotonicMs();
       if (!this.#isOpen) settings.onChange(true);
       this.#isOpen = true;
     });
@@ -66,11 +67,11 @@ export class Gate {
   /** Whether a call would go out now; the first one after a while is let through to try. */
   get takesCalls(): boolean {
     const { state } = this.#breaker;
-    if (state === CircuitState.Open) return Date.now() - this.#openedAt >= this.#openMs;
+    if (state === CircuitState.Open) return monotonicMs() - this.#openedAt >= this.#openMs;
     return state === CircuitState.Closed;
   }
 
-  /** @param until Unix milliseconds after which the call must not begin any more */
+  /** @param until by `monotonicMs`: after it the call must not begin any more */
   async run(
     call: () => Promise<PspAnswer>,
     until = Number.POSITIVE_INFINITY,
@@ -90,7 +91,7 @@ export class Gate {
       return await this.#limit.execute(async () => {
         turn.hasBegun = true;
         if (turn.isGivenUp) return 'provider_busy';
-        if (Date.now() >= until) return 'too_late';
+        if (monotonicMs() >= until) return 'too_late';
         return await this.#breaker.execute(call);
       });
     } catch (error) {

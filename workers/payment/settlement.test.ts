@@ -24,7 +24,12 @@ function ask(changes: Partial<Ask> = {}): Ask {
 }
 
 function settle(part: Partial<PspAnswer>, of: Ask = ask(), operation: Operation = 'charge') {
-  const settlements = new Settlements(processorConfig({}), () => false);
+  const settlements = new Settlements(processorConfig({}), () => false, {
+    agrees: true,
+    get now() {
+      return Date.now();
+    },
+  });
   const answer = { ...PENDING, ...part };
   const request = { ...of, amountMinor: of.amount };
   return settlements.afterCall(of, { operation, request, answer, wasNeverSent: true });

@@ -8,6 +8,7 @@ import { retryTicket } from '../../engine/codec/records.js';
 import { isTerminal, paymentKey } from '../../engine/core/payment.js';
 import { newUlid } from '../../engine/core/ulid.js';
 import type { Ask } from '../postgres/asks.js';
+import type { PostgresClock } from '../postgres/clock.js';
 import type { OutcomeRow } from '../postgres/outcomes.js';
 import type { PspAnswer, PspRequest } from '../psp/port.js';
 import type { TurnedAway } from './gate.js';
@@ -40,10 +41,16 @@ export interface Settlement {
 export class Settlements {
   readonly #settings: WorkerSettings;
   readonly #replaysErrors: (provider: string) => boolean;
+  readonly #clock: Pick<PostgresClock, 'now' | 'agrees'>;
 
-  constructor(settings: WorkerSettings, replaysErrors: (provider: string) => boolean) {
+  constructor(
+    settings: WorkerSettings,
+    replaysErrors: (provider: string) => boolean,
+    clock: Pick<PostgresClock, 'now' | 'agrees'>,
+  ) {
     this.#settings = settings;
     this.#replaysErrors = replaysErrors;
+    this.#clock = clock;
   }
 
   /** @param waitMs an answer that only says "not yet": when to ask again */
@@ -68,7 +75,7 @@ export class Settlements {
 
   /** Nothing was sent: the provider takes no calls, or not so many. */
   turnedAway(ask: Ask, why: TurnedAway, wasNeverSent: boolean): Settlement {
-    const now = Date.now();
+    const now = this.#clock.now;
     const { retryDelays, providerWaitMs } = this.#settings;
     const isFirst = ask.waitingSince === null;
     const waitingSince = ask.waitingSince ?? now;
@@ -80,7 +87,7 @@ export class Settlements {
       is_waiting: true,
       ask_after_ms: ms + grace,
     };
-    if (now - waitingSince > providerWaitMs)
+    if (this.#clock.agrees && now - waitingSince > providerWaitMs)
       return { row, result: this.#dead(ask, 'provider_unavailable', why, wasNeverSent) };
     const result = this.#retry({ ...ask, waitingSince }, why, ms, grace, wasNeverSent);
     return { row, result };
@@ -95,7 +102,7 @@ export class Settlements {
 
   /** A row that was inserted while its provider takes no calls. */
   firstWait(ask: Ask, ms: number, grace: number): TaskResult {
-    const waiting = { ...ask, waitingSince: Date.now() };
+    const waiting = { ...ask, waitingSince: this.#clock.now };
     return this.#retry(waiting, 'breaker_open', ms, grace, true);
   }
 
@@ -110,7 +117,7 @@ export class Settlements {
     const wasNeverSent = row.never_sent;
     const tries = ask.tries + 1;
     const ms = delayAfterFailure(retryDelays, tries, call.answer.retryAfterMs);
-    const grace = sweepGraceMs(null, Date.now());
+    const grace = sweepGraceMs(null, this.#clock.now);
     const failed = { ...row, is_failure: true, ask_after_ms: ms + grace };
     const now = { ...ask, tries, waitingSince: null };
     const result =
@@ -146,8 +153,8 @@ export class Settlements {
 
   /** The provider has it for so long that a person must look; not while the payer has time. */
   #isOverdue(ask: Ask): boolean {
-    const now = Date.now();
-    if (ask.lastSentAt === null || (ask.actionExpiresAt ?? 0) > now) return false;
+    const { now, agrees } = this.#clock;
+    if (!agrees || ask.lastSentAt === null || (ask.actionExpiresAt ?? 0) > now) return false;
     return now - ask.lastSentAt > this.#settings.pendingMaxMs;
   }
 
@@ -161,19 +168,21 @@ export class Settlements {
   /** Never long after the payer's time is over. */
   #askAfterMs(ask: Ask, hasMoved: boolean): number {
     const ms = delayOfAsk(this.#settings.askAfterMs, hasMoved ? 0 : ask.asks);
-    const expiresAt = hasMoved ? Date.now() + this.#settings.actionExpiresMs : ask.actionExpiresAt;
-    return expiresAt === null ? ms : Math.max(0, Math.min(ms, expiresAt - Date.now()));
+    const expiresAt = hasMoved
+      ? this.#clock.now + this.#settings.actionExpiresMs
+      : ask.actionExpiresAt;
+    return expiresAt === null ? ms : Math.max(0, Math.min(ms, expiresAt - this.#clock.now));
   }
 
   #retry(ask: Ask, reason: string, ms: number, grace: number, neverSent: boolean): TaskResult {
-    const now = Date.now();
+    const now = this.#clock.now;
     const ticket = ticketOf(ask, reason, neverSent, now + ms, now + ms + grace);
     return { kind: 'retry', reason, ...recordOf(this.#settings.retryDelays, ticket, now) };
   }
 
   #dead(ask: Ask, reason: string, detail: string, neverSent: boolean): TaskResult {
     const judgement = judge(factsOf(ask, neverSent), { kind: 'dead_lettered', reason });
-    const now = Date.now();
+    const now = this.#clock.now;
     return {
       kind: 'dead',
       reason,

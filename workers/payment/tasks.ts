@@ -7,8 +7,26 @@ import type { Ask } from '../postgres/asks.js';
 import type { PspSettings } from '../psp/registry.js';
 import type { WebhookSettings, WebhookSource } from '../webhooks/webhook-judge.js';
 
+/** Unix milliseconds; null where the record does not say. */
+export interface RecordTimes {
+  /** By Kafka's clock. */
+  readonly appendedAt: number | null;
+  /** By the clock of the engine that published it. */
+  readonly sentAt: number | null;
+  /** It can have waited so long in the engine before it was published. */
+  readonly waitedMsMax: number | null;
+}
+
+/** A record of `payments.accepted`. */
+export interface AcceptedTask {
+  readonly kind: 'accepted';
+  readonly value: Uint8Array;
+  readonly source: OriginSource;
+  readonly times: RecordTimes;
+}
+
 export type Task =
-  | { readonly kind: 'accepted'; readonly value: Uint8Array; readonly source: OriginSource }
+  | AcceptedTask
   /** A record of a retry topic. */
   | { readonly kind: 'ticket'; readonly value: Uint8Array }
   /** A claim of the sweeper's. */
@@ -69,6 +87,7 @@ export interface WorkerSettings extends PspSettings, WebhookSettings {
   readonly askAfterMs: number;
   readonly deadlineMs: number;
   readonly pendingMaxMs: number;
+  readonly clockSkewMaxMs: number;
   readonly retryDelays: readonly NamedDelay[];
   readonly attemptsMax: number;
   readonly providerWaitMs: number;

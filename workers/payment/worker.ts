@@ -4,7 +4,8 @@ import { workerData } from 'piscina';
 import { maskCardData } from '../../engine/core/card-mask.js';
 import { EngineError } from '../../engine/core/errors.js';
 import { type Ask, claimTickets, type TicketRow } from '../postgres/asks.js';
-import { Batcher } from '../postgres/batcher.js';
+import { Batcher, type Dated, dated } from '../postgres/batcher.js';
+import { PostgresClock } from '../postgres/clock.js';
 import { type IntentResult, type IntentRow, insertIntents } from '../postgres/intents.js';
 import { type OutcomeRow, recordOutcomes } from '../postgres/outcomes.js';
 import { isBadData, openPool } from '../postgres/pool.js';
@@ -36,6 +37,7 @@ const CONNECTIONS_MAX = 3;
 
 const settings = workerData as WorkerSettings;
 const pool = openPool(settings.databaseUrl, CONNECTIONS_MAX);
+const clock = PostgresClock.of(pool, settings.clockSkewMaxMs);
 const breakers = new BroadcastChannel(BREAKER_CHANNEL);
 breakers.unref();
 const answerFaults = new BroadcastChannel(ANSWER_FAULT_CHANNEL);
@@ -62,7 +64,7 @@ const NO_PAYMENT = { attempts: 1, value: null, payment: null } as const;
 function handle(task: Task | GiveUp): Promise<TaskResult> {
   switch (task.kind) {
     case 'accepted':
-      return executor.accepted(task.value, task.source);
+      return executor.accepted(task);
     case 'ticket':
       return executor.ticket(task.value);
     case 'ask':
@@ -96,7 +98,11 @@ function openWebhooks(): WebhookJudge {
 
 function openExecutor(): Executor {
   const psps = openPsps(settings);
-  const settlements = new Settlements(settings, (name) => psps.get(name)?.replaysErrors ?? false);
+  const settlements = new Settlements(
+    settings,
+    (name) => psps.get(name)?.replaysErrors ?? false,
+    clock,
+  );
   const calls = new Calls({
     psps,
     gates: new Map([...psps.keys()].map((name) => [name, gateOf(name)])),
@@ -105,7 +111,12 @@ function openExecutor(): Executor {
       ROWS_MAX,
       GATHER_MS,
     ),
-    sends: new Batcher<SendRow, boolean>((rows) => commitSends(pool, rows), ROWS_MAX, GATHER_MS),
+    sends: new Batcher<SendRow, Dated<boolean>>(
+      dated((rows) => commitSends(pool, rows, clock)),
+      ROWS_MAX,
+      GATHER_MS,
+    ),
+    clock,
     settlements,
     onFault: ({ provider, merchant, checkoutId }, error) => {
       const fault: AnswerFault = { provider, merchant, checkoutId, stack: stackOf(error) };
@@ -115,8 +126,8 @@ function openExecutor(): Executor {
   return new Executor({
     settings,
     psps,
-    intents: new Batcher<IntentRow, IntentResult>(
-      (rows) => insertIntents(pool, rows),
+    intents: new Batcher<IntentRow, Dated<IntentResult>>(
+      dated((rows) => insertIntents(pool, rows, clock)),
       ROWS_MAX,
       GATHER_MS,
     ),
@@ -126,6 +137,7 @@ function openExecutor(): Executor {
       GATHER_MS,
     ),
     calls,
+    clock,
     settlements,
   });
 }

@@ -6,6 +6,7 @@
  * for its own row.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { monotonicMs } from './clock.js';
 import { isAway } from './pool.js';
 import { WriteReporter } from './write-reports.js';
 
@@ -18,6 +19,24 @@ interface Entry<Row, Result> {
   readonly row: Row;
   readonly resolve: (result: Result) => void;
   readonly reject: (error: unknown) => void;
+}
+
+/** A result, and when the statement that brought it was sent. */
+export interface Dated<Result> {
+  readonly result: Result;
+  /** By `monotonicMs`: what the statement dates is not older. */
+  readonly begunAt: number;
+}
+
+/** The same writing function, whose results say when it was called. */
+export function dated<Row, Result>(
+  write: (rows: readonly Row[]) => Promise<readonly Result[]>,
+): (rows: readonly Row[]) => Promise<readonly Dated<Result>[]> {
+  return async (rows) => {
+    const begunAt = monotonicMs();
+    const results = await write(rows);
+    return results.map((result) => ({ result, begunAt }));
+  };
 }
 
 export class Batcher<Row extends { readonly key: string }, Result> {

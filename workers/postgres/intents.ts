@@ -4,6 +4,7 @@
  * somebody asks the provider, should its maker die before the answer is written.
  */
 import type pg from 'pg';
+import { CLOCK_SQL, monotonicMs, type PostgresClock } from './clock.js';
 import { recordConflicts } from './conflicts.js';
 
 export interface IntentRow {
@@ -71,7 +72,7 @@ republished as (
     and p.merchant = i.merchant and p.checkout_id = i.checkout_id
     -- Another meaning is another checkout: it neither moves this one nor asks for its status.
     and p.fingerprint = decode(i.fingerprint, 'hex'))
-select i.merchant || '/' || i.checkout_id as key, n.merchant is not null as is_new,
+select ${CLOCK_SQL} as now, i.merchant || '/' || i.checkout_id as key, n.merchant is not null as is_new,
   p.fingerprint = decode(i.fingerprint, 'hex') as is_same
 from input i
 left join inserted n on n.merchant = i.merchant and n.checkout_id = i.checkout_id
@@ -85,6 +86,7 @@ select merchant || '/' || checkout_id as key,
 from ${INPUT} join payments p using (merchant, checkout_id)`;
 
 interface Found {
+  now: number;
   key: string;
   is_new: boolean;
   is_same: boolean | null;
@@ -93,12 +95,16 @@ interface Found {
 /**
  * One statement, so one transaction; conflicts take another one. Rows sorted by key; results in
  * the rows' order.
+ * @param clock hears Postgres' time
  */
 export async function insertIntents(
   pool: pg.Pool,
   rows: readonly IntentRow[],
+  clock?: Pick<PostgresClock, 'observe'>,
 ): Promise<IntentResult[]> {
+  const begunAt = monotonicMs();
   const { rows: found } = await pool.query<Found>({ ...INSERT, values: [JSON.stringify(rows)] });
+  if (found[0]) clock?.observe(found[0].now, begunAt);
   const results = new Map(found.map((it) => [it.key, resultOf(it)]));
   const unseen = rows.filter((it) => results.get(it.key) === undefined);
   if (unseen.length > 0) {

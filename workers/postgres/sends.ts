@@ -3,6 +3,7 @@
  * byte of it does. Also the only place where a new attempt, or another provider, begins.
  */
 import type pg from 'pg';
+import { CLOCK_SQL, monotonicMs, type PostgresClock } from './clock.js';
 
 export interface SendRow {
   /** merchant/checkoutId */
@@ -32,16 +33,28 @@ locked as (
 update payments p set
   provider = i.provider, attempt = i.attempt, idempotency_key = i.idempotency_key,
   first_sent_at = case when i.is_fresh then now() else p.first_sent_at end,
-  last_sent_at = now(),
+  last_sent_at = greatest(p.last_sent_at, now()),
   find_only = p.find_only and not i.is_fresh
 from input i join locked using (merchant, checkout_id)
 where p.merchant = i.merchant and p.checkout_id = i.checkout_id
-returning p.merchant || '/' || p.checkout_id as key`,
+returning p.merchant || '/' || p.checkout_id as key, ${CLOCK_SQL} as now`,
 };
 
-/** One statement. @returns for each row whether it may be sent */
-export async function commitSends(pool: pg.Pool, rows: readonly SendRow[]): Promise<boolean[]> {
-  const found = await pool.query<{ key: string }>({ ...COMMIT, values: [JSON.stringify(rows)] });
+/**
+ * One statement. @returns for each row whether it may be sent
+ * @param clock hears Postgres' time
+ */
+export async function commitSends(
+  pool: pg.Pool,
+  rows: readonly SendRow[],
+  clock?: Pick<PostgresClock, 'observe'>,
+): Promise<boolean[]> {
+  const begunAt = monotonicMs();
+  const found = await pool.query<{ key: string; now: number }>({
+    ...COMMIT,
+    values: [JSON.stringify(rows)],
+  });
+  if (found.rows[0]) clock?.observe(found.rows[0].now, begunAt);
   const committed = new Set(found.rows.map((it) => it.key));
   return rows.map((it) => committed.has(it.key));
 }

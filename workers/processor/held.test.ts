@@ -7,9 +7,8 @@ describe('records that are held', () => {
   it('should let each go when it is due, whatever came before it', async () => {
     const held = new Held(() => {});
     const order: string[] = [];
-    const now = Date.now();
-    held.add('p', { until: now + 120, id: 'late' }, () => order.push('late'));
-    held.add('p', { until: now + 20, id: 'soon' }, () => order.push('soon'));
+    held.add('p', { waitMs: 120, id: 'late' }, () => order.push('late'));
+    held.add('p', { waitMs: 20, id: 'soon' }, () => order.push('soon'));
     assert.equal(held.count, 2);
     await sleep(200);
     assert.deepEqual(order, ['soon', 'late']);
@@ -19,7 +18,7 @@ describe('records that are held', () => {
   it('should hold what means the same once', async () => {
     const held = new Held(() => {});
     let times = 0;
-    const hold = { until: Date.now() + 20, id: 'a/1' };
+    const hold = { waitMs: 20, id: 'a/1' };
     assert.equal(
       held.add('p', hold, () => times++),
       'held',
@@ -39,9 +38,8 @@ describe('records that are held', () => {
   it('should say when a partition is full, and when it has room again', async () => {
     const room: string[] = [];
     const held = new Held((partition) => room.push(partition));
-    const until = Date.now() + 50;
     const added = Array.from({ length: 300 }, (_, i) =>
-      held.add('p', { until, id: `${i}` }, () => {}),
+      held.add('p', { waitMs: 50, id: `${i}` }, () => {}),
     );
     assert.equal(added.filter((it) => it === 'filled').length, 1);
     assert.equal(added[255], 'filled');
@@ -54,7 +52,7 @@ describe('records that are held', () => {
 
   it('should forget everything when the partitions go', async () => {
     const held = new Held(() => {});
-    held.add('p', { until: Date.now() + 20, id: 'x' }, () => assert.fail('it has gone'));
+    held.add('p', { waitMs: 20, id: 'x' }, () => assert.fail('it has gone'));
     held.clear();
     assert.equal(held.count, 0);
     await sleep(60);

@@ -6,8 +6,8 @@
 const HELD_MAX = 256;
 
 export interface Hold {
-  /** Unix milliseconds. */
-  readonly until: number;
+  /** From now. */
+  readonly waitMs: number;
   /** Records with the same one mean the same. */
   readonly id: string;
 }
@@ -37,7 +37,7 @@ export class Held {
   }
 
   /** @returns `filled` when this one has filled its partition, `known` when it is held already */
-  add(name: string, { until, id }: Hold, onDue: () => void): 'held' | 'filled' | 'known' {
+  add(name: string, { waitMs, id }: Hold, onDue: () => void): 'held' | 'filled' | 'known' {
     const partition = this.#partitions.get(name) ?? { timers: new Map(), isFull: false };
     this.#partitions.set(name, partition);
     const { timers } = partition;
@@ -49,7 +49,7 @@ export class Held {
       partition.isFull = false;
       this.#onRoom(name);
     };
-    timers.set(id, setTimeout(due, Math.max(0, until - Date.now())));
+    timers.set(id, setTimeout(due, waitMs));
     if (partition.isFull || timers.size < HELD_MAX) return 'held';
     partition.isFull = true;
     return 'filled';

@@ -102,8 +102,8 @@ export class Intake {
     clearInterval(this.#timer);
     this.#held.clear();
     this.#pause();
-    const giveUpAt = Date.now() + msMax;
-    while (this.#inFlight > 0 && Date.now() < giveUpAt) await sleep(20);
+    const giveUpAt = performance.now() + msMax;
+    while (this.#inFlight > 0 && performance.now() < giveUpAt) await sleep(20);
     this.#commit(true);
     await leave(this.#consumer);
   }
@@ -176,7 +176,7 @@ export class Intake {
       this.#next();
     };
     const hold = this.#parts.holdOf(message);
-    if (!hold || hold.until <= Date.now()) return void begin();
+    if (!hold || hold.waitMs <= 0) return void begin();
     const { topic, partition } = message;
     const added = this.#held.add(nameOf(message), hold, begin);
     if (added === 'known') offsets.finish(message.offset);

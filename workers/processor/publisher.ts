@@ -10,6 +10,7 @@ import { FailureLog } from '../../engine/core/failure-log.js';
 import type { Logger } from '../../engine/core/log.js';
 import { paymentKey } from '../../engine/core/payment.js';
 import { TOPICS } from '../../engine/core/topics.js';
+import { monotonicMs } from '../postgres/clock.js';
 import { markConflictsPublished, unpublishedConflicts } from '../postgres/conflicts.js';
 import { markPublished, unpublished } from '../postgres/outbox.js';
 import { connectionSettings, PLANS_SECONDS_MAX } from '../postgres/pool.js';
@@ -89,11 +90,11 @@ export class OutboxPublisher {
     // A mark that a crash of Postgres takes back is published again, as after our own.
     await client.query('set synchronous_commit = off');
     try {
-      let plannedAt = Date.now();
+      let plannedAt = monotonicMs();
       while (!this.#stopped && !isBroken) {
-        if (Date.now() - plannedAt > PLANS_SECONDS_MAX * 1_000) {
+        if (monotonicMs() - plannedAt > PLANS_SECONDS_MAX * 1_000) {
           await client.query('discard plans');
-          plannedAt = Date.now();
+          plannedAt = monotonicMs();
         }
         this.isLeader ||= await isLocked(client);
         if (!this.isLeader) await sleep(FOLLOWER_MS);
@@ -118,7 +119,7 @@ export class OutboxPublisher {
   }
 
   async #publishOnce(client: pg.Client): Promise<number> {
-    const records = await unpublished(client, ROWS_MAX, this.#parked.keys(Date.now()));
+    const records = await unpublished(client, ROWS_MAX, this.#parked.keys(monotonicMs()));
     const payments = byPayment(records);
     const results = await Promise.allSettled(payments.map((it) => this.#publishPayment(it)));
     const published = payments.filter((_, i) => results[i]!.status === 'fulfilled').flat();
@@ -167,7 +168,7 @@ export class OutboxPublisher {
 
   #park(payment: PaymentStatus, error: Error): void {
     const { merchant, checkout_id: checkoutId, shard } = payment;
-    this.#parked.park(keyOf(payment), Date.now());
+    this.#parked.park(keyOf(payment), monotonicMs());
     const names = { merchant, checkoutId, shard, reason: error.message, stack: error.stack };
     this.#logger.error(names, 'a status cannot be published: it is tried again later');
   }

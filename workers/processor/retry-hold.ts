@@ -1,4 +1,7 @@
-/** Until when a record of a retry topic is held: what its ticket says, within what its topic is for. */
+/**
+ * How long a record of a retry topic is held: until the time in it has come by Postgres' clock, which
+ * dated it, and no longer than its topic is for. So a wrong clock holds nothing for a day.
+ */
 import type { Message } from 'node-rdkafka';
 import { retryTicket } from '../../engine/codec/records.js';
 import { paymentKey } from '../../engine/core/payment.js';
@@ -9,17 +12,22 @@ import type { Hold } from './held.js';
 /** Above a topic's delay: its jitter. One that is due later is passed on when this is over. */
 const HELD_SHARE_MAX = 1.2;
 
-/** @returns undefined for a record of another topic, or one that cannot be read */
-export function holdOf(delays: readonly NamedDelay[]): (message: Message) => Hold | undefined {
+/**
+ * @param now Unix milliseconds by Postgres' clock
+ * @returns undefined for a record of another topic, or one that cannot be read
+ */
+export function holdOf(
+  delays: readonly NamedDelay[],
+  now: () => number,
+): (message: Message) => Hold | undefined {
   const msByTopic = new Map(delays.map(({ name, ms }) => [retryTopic(name), ms]));
   return (message) => {
     const ms = msByTopic.get(message.topic);
     if (ms === undefined || !message.value || !retryTicket.recognises(message.value)) return;
-    const sentAt = message.timestamp ?? Date.now();
     try {
       const { merchant, checkout_id, asks, due_at } = retryTicket.decode(message.value);
-      const until = Math.min(due_at, sentAt + ms * HELD_SHARE_MAX);
-      return { until, id: `${paymentKey(merchant, checkout_id)}/${asks}` };
+      const waitMs = Math.min(due_at - now(), ms * HELD_SHARE_MAX);
+      return { waitMs, id: `${paymentKey(merchant, checkout_id)}/${asks}` };
     } catch {
       return undefined;
     }

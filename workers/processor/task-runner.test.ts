@@ -14,7 +14,10 @@ const DONE: TaskResult = { kind: 'done', outcome: 'succeeded' };
 const PAYMENT: DeadPayment = { merchant: 'm', checkoutId: 'c', version: 1, event: 'dead_letter' };
 
 const TASKS: Record<Task['kind'], Task> = {
-  accepted: { kind: 'accepted', value: VALUE, source: 'wal' },
+  accepted: {
+    ...{ kind: 'accepted', value: VALUE, source: 'wal' },
+    times: { appendedAt: null, sentAt: null, waitedMsMax: null },
+  },
   ticket: { kind: 'ticket', value: VALUE },
   webhook: { kind: 'webhook', value: VALUE, source: { partition: 1, offset: 7, tries: 0 } },
   ask: { kind: 'ask', ask: { merchant: 'm', checkoutId: 'c' } as Ask },

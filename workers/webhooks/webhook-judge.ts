@@ -111,19 +111,30 @@ export class WebhookJudge {
     payment?: FoundPayment,
   ): Promise<TaskResult> {
     const { webhookRetryMs, webhookGiveUpMs } = this.#parts.settings;
-    if (source.tries > 0 && Date.now() - record.received_at > webhookGiveUpMs)
+    if (source.tries > 0 && waitedMs(source.tries, webhookRetryMs) >= webhookGiveUpMs)
       return dead(reason, `${claim.type} of ${claim.reference}`, source);
     const wait = {
       record: Buffer.from(value).toString('hex'),
       source_partition: source.partition,
       source_offset: source.offset,
       tries: source.tries,
-      try_after_ms: Math.min(webhookRetryMs * 2 ** Math.min(source.tries, 20), RETRY_MS_MAX),
+      try_after_ms: delayMs(source.tries, webhookRetryMs),
     };
     const row = rowOf(record, claim.type, payment);
     await this.#parts.verdicts.add({ ...row, state: 'waiting', reason, wait });
     return done('waiting');
   }
+}
+
+function delayMs(tries: number, firstMs: number): number {
+  return Math.min(firstMs * 2 ** Math.min(tries, 20), RETRY_MS_MAX);
+}
+
+/** How long it has waited at least, by its tries: no clock of an engine or a processor decides. */
+function waitedMs(tries: number, firstMs: number): number {
+  let ms = 0;
+  for (let i = 0; i < tries && ms < Number.MAX_SAFE_INTEGER; i++) ms += delayMs(i, firstMs);
+  return ms;
 }
 
 function judgementOf(

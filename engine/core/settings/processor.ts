@@ -111,6 +111,13 @@ export const processorTable = {
     2_592_000_000,
     'a charge that its provider has not finished after this goes to the dead-letter queue',
   ),
+  clockSkewMaxMs: integer(
+    'TOLLGATE_CLOCK_SKEW_MAX_MS',
+    5_000,
+    100,
+    3_600_000,
+    'nothing is sent, expired or given up while the clock of the processor differs more from that of Postgres',
+  ),
   retryDelays: delays(
     'TOLLGATE_RETRY_DELAYS',
     '5s,30s,5m',

@@ -1,0 +1,122 @@
+/**
+ * The time by which payments are decided: Postgres' own, carried on by this machine's monotonic
+ * clock, so that neither a wrong nor a stepping clock of this host changes a decision.
+ *
+ * Postgres' clock may be wrong itself. So an irreversible step is taken only while this host's
+ * clock agrees with it, and what was dated before a step of Postgres' clock is not believed.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type pg from 'pg';
+import { isAway } from './pool.js';
+
+/** An answer this old is not relied on any more: Postgres is asked again. */
+const FRESH_MS = 1_000;
+const RETRY_MS = 500;
+/** Two clocks drift apart by less than this. */
+const DRIFT_MAX = 0.001;
+
+/** Does not jump, and is the same in all threads of the process. */
+export function monotonicMs(): number {
+  return Number(process.hrtime.bigint()) / 1_000_000;
+}
+
+export interface Clocks {
+  readonly wallMs: () => number;
+  readonly monotonicMs: () => number;
+}
+
+const CLOCKS: Clocks = { wallMs: () => Date.now(), monotonicMs };
+
+/** Selected by statements, for `PostgresClock.observe`. */
+export const CLOCK_SQL = 'extract(epoch from clock_timestamp())::float8 * 1000';
+
+export class PostgresClock {
+  readonly #skewMsMax: number;
+  readonly #ask: () => Promise<number>;
+  readonly #clocks: Clocks;
+  #postgresMs = 0;
+  #monotonicMs = Number.NEGATIVE_INFINITY;
+  #trustedSince = 0;
+  #asking: Promise<void> | undefined;
+
+  /** @param ask Postgres' time now, Unix milliseconds */
+  constructor(skewMsMax: number, ask: () => Promise<number>, clocks: Clocks = CLOCKS) {
+    this.#skewMsMax = skewMsMax;
+    this.#ask = ask;
+    this.#clocks = clocks;
+  }
+
+  /** One that waits while Postgres is away, as everything that is written to it does. */
+  static of(pool: pg.Pool, skewMsMax: number): PostgresClock {
+    return new PostgresClock(skewMsMax, async () => {
+      for (;;) {
+        try {
+          const { rows } = await pool.query<{ now: number }>(`select ${CLOCK_SQL} as now`);
+          return rows[0]!.now;
+        } catch (error) {
+          if (!isAway(error)) throw error;
+        }
+        await sleep(RETRY_MS, undefined, { ref: false });
+      }
+    });
+  }
+
+  /**
+   * A statement has just answered with Postgres' time. It may have been on its way since `begunAt`
+   * (by `monotonicMs`), so Postgres' clock has stepped only if it differs by more than that.
+   */
+  observe(postgresMs: number, begunAt = this.#clocks.monotonicMs()): void {
+    const monotonic = this.#clocks.monotonicMs();
+    const expected = this.now;
+    const newest = postgresMs + monotonic - begunAt;
+    const hasStepped =
+      postgresMs - expected > this.#skewMsMax || expected - newest > this.#skewMsMax;
+    if (this.#postgresMs === 0) this.#postgresMs = postgresMs;
+    else if (hasStepped) this.#trustedSince = this.#postgresMs = postgresMs;
+    // The answer that came fastest is the best; what it says wears out as clocks drift.
+    else this.#postgresMs = Math.max(postgresMs, this.#worn(expected, monotonic));
+    this.#monotonicMs = monotonic;
+  }
+
+  #worn(expected: number, monotonic: number): number {
+    return expected - (monotonic - this.#monotonicMs) * DRIFT_MAX;
+  }
+
+  /** Makes `now` at most a second old. */
+  async refresh(): Promise<void> {
+    if (this.#clocks.monotonicMs() - this.#monotonicMs <= FRESH_MS) return;
+    const begunAt = this.#clocks.monotonicMs();
+    this.#asking ??= this.#ask()
+      .then((now) => this.observe(now, begunAt))
+      .finally(() => {
+        this.#asking = undefined;
+      });
+    await this.#asking;
+  }
+
+  /** Whole Unix milliseconds by Postgres' clock; this host's before the first answer. */
+  get now(): number {
+    if (this.#postgresMs === 0) return this.#clocks.wallMs();
+    return Math.floor(this.#postgresMs + this.#clocks.monotonicMs() - this.#monotonicMs);
+  }
+
+  /** This host's clock minus Postgres', milliseconds. */
+  get skewMs(): number {
+    return this.#clocks.wallMs() - this.now;
+  }
+
+  /** Whether an irreversible step may be taken. */
+  get agrees(): boolean {
+    return this.#postgresMs !== 0 && Math.abs(this.skewMs) <= this.#skewMsMax;
+  }
+
+  /** What Postgres has dated before this, Unix milliseconds, was dated by another clock. */
+  get trustedSince(): number {
+    return this.#trustedSince;
+  }
+
+  /** Whether Postgres has dated this by the clock that it has now. */
+  isTrusted(postgresMs: number): boolean {
+    return postgresMs >= this.#trustedSince && postgresMs <= this.now + this.#skewMsMax;
+  }
+}
