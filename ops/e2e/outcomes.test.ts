@@ -6,8 +6,8 @@ import { get, post, VISA } from './checkout-client.js';
 import { freePorts } from './engine-process.js';
 
 /** Longer than the first record waits for its consumer. */
-const DEADLINE_MS = 6_000;
-const SETTLE_MS_MAX = 20_000;
+const DEADLINE_MS = 12_000;
+const SETTLE_MS_MAX = 40_000;
 
 interface Payment {
   readonly status: string;
