@@ -10,18 +10,9 @@ import type { ProcessorConfig } from '../engine/core/config.js';
 import type { Logger } from '../engine/core/log.js';
 import { paymentKey } from '../engine/core/payment.js';
 import { untilDone } from '../engine/core/retry.js';
-import {
-  ORIGIN_HEADER,
-  type OriginSource,
-  PROCESSOR_GROUP,
-  parseOrigin,
-  parseSentAt,
-  retryTopic,
-  SENT_AT_HEADER,
-  TOPICS,
-} from '../engine/core/topics.js';
+import { PROCESSOR_GROUP, retryTopic, TOPICS } from '../engine/core/topics.js';
 import { createTopics, retryTopicSpecs, topicSpecs } from '../engine/kafka/topics-admin.js';
-import type { DeadPayment, RecordTimes, Task } from './payment/tasks.js';
+import type { DeadPayment, Task } from './payment/tasks.js';
 import type { Ask } from './postgres/asks.js';
 import { PostgresClock } from './postgres/clock.js';
 import { bury } from './postgres/dead.js';
@@ -33,13 +24,14 @@ import { startAdmin } from './processor/admin.js';
 import { AnswerFaultWatch } from './processor/answer-fault-watch.js';
 import { Asker } from './processor/asker.js';
 import { BreakerWatch } from './processor/breaker-watch.js';
+import { ClockWatch } from './processor/clock-watch.js';
 import type { Dead } from './processor/dead-letters.js';
 import { DeadWatch } from './processor/dead-watch.js';
-import { ClockWatch } from './processor/clock-watch.js';
 import { Dependencies } from './processor/dependencies.js';
 import { Dlq } from './processor/dlq.js';
 import { Intake } from './processor/intake.js';
 import { OutboxPublisher } from './processor/publisher.js';
+import { orderOf, taskOf, webhookOrder } from './processor/record-task.js';
 import { holdOf } from './processor/retry-hold.js';
 import { Sender } from './processor/sender.js';
 import { TaskRunner } from './processor/task-runner.js';
@@ -268,40 +260,6 @@ export class Processor {
     this.#logger.fatal({ reason }, 'the process ends so that a restart can repair it');
     process.kill(process.pid, 'SIGKILL');
   }
-}
-
-/** A webhook does not wait for our own call, which may take its whole time-out. */
-function orderOf(message: Message): string {
-  return message.topic === TOPICS.webhooks ? webhookOrder(`${message.key}`) : `${message.key}`;
-}
-
-function webhookOrder(key: string): string {
-  return `webhook ${key}`;
-}
-
-function taskOf(message: Message): Task {
-  const value = message.value ?? Buffer.alloc(0);
-  const { topic, partition, offset } = message;
-  if (topic === TOPICS.webhooks)
-    return { kind: 'webhook', value, source: { partition, offset, tries: 0 } };
-  if (topic !== TOPICS.accepted) return { kind: 'ticket', value };
-  return { kind: 'accepted', value, source: sourceOf(message), times: timesOf(message) };
-}
-
-function sourceOf(message: Message): OriginSource {
-  const text = headerOf(message, ORIGIN_HEADER);
-  return (text === undefined ? undefined : parseOrigin(text)?.source) ?? 'wal';
-}
-
-function timesOf(message: Message): RecordTimes {
-  const text = headerOf(message, SENT_AT_HEADER);
-  const { sentAt = null, waitedMsMax = null } = (text && parseSentAt(text)) || {};
-  return { appendedAt: message.timestamp ?? null, sentAt, waitedMsMax };
-}
-
-function headerOf(message: Message, name: string): string | undefined {
-  const header = message.headers?.find((it) => it?.[name] !== undefined);
-  return header && String(header[name]);
 }
 
 function sleep(ms: number): Promise<void> {
