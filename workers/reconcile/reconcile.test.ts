@@ -376,6 +376,15 @@ describe('reconciliation', { timeout: 120_000 }, () => {
     assert.deepEqual(settled.rows.map(Object.values), [[id('mine')]]);
   });
 
+  it('should not miss the simulator where nobody uses it', async () => {
+    const away = new SimulatorSource(`${provider}_sim`, 'http://127.0.0.1:1', true);
+    const first = await run(day(1), 'daily', [away]);
+    assert.deepEqual([first.open, first.isIncomplete], [0, false]);
+    await book('used', at(2, '10:00'), { provider: `${provider}_sim` });
+    const second = await run(day(1), 'daily', [away]);
+    assert.deepEqual([second.open, second.isIncomplete], [1, true]);
+  });
+
   it('should miss the source of a provider that is in the books, until it has one', async () => {
     const other = `${provider}_unnamed`;
     await book('odd', at(1, '10:00'), { provider: other });

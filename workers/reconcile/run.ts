@@ -15,7 +15,7 @@ import { jsonText, type ReportFacts, type WrittenReport, writeReport } from './r
 import type { Scope } from './scope.js';
 import type { ReconcileSettings } from './settings.js';
 import { settle } from './settle.js';
-import { recordProblems, withoutSource } from './source-items.js';
+import { ofUsedSources, recordProblems, withoutSource } from './source-items.js';
 import type { SettlementSource } from './sources/source.js';
 
 export const STEPS = ['fetch', 'load', 'heal', 'match', 'settle', 'report'] as const;
@@ -144,7 +144,8 @@ class Run {
       feeRounding: settings.feeRounding,
       sourceIds: fetched.sourceIds,
     };
-    return [scope, [...fetched.problems, ...unknown]];
+    const used = await ofUsedSources(client, fetched.problems, sources);
+    return [scope, [...used, ...unknown]];
   }
 
   /** A period that was run before goes on in its row. Its next try is set first: a run may die. */

@@ -38,10 +38,12 @@ export function reconcileSettings(config: ProcessorConfig): ReconcileSettings {
 
 /** Everybody whose reports can be had. */
 export async function settlementSources(config: ProcessorConfig): Promise<SettlementSource[]> {
-  const simulators = { simulator: config.simulatorUrl, ...config.simulators };
   const folder = resolve(config.settlementDir || join(config.home, 'settlements'));
   return [
-    ...Object.entries(simulators).map(([name, url]) => new SimulatorSource(name, url)),
+    new SimulatorSource('simulator', config.simulatorUrl, true),
+    ...Object.entries(config.simulators)
+      .filter(([name]) => name !== 'simulator')
+      .map(([name, url]) => new SimulatorSource(name, url)),
     ...stripeSources(config),
     new WalletSource(config.databaseUrl),
     ...(await FolderSource.of(folder)),

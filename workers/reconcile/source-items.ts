@@ -8,6 +8,7 @@ import type { Period } from './calendar.js';
 import type { SourceProblem } from './fetch.js';
 import { UPSERT_ITEM } from './items.js';
 import { OUR_TIME } from './match.js';
+import type { SettlementSource } from './sources/source.js';
 
 /** Providers with money of ours in the period, and nobody to ask about it. */
 export async function withoutSource(
@@ -26,6 +27,22 @@ export async function withoutSource(
   );
   const details = ['no source is configured for the reports of this provider'];
   return rows.map((row) => ({ ...row, kind: 'no_source', details }));
+}
+
+/** Without those of sources that are there by default and that no payment of ours needs. */
+export async function ofUsedSources(
+  client: pg.Client,
+  problems: readonly SourceProblem[],
+  sources: readonly SettlementSource[],
+): Promise<SourceProblem[]> {
+  const assumed = sources.filter((source) => source.isAssumed).map((source) => source.provider);
+  const { rows } = await client.query<{ provider: string }>(
+    `select provider from unnest($1::text[]) a(provider) where not exists (
+       select 1 from payments p where p.provider = a.provider and p.provider_reference is not null)`,
+    [assumed],
+  );
+  const unused = new Set(rows.map((row) => row.provider));
+  return problems.filter((problem) => !unused.has(problem.provider));
 }
 
 /** @returns whether one is open: nobody has decided to do without those reports */

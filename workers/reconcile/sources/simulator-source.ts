@@ -16,10 +16,12 @@ const SILENCE_MS_MAX = 60_000;
 
 export class SimulatorSource implements SettlementSource {
   readonly provider: string;
+  readonly isAssumed: boolean;
   readonly #url: string;
 
-  constructor(provider: string, url: string) {
+  constructor(provider: string, url: string, isAssumed = false) {
     this.provider = provider;
+    this.isAssumed = isAssumed;
     this.#url = url;
   }
 

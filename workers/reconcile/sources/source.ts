@@ -17,6 +17,8 @@ export interface Report {
 
 export interface SettlementSource {
   readonly provider: string;
+  /** It is there by default: that it is away matters only once the provider has a payment. */
+  readonly isAssumed?: boolean;
   /** The reports that cover the period and what of the time before it is still awaited. */
   reports(period: Period, from: Date): Promise<readonly Report[]>;
 }
