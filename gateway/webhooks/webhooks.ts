@@ -141,7 +141,8 @@ async function schemeOf(name: string): Promise<Scheme> {
   return (await import('./simulator.js')).simulatorScheme;
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true });
+/** A byte order mark is no JSON: the processor, which reads the same bytes, refuses it too. */
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 function parsed(body: Buffer): unknown {
   try {

@@ -79,6 +79,8 @@ describe('webhooks at the gateway', { timeout: 60_000 }, () => {
 
   it('should refuse what is no event, and other providers and methods', async () => {
     mustBe(await callBack(engine.api, 'no json', { secret: NEW }), 400, 'invalid_json');
+    const marked = `\ufeff${eventOf('evt_marked', DATA)}`;
+    mustBe(await callBack(engine.api, marked, { secret: NEW }), 400, 'invalid_json');
     mustBe(await callBack(engine.api, 'null', { secret: NEW }), 400, 'event_id_invalid');
     mustBe(await callBack(engine.api, '{"id":"a/b"}', { secret: NEW }), 400, 'event_id_invalid');
     mustBe(await send('evt_3', { path: '/webhooks/psp/nobody' }), 404, 'not_found');
