@@ -49,8 +49,8 @@ prove: setup stand-ins ## every proof, whole (more than an hour, the benches too
 
 prove-bench: bench ## the same as bench
 
-prove-%: setup ## one proof, e.g. prove-rate: prints its figures and a verdict
-	@node dist/ops/prove/main.js $*
+prove-%: setup ## one proof, e.g. prove-rate: prints its figures and a verdict (SEED=… repeats prove-fuzz)
+	@node dist/ops/prove/main.js $* --seed=$(SEED)
 
 bench: setup ## every stage beside its rival: bench/results/ and report.html (QUICK=1: five minutes)
 	@bench/setup.sh

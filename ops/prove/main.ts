@@ -1,7 +1,9 @@
-/** `make prove-<name>` and `make prove`: runs proofs whole, prints figures and a verdict each. */
+/** `make prove-<name>` and `make prove`: runs proofs whole, prints figures and a verdict each. `--seed=` repeats a run. */
 import { PROOFS, prove } from './proofs.js';
 
-const [name, form] = process.argv.slice(2);
+const [name, ...options] = process.argv.slice(2);
+const isShort = options.includes('--short');
+const seed = options.find((it) => it.startsWith('--seed='))?.slice('--seed='.length);
 const chosen = PROOFS.filter((it) => name === 'all' || it.name === name);
 if (chosen.length === 0) {
   console.error(`there is no proof ${name}: ${PROOFS.map((it) => it.name).join(', ')}`);
@@ -9,7 +11,7 @@ if (chosen.length === 0) {
 }
 let broken = 0;
 for (const proof of chosen) {
-  const problem = await prove(proof, form === '--short', console.log);
+  const problem = await prove(proof, isShort, console.log, seed || undefined);
   if (problem !== undefined) broken++;
 }
 process.exit(broken === 0 ? 0 : 1);

@@ -13,10 +13,13 @@ export class BrokenPromise extends Error {}
 
 export class Stage {
   readonly isShort: boolean;
+  /** Repeats a proof that makes random input; undefined: the proof chooses one. */
+  readonly seed: string | undefined;
   readonly #print: (line: string) => void;
 
-  constructor(isShort: boolean, print: (line: string) => void) {
+  constructor(isShort: boolean, print: (line: string) => void, seed?: string) {
     this.isShort = isShort;
+    this.seed = seed;
     this.#print = print;
   }
 

@@ -14,6 +14,7 @@ import { edgeTls } from './edge-tls.js';
 import { firstPayment } from './first-payment.js';
 import { foreignAnswers } from './foreign-answers.js';
 import { fullRing } from './full-ring.js';
+import { fuzz } from './fuzz.js';
 import { grow } from './grow.js';
 import { growth } from './growth.js';
 import { hostile } from './hostile.js';
@@ -53,6 +54,7 @@ export const PROOFS: readonly Proof[] = [
   fullRing,
   badInput,
   http,
+  fuzz,
   order,
   lostDisk,
   conflict,
@@ -91,12 +93,13 @@ export async function prove(
   proof: Proof,
   isShort: boolean,
   print: (line: string) => void,
+  seed?: string,
 ): Promise<string | undefined> {
   const since = Date.now();
   print(`prove-${proof.name}: ${proof.shows}`);
   let problem: string | undefined;
   try {
-    await proof.run(new Stage(isShort, print));
+    await proof.run(new Stage(isShort, print, seed));
   } catch (error) {
     problem = (error as Error).message;
   }
