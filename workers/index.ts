@@ -16,6 +16,7 @@ import type { DeadPayment, Task } from './payment/tasks.js';
 import type { Ask } from './postgres/asks.js';
 import { PostgresClock } from './postgres/clock.js';
 import { bury } from './postgres/dead.js';
+import { confirmLateCapture, type LateCapture } from './postgres/late-captures.js';
 import { Maintenance } from './postgres/maintenance.js';
 import { migrate } from './postgres/migrate.js';
 import { openPool } from './postgres/pool.js';
@@ -30,6 +31,7 @@ import { DeadWatch } from './processor/dead-watch.js';
 import { Dependencies } from './processor/dependencies.js';
 import { Dlq } from './processor/dlq.js';
 import { Intake } from './processor/intake.js';
+import { LateCaptureWatch } from './processor/late-capture-watch.js';
 import { OutboxPublisher } from './processor/publisher.js';
 import { orderOf, taskOf, webhookOrder } from './processor/record-task.js';
 import { holdOf } from './processor/retry-hold.js';
@@ -55,6 +57,7 @@ export class Processor {
   readonly #intake: Intake;
   readonly #asker: Asker;
   readonly #webhookRetries: WebhookRetries;
+  readonly #lateCaptures: LateCaptureWatch;
   readonly #reconcile: ReconcileScheduler;
   readonly #maintenance: Maintenance;
   readonly #runner: TaskRunner;
@@ -138,6 +141,12 @@ export class Processor {
       logger,
       ask: (ask) => this.#ask(ask),
     });
+    this.#lateCaptures = new LateCaptureWatch({
+      pool: this.#pool,
+      pspTimeoutMs: config.pspTimeoutMs,
+      logger,
+      step: (claim) => this.#stepLateCapture(claim),
+    });
     this.#webhookRetries = new WebhookRetries({
       pool: this.#pool,
       logger,
@@ -152,6 +161,7 @@ export class Processor {
     this.#asker.stop();
     this.#deadWatch.stop();
     this.#webhookRetries.stop();
+    this.#lateCaptures.stop();
     await this.#reconcile.stop();
     await this.#maintenance.stop();
     this.#runner.stop();
@@ -189,6 +199,7 @@ export class Processor {
     this.#asker.start();
     this.#deadWatch.start();
     this.#webhookRetries.start();
+    this.#lateCaptures.start();
     this.#reconcile.start();
     this.#maintenance.start();
     this.#dependencies.start();
@@ -211,6 +222,13 @@ export class Processor {
     return this.#runner.run({ key, id: `payment ${key}`, task: { kind: 'ask', ask } });
   }
 
+  #stepLateCapture(claim: LateCapture): Promise<unknown> {
+    const { merchant, checkoutId, provider, reference } = claim;
+    const key = paymentKey(merchant, checkoutId);
+    const id = `late capture ${provider}/${reference}`;
+    return this.#runner.run({ key, id, task: { kind: 'late_capture', claim } });
+  }
+
   async #judgeAgain(webhook: WaitingWebhook): Promise<void> {
     const { provider, eventId, key, record: value, partition, offset, tries } = webhook;
     const task: Task = { kind: 'webhook', value, source: { partition, offset, tries } };
@@ -221,8 +239,13 @@ export class Processor {
     if (result?.kind === 'dead') await endWait(this.#pool, webhook, result.reason).catch(() => {});
   }
 
-  #bury({ merchant, checkoutId, version, event }: DeadPayment, dead: Dead): Promise<unknown> {
+  #bury(payment: DeadPayment, dead: Dead): Promise<unknown> {
+    const { merchant, checkoutId, version, event, lateCapture } = payment;
     const { reason, detail, attempts } = dead;
+    if (lateCapture) {
+      const isReversed = this.#config.reversesLateCaptures;
+      return confirmLateCapture(this.#pool, { ...lateCapture, isReversed, detail, attempts });
+    }
     const row = { merchant, checkout_id: checkoutId, version, event, reason, detail, attempts };
     return bury(this.#pool, row);
   }
@@ -248,6 +271,7 @@ export class Processor {
       outbox_leader: this.#outbox.isLeader ? 1 : 0,
       ...this.#reconcile.figures(),
       ...this.#maintenance.figures(),
+      ...this.#lateCaptures.figures(),
       ...this.#runner.figures(),
       ...this.#clockWatch.figures(),
       ...this.#breakers.figures(),

@@ -57,12 +57,21 @@ export function processorConfig(environment: Environment = process.env): Process
         TOLLGATE_STRIPE_URL: it.stripeUrl,
         ...it.simulators,
       }),
+      ...(hasStripe(it) && it.stripeReturnUrl === ''
+        ? [
+            'TOLLGATE_STRIPE_RETURN_URL: needed with a key of Stripe, or payers cannot come back from 3-D Secure',
+          ]
+        : []),
       ...routed
         .filter((name) => !known.includes(name))
         .map((name) => `TOLLGATE_ROUTES: there is no provider ${name}`),
       ...kafkaTlsProblems(it),
     ];
   });
+}
+
+function hasStripe(it: { stripeKey: string; stripeKeyFromFile: string }): boolean {
+  return it.stripeKey !== '' || it.stripeKeyFromFile !== '';
 }
 
 export function simulatorConfig(environment: Environment = process.env): SimulatorConfig {

@@ -9,12 +9,13 @@ import type { GatewayData } from '../../engine/gateway-contract.js';
 import type { SharedFlag } from '../../engine/ring/shared-flags.js';
 import type { Admission } from '../admission.js';
 import { readBody } from '../body.js';
-import { maskCardData } from '../card-data.js';
 import { type Head, isUncoded, readHead } from '../head.js';
 import { bodyTooLarge, PROBLEMS, type Problem } from '../problem.js';
 import { type Reply, sendProblem } from '../reply.js';
 import { WEBHOOK_BYTES_MAX } from '../schemas.js';
 import { AddressList, callerAddress } from './addresses.js';
+import { parseEvent } from './event-json.js';
+import { masked } from './masked.js';
 import type { Scheme } from './scheme.js';
 import { WEBHOOK_OVERHEAD_BYTES, type WebhookCounts, WebhookMessage } from './webhook-message.js';
 
@@ -108,7 +109,7 @@ export class Webhooks {
     const verdict = provider.scheme.verify(body, signature, provider.secrets, now);
     if (verdict === 'forged') return PROBLEMS.signatureInvalid;
     if (verdict === 'stale') return PROBLEMS.signatureTooOld;
-    const event = parsed(body);
+    const event = parseEvent(body);
     if (event === undefined) return PROBLEMS.invalidJson;
     const identity = provider.scheme.identify(event);
     if (identity === undefined) return PROBLEMS.eventIdInvalid;
@@ -120,7 +121,7 @@ export class Webhooks {
       merchant: identity.merchant,
       checkout_id: identity.checkoutId,
       // What a provider sends cannot be sent again: card data is masked, not refused.
-      body: masked(body),
+      body: masked(body, event),
     };
   }
 
@@ -130,24 +131,8 @@ export class Webhooks {
   }
 }
 
-function masked(body: Buffer): Buffer {
-  const { buffer, byteOffset, byteLength } = maskCardData(body);
-  return Buffer.from(buffer, byteOffset, byteLength);
-}
-
 /** Stripe's package is large: only an engine that takes its webhooks loads it. */
 async function schemeOf(name: string): Promise<Scheme> {
   if (name === 'stripe') return (await import('./stripe.js')).stripeScheme;
   return (await import('./simulator.js')).simulatorScheme;
-}
-
-/** A byte order mark is no JSON: the processor, which reads the same bytes, refuses it too. */
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-function parsed(body: Buffer): unknown {
-  try {
-    return JSON.parse(utf8.decode(body));
-  } catch {
-    return undefined;
-  }
 }

@@ -4,7 +4,8 @@
  * captured. And after the deadline nothing is sent any more, also by a redrive.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { post } from '../e2e/checkout-client.js';
+import type { Letter } from '../../workers/processor/dlq.js';
+import { get, post, VISA } from '../e2e/checkout-client.js';
 import { html, type Passed, type ProviderProxy, startProxy } from '../stand-ins/proxy.js';
 import { query } from './audit.js';
 import { chargesOf, setFaults } from './charges.js';
@@ -33,6 +34,14 @@ const OWN_500 = {
   }),
 };
 
+/** Declined, and captured half a second later. */
+const LATE = 'pm_captured_after_decline';
+
+interface Payment {
+  readonly status: string;
+  readonly refunded_amount: number;
+}
+
 interface Row {
   readonly id: string;
   readonly status: string;
@@ -43,7 +52,7 @@ interface Row {
 export const foreignAnswers: Proof = {
   name: 'foreign-answers',
   shows:
-    'a proxy that charges and answers 4xx in HTML, or answers a find with its own 404: one capture each, none failed; nothing is sent after the deadline',
+    'a proxy that charges and answers 4xx in HTML, or answers a find with its own 404: one capture each, none failed; nothing is sent after the deadline; a capture after a decline is reversed once',
   async run(stage: Stage) {
     const proxy = await startProxy();
     const system = await LocalSystem.start({
@@ -51,6 +60,7 @@ export const foreignAnswers: Proof = {
     });
     try {
       proxy.target = system.endpoints.simulator;
+      await lateCaptures(stage, system);
       // Webhooks would tell what the proxy hides.
       await setFaults(system.endpoints.simulator, { webhook_drop_rate: 1 });
       await endure(stage, system, proxy);
@@ -96,6 +106,36 @@ async function endure(stage: Stage, system: LocalSystem, proxy: ProviderProxy): 
   stage.must(count(freed) === captured.length, 'a captured payment does not succeed');
   stage.must(sent.length === 0, `sent after the deadline: ${sent[0]?.body}`);
   await oneCaptureEach(stage, system, captured);
+}
+
+/** The provider declines, and captures all the same: confirmed, reversed once, shown. */
+async function lateCaptures(stage: Stage, system: LocalSystem): Promise<void> {
+  const { api, simulator } = system.endpoints;
+  const ids = Array.from({ length: stage.size(3, 40) }, (_, i) => `late-${i}`);
+  for (const id of ids) await post(api, id, { ...VISA, payment_method: LATE });
+  if (!stage.isShort) for (let i = 0; i < 3; i++) await system.killAndWait('processor');
+  await until('all are reversed', SETTLE_MS_MAX, async () => {
+    const bodies = await Promise.all(ids.map(async (id) => (await get(api, id)).body));
+    return bodies.every((it) => it.includes('captured_after_end_reversed'));
+  });
+  const letters = (await lettersOf(system)).filter((it) => it.reason === 'captured_after_end');
+  const named = new Set(letters.map((it) => it.key));
+  for (const id of ids) {
+    const payment = JSON.parse((await get(api, id)).body) as Payment;
+    const isRight = payment.status === 'failed' && payment.refunded_amount === VISA.amount;
+    stage.must(isRight, `${id} reads ${payment.status}, refunded ${payment.refunded_amount}`);
+    const [charge, ...more] = await chargesOf(simulator, id);
+    stage.must(more.length === 0 && charge!.status === 'refunded', `${id} was not reversed once`);
+    stage.must(named.has(`default/${id}`), `${id} has no dead letter`);
+  }
+  const open = letters.filter((it) => it.state === 'open').length;
+  stage.figure('declined, then captured: reversed / letters open', `${ids.length} / ${open}`);
+  stage.must(open === 0, 'a letter stays open after the reversal');
+}
+
+async function lettersOf(system: LocalSystem): Promise<Letter[]> {
+  const page = await (await fetch(`${system.endpoints.processorAdmin}/dlq`)).json();
+  return (page as { dead_letters: Letter[] }).dead_letters;
 }
 
 /** By the name of the payment, which stands in the body of a charge and in the path of a find. */

@@ -28,7 +28,11 @@ export const providers: Proof = {
     const [port] = (await freePorts(1)) as [number];
     const localstripe = await startLocalstripe(port, join(tmpdir(), `localstripe-${port}.log`));
     const layer = await startKeyLayer(localstripe.url);
-    const settings = { TOLLGATE_STRIPE_KEY: STRIPE_KEY, TOLLGATE_STRIPE_URL: layer.url };
+    const settings = {
+      TOLLGATE_STRIPE_KEY: STRIPE_KEY,
+      TOLLGATE_STRIPE_URL: layer.url,
+      TOLLGATE_STRIPE_RETURN_URL: 'https://shop.example/back',
+    };
     const system = await LocalSystem.start({ settings });
     try {
       await proveWallet(stage, system);

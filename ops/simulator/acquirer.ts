@@ -43,8 +43,7 @@ export class Acquirer {
   constructor(ledger: Ledger, webhooks: WebhookSender) {
     this.#ledger = ledger;
     this.#webhooks = webhooks;
-    for (const charge of ledger.all())
-      if (charge.status === 'authorized') this.#captureLater(charge);
+    for (const charge of ledger.all()) if (isCapturedLater(charge)) this.#captureLater(charge);
   }
 
   /** Takes the charge at once; the answer may come later, and the key is in use until `release`. */
@@ -193,7 +192,7 @@ export class Acquirer {
     };
     this.#ledger.add(charge);
     this.#tell(charge, charge.status, charge.amount);
-    if (charge.status === 'authorized') this.#captureLater(charge);
+    if (isCapturedLater(charge)) this.#captureLater(charge);
     return charge;
   }
 
@@ -204,7 +203,7 @@ export class Acquirer {
   ): void {
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
-      if (charge.status !== 'authorized') return;
+      if (!isCapturedLater(charge)) return;
       try {
         this.#become(charge, 'captured');
       } catch {
@@ -263,6 +262,12 @@ function notFound(what: 'charge' | 'refund', id: string): Answer {
 /** Every error of the simulator: its `object` tells it from an error of a proxy. */
 export function errorBody(code: string, message: string, more: object = {}): object {
   return { object: 'simulator_error', error: { code, message, ...more } };
+}
+
+/** Not captured or canceled meanwhile, and its token says so. */
+function isCapturedLater({ status, payment_method }: Charge): boolean {
+  if (status === 'authorized') return true;
+  return status === 'declined' && behaviourOf(payment_method).capturesAfterMs !== null;
 }
 
 function ageMs(charge: Charge): number {

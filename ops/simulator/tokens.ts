@@ -9,7 +9,7 @@ export interface Behaviour {
   readonly isFirstAnswerLost: boolean;
   /** The first so many requests of a key answer 500 and take nothing. */
   readonly errorsFirst: number;
-  /** An authorized charge is captured by itself after this. */
+  /** What is not captured is captured by itself after this, also when it was declined. */
   readonly capturesAfterMs: number | null;
   readonly needsAction: boolean;
   /** How often each event of it is sent; 0: it is lost. */
@@ -41,6 +41,8 @@ const TOKENS = new Map<string, Behaviour>([
   ['pm_card_visa', CAPTURED],
   ['pm_card_declined', declined('card_declined')],
   ['pm_card_insufficient_funds', declined('insufficient_funds')],
+  // A provider that says no and takes the money all the same.
+  ['pm_captured_after_decline', { ...declined('card_declined'), capturesAfterMs: 500 }],
   ['pm_requires_action', { ...authorized(1_000), needsAction: true }],
   ['pm_timeout', { ...CAPTURED, isFirstAnswerLost: true }],
   ['pm_webhook_only', authorized(300)],

@@ -6,6 +6,8 @@
  * | --- | --- |
  * | `charge/<merchant>/<id>` | provider +amount, merchant −amount |
  * | `refund/<provider>/<refund>` | merchant +amount, provider −amount |
+ * | `late_charge/<provider>/<reference>`, of a capture after the end | provider +amount, merchant −amount |
+ * | `late_refund/<provider>/<reference>`, its reversal | merchant +amount, provider −amount |
  * | `settled/<merchant>/<currency>/<day>` | transit in +net, fees +fees, provider −(gross − refunds); of wallets funding −net |
  * | `payout/<merchant>/<currency>/<day>` | merchant +(gross − refunds), fees −fees, transit out −net |
  * | `wallet/<key>` of a credit | funding +amount, wallet −amount |

@@ -4,10 +4,12 @@
  * its first byte.
  */
 import { maskCardData, maskCardValues } from '../../engine/core/card-mask.js';
+import { keepNames } from '../../engine/core/kept-names.js';
 import { paymentKey } from '../../engine/core/payment.js';
 import type { Ask } from '../postgres/asks.js';
 import type { Batcher, Dated } from '../postgres/batcher.js';
 import { monotonicMs, type PostgresClock } from '../postgres/clock.js';
+import type { Suspicion } from '../postgres/late-captures.js';
 import type { OutcomeRow } from '../postgres/outcomes.js';
 import type { SendRow } from '../postgres/sends.js';
 import { NOTHING } from '../psp/evidence.js';
@@ -28,6 +30,8 @@ export interface CallParts {
   readonly sends: Batcher<SendRow, Dated<boolean>>;
   readonly clock: PostgresClock;
   readonly settlements: Settlements;
+  /** A charge that its provider captured, and that the payment's row did not take. */
+  readonly suspect: (suspicion: Suspicion) => Promise<unknown>;
   /** An exception in the handling of a provider's answer. */
   readonly onFault: (ask: Ask, error: unknown) => void;
 }
@@ -193,7 +197,11 @@ export class Calls {
   }
 
   async #commit({ row, result }: Settlement): Promise<TaskResult> {
-    return (await this.#parts.outcomes.add(row)) ? result : SUPERSEDED;
+    if (await this.#parts.outcomes.add(row)) return result;
+    // The payment has ended otherwise: what was captured must not be lost from sight.
+    if (row.status === 'succeeded' && row.provider_reference !== null)
+      await this.#parts.suspect({ ...row, reference: row.provider_reference });
+    return SUPERSEDED;
   }
 }
 
@@ -218,13 +226,15 @@ function wellFormed(answer: PspAnswer): PspAnswer {
   return answer;
 }
 
-/** A provider may say anything; the reference alone is kept as it is, for it names the charge. */
+/** A provider may say anything; names alone are kept as they are, for they name the charge. */
 function withoutCardData(answer: PspAnswer): PspAnswer {
   const failureCode = answer.failureCode === null ? null : maskCardData(answer.failureCode);
+  const response = maskCardValues(answer.response);
+  keepNames(answer.response, response);
   return {
     ...answer,
     failureCode,
     nextAction: maskCardValues(answer.nextAction),
-    response: maskCardValues(answer.response),
+    response,
   };
 }

@@ -30,6 +30,7 @@ const ANSWER: PspAnswer = {
   retryAfterMs: null,
   httpStatus: 402,
   response: {
+    reference: 'ch_3714496353984311',
     card: { number: '4242 4242 4242 4242', cvc: '123' },
     last4: '4242',
     n: [4242424242424242],
@@ -63,6 +64,7 @@ describe('a provider that answers with card data', () => {
       sends: new Batcher<SendRow, Dated<boolean>>(async () => [{ result: true, begunAt: 0 }], 1),
       clock,
       settlements: new Settlements(processorConfig({}), () => false, clock),
+      suspect: async () => {},
       onFault: (_ask, error) => assert.fail(error as Error),
     });
     assert.deepEqual(await calls.charge(ASK, true, monotonicMs(), Number.POSITIVE_INFINITY), {
@@ -72,6 +74,8 @@ describe('a provider that answers with card data', () => {
     assert.equal(rows.length, 1);
     assert.doesNotMatch(JSON.stringify(rows), /4242424|4242 4242|5555555|123"/);
     assert.equal(rows[0]!.provider_reference, 'ch_1');
+    const { reference } = rows[0]!.response as { reference: string };
+    assert.equal(reference, 'ch_3714496353984311', 'a name is kept');
     assert.equal((rows[0]!.response as { last4: string }).last4, '4242');
   });
 });

@@ -5,6 +5,7 @@
  */
 import { isTerminal, type PaymentStatusName } from '../../engine/core/payment.js';
 import type { PspAnswer } from '../psp/port.js';
+import { type KnownParts, NO_PARTS, type Part, totalWith } from './parts.js';
 
 /** What is known of a payment before the evidence. Amounts in minor units. */
 export interface PaymentFacts {
@@ -19,6 +20,8 @@ export interface PaymentFacts {
   readonly wasNeverSent: boolean;
   /** Why it waits in the dead-letter queue; null when it does not. */
   readonly deadReason: string | null;
+  /** Of the kind that the claim is about: refunds, or disputes. */
+  readonly parts?: KnownParts;
 }
 
 /** `find` asks about the charge. `refund` carries the amount that was asked for. */
@@ -45,6 +48,8 @@ export interface WebhookClaim {
   readonly amountMinor: number;
   readonly currency: string;
   readonly failureCode: string | null;
+  /** The one refund or dispute that it is about; the amount is then of this one. */
+  readonly part?: Part;
 }
 
 export type Evidence =
@@ -62,13 +67,18 @@ export type Evidence =
   | { readonly kind: 'dead_lettered'; readonly reason: string }
   | { readonly kind: 'redriven' };
 
-/** Why evidence changes nothing: each is a metric. */
+/**
+ * Why evidence changes nothing: each is a metric. `same_total`: the part is new and must be
+ * recorded, what counts is the same.
+ */
 export type Dropped =
   | 'proves_nothing'
   | 'repeat'
   | 'terminal'
   | 'other_reference'
   | 'other_amount'
+  | 'late_capture'
+  | 'same_total'
   | 'was_sent'
   | 'not_dead';
 
@@ -176,13 +186,31 @@ function judgeClaim(facts: PaymentFacts, claim: WebhookClaim): Judgement {
     case 'canceled':
       return moves(facts, 'canceled', claim.type);
     case 'refunded':
-      return refunds(facts, claim.amountMinor);
+      return judgePart(facts, claim, facts.refundedMinor, (refundedMinor) => {
+        const reason = refundedMinor < facts.refundedMinor ? 'refund_failed' : 'refunded';
+        return refundedMinor > facts.amountMinor
+          ? dropped('other_amount')
+          : noted(facts, reason, { refundedMinor });
+      });
     case 'disputed':
-      if (!isTerminal(facts.status)) return { kind: 'early' };
-      if (facts.status !== 'succeeded') return dropped('terminal');
-      if (claim.amountMinor <= facts.disputedMinor) return dropped('repeat');
-      return noted(facts, claim.type, { disputedMinor: claim.amountMinor });
+      return judgePart(facts, claim, facts.disputedMinor, (disputedMinor) =>
+        noted(facts, claim.type, { disputedMinor }),
+      );
   }
+}
+
+/** A refund or a dispute, or their sum so far. @param total what counts so far */
+function judgePart(
+  facts: PaymentFacts,
+  claim: WebhookClaim,
+  total: number,
+  changed: (total: number) => Judgement,
+): Judgement {
+  if (!isTerminal(facts.status)) return { kind: 'early' };
+  if (facts.status !== 'succeeded') return dropped('terminal');
+  const next = totalWith(total, facts.parts ?? NO_PARTS, claim.part ?? null, claim.amountMinor);
+  if (next === undefined) return dropped('repeat');
+  return next === total ? dropped('same_total') : changed(next);
 }
 
 /** @param total everything that is refunded by now */

@@ -4,6 +4,7 @@ import type { Route } from '../../engine/core/settings/routes.js';
 import type { NamedDelay } from '../../engine/core/settings.js';
 import type { OriginSource } from '../../engine/core/topics.js';
 import type { Ask } from '../postgres/asks.js';
+import type { LateCapture } from '../postgres/late-captures.js';
 import type { PspSettings } from '../psp/registry.js';
 import type { WebhookSettings, WebhookSource } from '../webhooks/webhook-judge.js';
 
@@ -32,7 +33,9 @@ export type Task =
   /** A claim of the sweeper's. */
   | { readonly kind: 'ask'; readonly ask: Ask }
   /** A record of `payments.webhooks`. */
-  | { readonly kind: 'webhook'; readonly value: Uint8Array; readonly source: WebhookSource };
+  | { readonly kind: 'webhook'; readonly value: Uint8Array; readonly source: WebhookSource }
+  /** A capture after the end of its payment that is due. */
+  | { readonly kind: 'late_capture'; readonly claim: LateCapture };
 
 /** The task has failed too often: what becomes of its payment. */
 export interface GiveUp {
@@ -48,6 +51,13 @@ export interface DeadPayment {
   readonly version: number;
   /** For its history. */
   readonly event: string;
+  /** Set when the provider has confirmed a capture that the payment's status does not allow. */
+  readonly lateCapture?: {
+    readonly provider: string;
+    readonly reference: string;
+    readonly amountMinor: number;
+    readonly currency: string;
+  };
 }
 
 /**

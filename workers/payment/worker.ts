@@ -7,6 +7,7 @@ import { type Ask, claimTickets, type TicketRow } from '../postgres/asks.js';
 import { Batcher, type Dated, dated } from '../postgres/batcher.js';
 import { PostgresClock } from '../postgres/clock.js';
 import { type IntentResult, type IntentRow, insertIntents } from '../postgres/intents.js';
+import { suspectLateCapture } from '../postgres/late-captures.js';
 import { type OutcomeRow, recordOutcomes } from '../postgres/outcomes.js';
 import { isBadData, openPool } from '../postgres/pool.js';
 import { commitSends, type SendRow } from '../postgres/sends.js';
@@ -17,6 +18,7 @@ import { WebhookJudge } from '../webhooks/webhook-judge.js';
 import { Calls } from './calls.js';
 import { Executor } from './executor.js';
 import { Gate } from './gate.js';
+import { LateCaptures } from './late-captures.js';
 import { Settlements } from './settlement.js';
 import {
   ANSWER_FAULT_CHANNEL,
@@ -42,7 +44,15 @@ const breakers = new BroadcastChannel(BREAKER_CHANNEL);
 breakers.unref();
 const answerFaults = new BroadcastChannel(ANSWER_FAULT_CHANNEL);
 answerFaults.unref();
+const psps = openPsps(settings);
+const gates = new Map([...psps.keys()].map((name) => [name, gateOf(name)]));
 const executor = openExecutor();
+const lateCaptures = new LateCaptures({
+  pool,
+  psps,
+  gates,
+  pspTimeoutMs: settings.pspTimeoutMs,
+});
 const webhooks = openWebhooks();
 
 /** Never rejects: an exception costs the one task. A rejection in piscina means a dead thread. */
@@ -71,6 +81,8 @@ function handle(task: Task | GiveUp): Promise<TaskResult> {
       return executor.ask(task.ask);
     case 'webhook':
       return webhooks.received(task.value, task.source);
+    case 'late_capture':
+      return lateCaptures.step(task.claim);
     case 'give_up':
       return executor.giveUp(task.task, task.detail);
   }
@@ -97,7 +109,6 @@ function openWebhooks(): WebhookJudge {
 }
 
 function openExecutor(): Executor {
-  const psps = openPsps(settings);
   const settlements = new Settlements(
     settings,
     (name) => psps.get(name)?.replaysErrors ?? false,
@@ -105,7 +116,7 @@ function openExecutor(): Executor {
   );
   const calls = new Calls({
     psps,
-    gates: new Map([...psps.keys()].map((name) => [name, gateOf(name)])),
+    gates,
     outcomes: new Batcher<OutcomeRow, boolean>(
       (rows) => recordOutcomes(pool, rows),
       ROWS_MAX,
@@ -118,6 +129,7 @@ function openExecutor(): Executor {
     ),
     clock,
     settlements,
+    suspect: (suspicion) => suspectLateCapture(pool, suspicion),
     onFault: ({ provider, merchant, checkoutId }, error) => {
       const fault: AnswerFault = { provider, merchant, checkoutId, stack: stackOf(error) };
       answerFaults.postMessage(fault);

@@ -90,6 +90,7 @@ with input as (select * from json_to_recordset($1) as input(merchant text, check
 locked as (
   select p.merchant, p.checkout_id from payments p join input i using (merchant, checkout_id)
   where p.dead_reason is not null and p.status in ('processing', 'requires_action')
+    and p.dead_reason <> 'captured_after_end'
   order by p.merchant, p.checkout_id for update of p),
 freed as (
   update payments p set dead_reason = null, dead_at = null, tries = 0, waiting_since = null, next_ask_at = now(),
@@ -98,8 +99,15 @@ freed as (
   returning p.merchant, p.checkout_id, p.version, p.status),
 events as (
   insert into payment_events (merchant, checkout_id, version, status, reason, source)
-  select merchant, checkout_id, version, status, 'redriven', 'operator' from freed)
-select merchant || '/' || checkout_id as key from freed`;
+  select merchant, checkout_id, version, status, 'redriven', 'operator' from freed),
+-- A capture after the end is reversed, with a new key if the last refund was refused.
+late as (
+  update late_captures l set next_try_at = now(), tries = 0 from input i
+  where l.merchant = i.merchant and l.checkout_id = i.checkout_id
+    and l.state in ('confirmed', 'reversing')
+  returning l.merchant, l.checkout_id)
+select merchant || '/' || checkout_id as key from freed
+union select merchant || '/' || checkout_id from late`;
 
 /** The sweeper takes them up at once. @returns the keys of those that were dead until now */
 export async function redrivePayments(

@@ -157,6 +157,8 @@ describe('tables by month', { timeout: 120_000 }, () => {
       reason: null,
       received_ms: Date.parse(receivedAt),
       change: null,
+      late_capture: null,
+      part: null,
       wait: null,
     });
     assert.deepEqual(await recordVerdicts(pool, [row('2040-03-31T12:00:00Z', 'waiting')]), [true]);

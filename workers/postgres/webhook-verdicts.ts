@@ -5,6 +5,7 @@
  */
 import type pg from 'pg';
 import type { PaymentStatusName } from '../../engine/core/payment.js';
+import { SUSPECT_AGAIN } from './late-captures.js';
 
 /** What the payment becomes. */
 export interface PaymentChange {
@@ -33,8 +34,19 @@ export interface VerdictRow {
   readonly received_ms: number;
   /** null unless the state is `applied`. */
   readonly change: PaymentChange | null;
+  /** The charge that it says is captured, where the payment's status does not allow that. */
+  readonly late_capture: string | null;
+  /** The refund or dispute that it is about; null where it changes none. */
+  readonly part: PartRow | null;
   /** null unless the state is `waiting`. */
   readonly wait: WaitingRecord | null;
+}
+
+export interface PartRow {
+  readonly kind: 'refunded' | 'disputed';
+  readonly part_id: string;
+  readonly part_state: string;
+  readonly part_amount: number;
 }
 
 export interface WaitingRecord {
@@ -46,16 +58,22 @@ export interface WaitingRecord {
   readonly try_after_ms: number;
 }
 
+const rank = (state: string): string => `array_position(array['noted', 'taken', 'void'], ${state})`;
+
 const RECORD = {
   name: 'record-webhooks',
   text: `
 with input as (
   select i.*, c.version, c.status, c.event_reason, c.failure_code, c.reference, c.refunded_more,
-    c.disputed_more, w.record, w.source_partition, w.source_offset, w.tries, w.try_after_ms
+    c.disputed_more, t.kind as part_kind, t.part_id, t.part_state, t.part_amount, w.record,
+    w.source_partition, w.source_offset, w.tries, w.try_after_ms
   from json_to_recordset($1) as i(provider text, event_id text, merchant text, checkout_id text,
-    type text, state text, reason text, received_ms bigint, change json, wait json)
+    type text, state text, reason text, received_ms bigint, change json, wait json,
+    late_capture text, part json)
   left join lateral json_to_record(i.change) as c(version int, status text, event_reason text,
     failure_code text, reference text, refunded_more bigint, disputed_more bigint) on true
+  left join lateral json_to_record(i.part) as t(kind text, part_id text, part_state text,
+    part_amount bigint) on true
   left join lateral json_to_record(i.wait) as w(record text, source_partition int,
     source_offset bigint, tries int, try_after_ms int) on true),
 locked as (
@@ -106,6 +124,18 @@ ids as (
   -- The time under which the event is kept already.
   on conflict (provider, event_id) do update set received_at = w.received_at
   returning provider, event_id, received_at),
+parts as (
+  insert into payment_parts as t (provider, kind, part_id, merchant, checkout_id, amount, state)
+  select distinct on (provider, part_kind, part_id) provider, part_kind, part_id, merchant,
+    checkout_id, part_amount, part_state
+  from done where part_id is not null
+  order by provider, part_kind, part_id, ${rank('part_state')} desc
+  on conflict (provider, kind, part_id) do update set state = excluded.state, updated_at = now()
+  where ${rank('excluded.state')} > ${rank('t.state')}),
+suspected as (
+  insert into late_captures (provider, reference, merchant, checkout_id)
+  select distinct provider, late_capture, merchant, checkout_id from done
+  where late_capture is not null ${SUSPECT_AGAIN}),
 kept as (
   insert into webhook_events as e (provider, event_id, merchant, checkout_id, type, state, reason,
     received_at, record, source_partition, source_offset, tries, next_try_at)

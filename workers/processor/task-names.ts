@@ -14,8 +14,21 @@ export function namesOf({ key, task, record }: Work): Record<string, unknown> {
     merchant: task.ask.merchant,
     checkoutId: task.ask.checkoutId,
   };
+  const late = task.kind === 'late_capture' && {
+    merchant: task.claim.merchant,
+    checkoutId: task.claim.checkoutId,
+    provider: task.claim.provider,
+    reference: task.claim.reference,
+  };
   const event = task.kind === 'webhook' && eventOf(task.value);
-  return { key: key.slice(0, KEY_CHARS_MAX), kind: task.kind, ...payment, ...event, ...place };
+  return {
+    key: key.slice(0, KEY_CHARS_MAX),
+    kind: task.kind,
+    ...payment,
+    ...late,
+    ...event,
+    ...place,
+  };
 }
 
 function eventOf(value: Uint8Array): { provider: string; eventId: string } | undefined {

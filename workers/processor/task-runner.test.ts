@@ -5,6 +5,7 @@ import { deadLetter } from '../../engine/codec/records.js';
 import { createLogger } from '../../engine/core/log.js';
 import type { DeadPayment, Failed, GiveUp, Task, TaskResult } from '../payment/tasks.js';
 import type { Ask } from '../postgres/asks.js';
+import type { LateCapture } from '../postgres/late-captures.js';
 import type { OutgoingRecord } from './sender.js';
 import { TaskRunner, type Work } from './task-runner.js';
 
@@ -21,6 +22,10 @@ const TASKS: Record<Task['kind'], Task> = {
   ticket: { kind: 'ticket', value: VALUE },
   webhook: { kind: 'webhook', value: VALUE, source: { partition: 1, offset: 7, tries: 0 } },
   ask: { kind: 'ask', ask: { merchant: 'm', checkoutId: 'c' } as Ask },
+  late_capture: {
+    kind: 'late_capture',
+    claim: { merchant: 'm', checkoutId: 'c' } as LateCapture,
+  },
 };
 
 /** A runner whose worker does what `handler` says. */

@@ -7,6 +7,7 @@ import type { ProcessorConfig } from '../../engine/core/config.js';
 import type { Logger } from '../../engine/core/log.js';
 import type { Failed, GiveUp, Task, TaskResult, WorkerSettings } from '../payment/tasks.js';
 import { ASKS_IN_WORK_MAX } from './asker.js';
+import { LATE_CAPTURES_MAX } from './late-capture-watch.js';
 import { WEBHOOK_RETRIES_MAX } from './webhook-retries.js';
 
 export interface WorkerPoolParts {
@@ -34,7 +35,7 @@ export class WorkerPool {
       minThreads: workerThreads,
       maxThreads: workerThreads,
       concurrentTasksPerWorker: inFlightMax,
-      maxQueue: inFlightMax + ASKS_IN_WORK_MAX + WEBHOOK_RETRIES_MAX,
+      maxQueue: inFlightMax + ASKS_IN_WORK_MAX + WEBHOOK_RETRIES_MAX + LATE_CAPTURES_MAX,
       idleTimeout: Number.POSITIVE_INFINITY,
     });
     this.#pool.on('error', (error: Error) =>

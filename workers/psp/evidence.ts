@@ -3,6 +3,7 @@
  * no text that looks like a card number or a secret, nor what Postgres cannot hold.
  */
 import { maskCardData } from '../../engine/core/card-mask.js';
+import { isKeptName } from '../../engine/core/kept-names.js';
 import { paymentKey } from '../../engine/core/payment.js';
 import { EgressFault } from './egress.js';
 import type { PspAnswer, PspRequest } from './port.js';
@@ -38,12 +39,12 @@ export function nameOf(value: unknown): string | null {
   return typeof value === 'string' && NAME.test(value) ? value : null;
 }
 
-/** Those of the named fields that are there; texts made safe, objects left out. */
+/** Those of the named fields that are there; names kept, texts made safe, objects left out. */
 export function pick(from: object, names: readonly string[]): Record<string, unknown> {
   const found: Record<string, unknown> = {};
   for (const name of names) {
     const value = (from as Record<string, unknown>)[name];
-    if (typeof value === 'string') found[name] = safeText(value);
+    if (typeof value === 'string') found[name] = isKeptName(name, value) ? value : safeText(value);
     else if (value !== undefined && typeof value !== 'object') found[name] = value;
   }
   return found;

@@ -1,5 +1,6 @@
 /** What a stored webhook says, in the state machine's words, whoever sent it. */
 import type { WebhookReceived } from '../../engine/codec/records.js';
+import type { PartState } from '../payment/parts.js';
 import type { WebhookClaim } from '../payment/state-machine.js';
 import { readSimulatorEvent } from './simulator-event.js';
 import { readStripeEvent } from './stripe-event.js';
@@ -30,13 +31,21 @@ export function readWebhook({ provider, body }: WebhookReceived): Reading {
 /** A JSON value of which nothing is known yet. */
 export type Json = { readonly [name: string]: unknown } | null | undefined;
 
+const PART_ID = /^[\x21-\x7e]{1,255}$/;
+
 /** A claim if its fields are what they must be. */
 export function claim(
   type: string,
   status: WebhookClaim['status'],
-  fields: { reference: unknown; amount: unknown; currency: unknown; failureCode?: unknown },
+  fields: {
+    reference: unknown;
+    amount: unknown;
+    currency: unknown;
+    failureCode?: unknown;
+    part?: { readonly id: unknown; readonly state: PartState };
+  },
 ): Reading {
-  const { reference, amount, currency, failureCode } = fields;
+  const { reference, amount, currency, failureCode, part } = fields;
   if (typeof reference !== 'string' || reference === '' || reference.length > 255)
     return { kind: 'malformed', detail: `${type} names no charge` };
   if (!Number.isSafeInteger(amount) || (amount as number) < 0)
@@ -53,6 +62,9 @@ export function claim(
       amountMinor: amount as number,
       currency: currency.toUpperCase(),
       failureCode: code?.slice(0, 100) ?? null,
+      ...(part && typeof part.id === 'string' && PART_ID.test(part.id)
+        ? { part: { id: part.id, state: part.state } }
+        : {}),
     },
   };
 }

@@ -131,6 +131,34 @@ describe('judging webhooks against Postgres', { timeout: 120_000 }, () => {
     assert.equal(row.ledger, null);
   });
 
+  it('should have the provider asked about a capture that the status does not allow, once', async () => {
+    const suspects = async (id: string): Promise<string[]> => {
+      const { rows } = await pool.query<{ reference: string; state: string }>(
+        'select reference, state from late_captures where checkout_id = $1',
+        [id],
+      );
+      return rows.map((it) => `${it.reference} ${it.state}`);
+    };
+    await pay('late');
+    await receive('late', { ...CAPTURED, status: 'declined' });
+    for (let i = 0; i < 3; i++) assert.equal(await receive('late', CAPTURED), 'webhook_terminal');
+    assert.deepEqual(await suspects('late'), ['ch_late suspected']);
+    await pool.query(`update late_captures set state = 'unfounded', next_try_at = null`);
+    await receive('late', CAPTURED);
+    assert.deepEqual(await suspects('late'), ['ch_late suspected']);
+    await pool.query(`update late_captures set state = 'reversed', next_try_at = null`);
+    for (const status of ['captured', 'refunded'])
+      assert.equal(await receive('late', { ...CAPTURED, status }), 'webhook_late_capture');
+    assert.deepEqual(await suspects('late'), ['ch_late reversed']);
+
+    await pay('paid');
+    await receive('paid', CAPTURED);
+    await receive('paid', CAPTURED);
+    assert.deepEqual(await suspects('paid'), []);
+    await receive('paid', { ...CAPTURED, reference: 'ch_second' });
+    assert.deepEqual(await suspects('paid'), ['ch_second suspected']);
+  });
+
   it('should not believe another amount, currency, charge or provider, and say so', async () => {
     await pay('liar');
     assert.equal(await receive('liar', { ...CAPTURED, amount: 1 }), 'dead webhook_other_amount');
@@ -234,5 +262,60 @@ describe('judging webhooks against Postgres', { timeout: 120_000 }, () => {
     const dispute = { id: 'dp_1', payment_intent: 'pi_1', amount: 100, currency: 'usd' };
     assert.equal(await event('charge.dispute.created', dispute), 'webhook_charge_dispute_created');
     assert.equal((await payment('stripe')).disputed, 100);
+  });
+
+  it('should follow refunds and disputes of Stripe over their life, and book each change', async () => {
+    await pay('life');
+    await pool.query(
+      `update payments set provider = 'stripe', provider_reference = 'pi_life' where checkout_id = 'life'`,
+    );
+    const event = (type: string, object: object): Promise<string> => {
+      const body = { type, data: { object: { currency: 'usd', ...object } } };
+      const ids = { provider: 'stripe', merchant: null, checkout_id: null };
+      return receive('', {}, { ...ids, body: Buffer.from(JSON.stringify(body)) });
+    };
+    const sums = async () => {
+      const { refunded, disputed, ledger } = await payment('life');
+      return [refunded, disputed, ledger['merchant:default'], ledger['disputed:default'] ?? 0];
+    };
+    await event('payment_intent.succeeded', { id: 'pi_life', amount: 1999 });
+
+    const refund = (id: string, amount: number, status: string) => ({
+      ...{ id, amount, status, payment_intent: 'pi_life' },
+    });
+    await event('charge.refunded', { id: 'ch_1', payment_intent: 'pi_life', amount_refunded: 999 });
+    assert.equal(
+      await event('refund.created', refund('re_life_1', 999, 'pending')),
+      'webhook_same_total',
+    );
+    assert.equal(
+      await event('refund.updated', refund('re_life_1', 999, 'succeeded')),
+      'webhook_repeat',
+    );
+    assert.deepEqual(await sums(), [999, 0, -1000, 0]);
+    assert.equal(
+      await event('refund.failed', refund('re_life_1', 999, 'failed')),
+      'webhook_refund_failed',
+    );
+    assert.deepEqual(await sums(), [0, 0, -1999, 0]);
+    // The first event once more, late: the refund stays failed.
+    await event('charge.refunded', { id: 'ch_1', payment_intent: 'pi_life', amount_refunded: 999 });
+    await event('refund.created', refund('re_life_2', 400, 'succeeded'));
+    assert.deepEqual(await sums(), [400, 0, -1599, 0]);
+
+    const dispute = (id: string, amount: number, status: string) => ({
+      ...{ id, amount, status, payment_intent: 'pi_life' },
+    });
+    await event('charge.dispute.created', dispute('dp_life_1', 500, 'needs_response'));
+    await event('charge.dispute.created', dispute('dp_life_2', 300, 'warning_needs_response'));
+    assert.deepEqual(await sums(), [400, 500, -1599, 500]);
+    await event('charge.dispute.created', dispute('dp_life_3', 200, 'needs_response'));
+    assert.deepEqual(await sums(), [400, 700, -1599, 700]);
+    await event('charge.dispute.closed', dispute('dp_life_1', 500, 'won'));
+    await event('charge.dispute.funds_reinstated', dispute('dp_life_1', 500, 'won'));
+    await event('charge.dispute.updated', dispute('dp_life_1', 500, 'under_review'));
+    await event('charge.dispute.closed', dispute('dp_life_3', 200, 'lost'));
+    assert.deepEqual(await sums(), [400, 200, -1599, 200]);
+    assert.equal((await payment('life')).status, 'succeeded');
   });
 });

@@ -4,6 +4,7 @@
  */
 import { type WebhookReceived, webhookReceived } from '../../engine/codec/records.js';
 import { paymentKey } from '../../engine/core/payment.js';
+import type { KnownParts } from '../payment/parts.js';
 import {
   type Dropped,
   type Judgement,
@@ -13,7 +14,7 @@ import {
 import type { TaskResult } from '../payment/tasks.js';
 import type { Batcher } from '../postgres/batcher.js';
 import type { FoundPayment, WebhookQuestion } from '../postgres/webhook-payments.js';
-import type { PaymentChange, VerdictRow } from '../postgres/webhook-verdicts.js';
+import type { PartRow, PaymentChange, VerdictRow } from '../postgres/webhook-verdicts.js';
 import { readWebhook } from './reading.js';
 
 const RETRY_MS_MAX = 300_000;
@@ -79,6 +80,8 @@ export class WebhookJudge {
       merchant: record.merchant,
       checkout_id: record.checkout_id,
       reference: claim.reference,
+      part_kind: kindOf(claim),
+      part_id: claim.part?.id ?? null,
     });
     if (payment === undefined) return this.#keep(record, value, claim, source, 'unknown_payment');
     const row = rowOf(record, claim.type, payment);
@@ -88,14 +91,17 @@ export class WebhookJudge {
         return this.#keep(record, value, claim, source, 'early', payment);
       case 'dropped': {
         const { why } = judgement;
-        await verdicts.add({ ...row, state: 'dropped', reason: why });
+        const late_capture = isLateCapture(payment, claim, why) ? claim.reference : null;
+        const part = why === 'same_total' ? partOf(claim) : null;
+        await verdicts.add({ ...row, state: 'dropped', reason: why, late_capture, part });
         if (!CONTRADICTIONS.includes(why)) return done(why);
         return dead(`webhook_${why}`, detailOf(payment, claim), source);
       }
       case 'moves':
       case 'noted': {
         const change = changeOf(payment, claim, judgement);
-        if (!(await verdicts.add({ ...row, state: 'applied', change }))) return 'overtaken';
+        const applied = { ...row, state: 'applied' as const, change, part: partOf(claim) };
+        if (!(await verdicts.add(applied))) return 'overtaken';
         return done(judgement.kind === 'moves' ? judgement.status : judgement.reason);
       }
     }
@@ -137,11 +143,36 @@ function waitedMs(tries: number, firstMs: number): number {
   return ms;
 }
 
+function kindOf({ status }: WebhookClaim): 'refunded' | 'disputed' | null {
+  return status === 'refunded' || status === 'disputed' ? status : null;
+}
+
+function partOf(claim: WebhookClaim): PartRow | null {
+  const kind = kindOf(claim);
+  if (kind === null || claim.part === undefined) return null;
+  const { id, state } = claim.part;
+  return { kind, part_id: id, part_state: state, part_amount: claim.amountMinor };
+}
+
+function partsOf(payment: FoundPayment): KnownParts {
+  const { parts_taken, parts_void, part_state, part_amount } = payment;
+  const known = part_state === null ? null : { state: part_state, amountMinor: part_amount ?? 0 };
+  return { takenMinor: parts_taken, voidMinor: parts_void, known };
+}
+
+/** The provider is asked before it is believed: see `LateCaptures`. */
+function isLateCapture(payment: FoundPayment, claim: WebhookClaim, why: string): boolean {
+  if (claim.status !== 'captured') return false;
+  if (why === 'other_reference' || why === 'other_provider') return true;
+  return why === 'terminal' && payment.status !== 'succeeded';
+}
+
 function judgementOf(
   payment: FoundPayment,
   provider: string,
   claim: WebhookClaim,
 ): Judgement | { kind: 'dropped'; why: 'other_provider' } {
+  if (payment.is_late_capture) return { kind: 'dropped', why: 'late_capture' };
   if (payment.provider !== provider) return { kind: 'dropped', why: 'other_provider' };
   // A yes counts from any attempt; a no may be about the attempt before this one.
   const isNo = claim.status === 'declined' || claim.status === 'canceled';
@@ -156,6 +187,7 @@ function judgementOf(
     reference: payment.provider_reference,
     wasNeverSent: payment.was_never_sent,
     deadReason: null,
+    parts: partsOf(payment),
   };
   return judge(facts, { kind: 'webhook', claim });
 }
@@ -197,6 +229,8 @@ function rowOf(record: WebhookReceived, type: string, payment?: FoundPayment): V
     reason: null,
     received_ms: record.received_at,
     change: null,
+    late_capture: null,
+    part: null,
     wait: null,
   };
 }

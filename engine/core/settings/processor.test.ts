@@ -23,6 +23,13 @@ describe("a processor's settings", () => {
       assert.match(problemOf({ TOLLGATE_RETRY_DELAYS: wrong }), /ascending delays/, wrong);
   });
 
+  it('should refuse Stripe without a way back for payers, and name the setting', () => {
+    const key = { TOLLGATE_STRIPE_KEY: 'sk_test_x' };
+    assert.match(problemOf(key), /TOLLGATE_STRIPE_RETURN_URL/);
+    assert.equal(problemOf({ ...key, TOLLGATE_STRIPE_RETURN_URL: 'https://shop.example' }), '');
+    assert.equal(problemOf({}), '');
+  });
+
   it('should read routes whole, and name what is wrong with them', () => {
     const rule = { currency: 'EUR', amount_max: 500, provider: 'stripe', fallback: ['simulator'] };
     const { routes } = processorConfig({ TOLLGATE_ROUTES: JSON.stringify([rule]) });

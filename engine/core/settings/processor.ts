@@ -49,7 +49,7 @@ export const processorTable = {
   stripeReturnUrl: text(
     'TOLLGATE_STRIPE_RETURN_URL',
     '',
-    'where Stripe sends the payer back to after an action (default: the client asks Stripe itself)',
+    'where Stripe sends the payer back to after an action; needed where there is a key of Stripe',
   ),
   egressHosts: words(
     'TOLLGATE_EGRESS_HOSTS',
@@ -117,6 +117,11 @@ export const processorTable = {
     100,
     3_600_000,
     'nothing is sent, expired or given up while the clock of the processor differs more from that of Postgres',
+  ),
+  reversesLateCaptures: flag(
+    'TOLLGATE_REVERSE_LATE_CAPTURES',
+    true,
+    'refund a confirmed capture of a payment that reads failed or canceled',
   ),
   retryDelays: delays(
     'TOLLGATE_RETRY_DELAYS',

@@ -14,8 +14,12 @@ const STRIPE_DECIMALS = new Map<string, number>([
   ...['BHD', 'JOD', 'KWD', 'OMR', 'TND'].map((it) => [it, 3] as const),
 ]);
 
-/** @returns undefined where Stripe has no such amount */
+/**
+ * Stripe takes amounts of three-decimal currencies in multiples of ten only.
+ * @returns undefined where Stripe has no such amount
+ */
 export function stripeAmount(amountMinor: number, currency: string): number | undefined {
+  if (STRIPE_DECIMALS.get(currency) === 3 && amountMinor % 10 !== 0) return undefined;
   return shifted(amountMinor, shiftOf(currency));
 }
 

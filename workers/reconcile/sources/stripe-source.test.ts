@@ -45,6 +45,18 @@ describe('balance transactions of Stripe', () => {
         metadata: {},
       },
     ),
+    transaction(
+      154,
+      { type: 'refund_failure', amount: 500, fee: 0 },
+      {
+        id: 're_1',
+        object: 'refund',
+        charge: 'ch_1',
+        amount: 500,
+        payment_intent: 'pi_1',
+        metadata: {},
+      },
+    ),
     // Stripe counts two decimals where ISO 4217 has none.
     transaction(152, { currency: 'isk', fee: 1_000 }, { amount: 50_000, currency: 'isk' }),
     transaction(153, { fee: 90 }, { amount: 1_900, currency: 'eur' }),
@@ -75,6 +87,7 @@ describe('balance transactions of Stripe', () => {
     const { port } = server.address() as AddressInfo;
     const config = processorConfig({
       TOLLGATE_STRIPE_KEY: 'sk_test_none',
+      TOLLGATE_STRIPE_RETURN_URL: 'https://shop.example/back',
       TOLLGATE_STRIPE_URL: `http://127.0.0.1:${port}`,
     });
     const source = (await settlementSources(config)).find((it) => it.provider === 'stripe')!;
@@ -90,12 +103,13 @@ describe('balance transactions of Stripe', () => {
     let text = '';
     for await (const chunk of await report!.open()) text += chunk;
     const lines = text.trim().split('\n');
-    assert.equal(lines.length, 1 + 153);
+    assert.equal(lines.length, 1 + 154);
     assert.equal(lines[1], 'pi_0,shop,order-0,charge,2000,USD,88,,,2027-01-15T08:00:00.000Z');
     assert.match(lines[151]!, /^pi_1,,,refund,-500,USD,0,re_1,,/);
-    assert.match(lines[152]!, /^pi_152,shop,order-152,charge,500,ISK,10,,/);
+    assert.match(lines[152]!, /^pi_1,,,refund,500,USD,0,re_1\/failed,,/);
+    assert.match(lines[153]!, /^pi_152,shop,order-152,charge,500,ISK,10,,/);
     // Paid out in another currency than the payment's: no fee of the payment's currency.
-    assert.match(lines[153]!, /^pi_153,shop,order-153,charge,1900,EUR,,,USD,/);
+    assert.match(lines[154]!, /^pi_153,shop,order-153,charge,1900,EUR,,,USD,/);
     assert.equal(asked.length, 2);
     assert.equal(asked[0]!.searchParams.get('created[gte]'), `${+from / 1_000}`);
     assert.equal(asked[0]!.searchParams.get('created[lt]'), `${+from / 1_000 + 86_400}`);

@@ -28,6 +28,7 @@ const KINDS = new Map([
   ['payment', 'charge'],
   ['refund', 'refund'],
   ['payment_refund', 'refund'],
+  ['refund_failure', 'refund'],
 ]);
 
 /** The part of Stripe's client that is used. */
@@ -79,17 +80,19 @@ export function rowOf(it: Stripe.BalanceTransaction): unknown[] | undefined {
   const charge = isRefund ? idOf(source.charge) : source.id;
   const currency = source.currency.toUpperCase();
   const amount = minorOf(source.amount, currency);
+  // The money of a refund that failed comes back: a refund of less than nothing.
+  const hasFailed = it.type === 'refund_failure';
   const isOneCurrency = source.currency === it.currency;
   return [
     idOf(source.payment_intent) ?? charge,
     source.metadata?.['merchant'],
     source.metadata?.['checkout_id'],
     kind,
-    isRefund ? -amount : amount,
+    isRefund && !hasFailed ? -amount : amount,
     currency,
     // A fee in another currency than the payment's cannot be booked with it.
     isOneCurrency ? minorOf(it.fee, currency) : '',
-    isRefund ? source.id : '',
+    isRefund ? `${source.id}${hasFailed ? '/failed' : ''}` : '',
     isOneCurrency ? '' : it.currency.toUpperCase(),
     new Date(it.created * 1_000).toISOString(),
   ];

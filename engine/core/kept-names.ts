@@ -1,0 +1,44 @@
+/**
+ * Names by which a payment and its charge are found: they are kept as they came where card data
+ * is masked, or they would match nothing any more. A name has a letter; digits alone that make
+ * a card number stay masked.
+ */
+const NAMES = new Set([
+  'id',
+  'reference',
+  'refund_reference',
+  'merchant',
+  'checkout_id',
+  'payment_intent',
+  'charge',
+  'latest_charge',
+  'tollgate_key',
+]);
+const NAME = /^(?=.*[A-Za-z])[\x21-\x7e]{1,255}$/;
+/** In events of Stripe the metadata of an object lies deepest. */
+const DEPTH_MAX = 6;
+
+export function isKeptName(name: string, value: unknown): value is string {
+  return NAMES.has(name) && typeof value === 'string' && NAME.test(value);
+}
+
+/**
+ * Puts the names of `from` back into `copy`, which was masked.
+ * @returns whether one was changed
+ */
+export function keepNames(from: unknown, copy: unknown, depth = 0): boolean {
+  if (depth > DEPTH_MAX || from === copy || !isObject(from) || !isObject(copy)) return false;
+  let hasChanged = false;
+  for (const [name, it] of Object.entries(from)) {
+    if (!Object.hasOwn(copy, name)) continue;
+    if (isKeptName(name, it) && copy[name] !== it) {
+      copy[name] = it;
+      hasChanged = true;
+    } else if (keepNames(it, copy[name], depth + 1)) hasChanged = true;
+  }
+  return hasChanged;
+}
+
+function isObject(it: unknown): it is Record<string, unknown> {
+  return typeof it === 'object' && it !== null;
+}

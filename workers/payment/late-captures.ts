@@ -1,0 +1,214 @@
+/**
+ * A capture of a payment that reads failed or canceled, or was paid by another charge: asked
+ * about once at the provider, then booked and reversed with a key of its own. A webhook alone
+ * moves no money. The refund's intent is committed before its first byte, and after a crash
+ * the refund is looked for before anything is sent.
+ */
+import type pg from 'pg';
+import { retryTicket } from '../../engine/codec/records.js';
+import { newUlid } from '../../engine/core/ulid.js';
+import {
+  beginReversal,
+  endLateCapture,
+  type LateCapture,
+  type LateCaptureState,
+  lookLater,
+  recordReversal,
+} from '../postgres/late-captures.js';
+import { recordCall } from '../postgres/psp-calls.js';
+import { commandKey, type Psp, type PspAnswer, type PspRequest } from '../psp/port.js';
+import type { Gate } from './gate.js';
+import { SEND_WITHIN_MS } from './plan.js';
+import type { TaskResult } from './tasks.js';
+
+export const CAPTURED_AFTER_END = 'captured_after_end';
+const WAIT_MS_MIN = 2_000;
+const WAIT_MS_MAX = 3_600_000;
+const DETAIL_CHARS_MAX = 500;
+
+export interface LateCaptureParts {
+  readonly pool: pg.Pool;
+  readonly psps: ReadonlyMap<string, Psp>;
+  readonly gates: ReadonlyMap<string, Gate>;
+  readonly pspTimeoutMs: number;
+}
+
+export class LateCaptures {
+  readonly #parts: LateCaptureParts;
+
+  constructor(parts: LateCaptureParts) {
+    this.#parts = parts;
+  }
+
+  /** The next step of one that is claimed. */
+  async step(it: LateCapture): Promise<TaskResult> {
+    const psp = this.#parts.psps.get(it.provider);
+    if (!psp) return this.#later(it, it.state, 'its provider is not configured');
+    switch (it.state) {
+      case 'suspected':
+        return this.#confirm(it, psp);
+      case 'confirmed':
+        return this.#refund(it, psp, it.attempt);
+      case 'reversing':
+        return this.#goOn(it, psp);
+      default:
+        return done(it.state);
+    }
+  }
+
+  async #confirm(it: LateCapture, psp: Psp): Promise<TaskResult> {
+    if (it.isPaidByIt) return this.#end(it, 'suspected', 'unfounded', 'the payment was paid by it');
+    if (it.paymentStatus === 'processing' || it.paymentStatus === 'requires_action')
+      return this.#later(it, 'suspected', 'the payment has not ended');
+    const answer = await this.#call(it, 'find', (request) =>
+      psp.find({ ...request, operation: 'charge', reference: it.reference }),
+    );
+    if (answer === undefined) return this.#later(it, 'suspected', 'its provider takes no calls');
+    if (answer.outcome === 'approved') return this.#confirmed(it, answer);
+    const isAbsent = answer.failureCode === 'not_found';
+    const isTooEarly = isAbsent && it.now < it.createdAt + psp.findLagMs;
+    if (answer.outcome === 'declined' && !isTooEarly)
+      return this.#end(it, 'suspected', 'unfounded', answer.failureCode ?? 'declined');
+    return this.#later(it, 'suspected', detailOf(answer));
+  }
+
+  /** The letter goes out first, then the row is marked: see the task runner. */
+  async #confirmed(it: LateCapture, answer: PspAnswer): Promise<TaskResult> {
+    const { amountMinor, currency, payment } = answer;
+    const isOurs = payment === `${it.merchant}/${it.checkoutId}`;
+    if (!isOurs || amountMinor === null || amountMinor <= 0 || currency === null)
+      return this.#end(it, 'suspected', 'unfounded', 'the charge is not of this payment');
+    const { merchant, checkoutId, provider, reference } = it;
+    const paid = `${amountMinor} ${currency} captured by ${provider} as ${reference}`;
+    const lateCapture = { provider, reference, amountMinor, currency };
+    return {
+      kind: 'dead',
+      reason: CAPTURED_AFTER_END,
+      detail: `${paid}; the payment is ${it.paymentStatus}`,
+      attempts: it.tries,
+      value: letterOf(it),
+      payment: { merchant, checkoutId, version: 0, event: CAPTURED_AFTER_END, lateCapture },
+    };
+  }
+
+  /** Intent, call, result. */
+  async #refund(it: LateCapture, psp: Psp, attempt: number): Promise<TaskResult> {
+    const until = Date.now() + SEND_WITHIN_MS;
+    if (!(await beginReversal(this.#parts.pool, it, attempt))) return done('superseded');
+    const begun = { ...it, state: 'reversing' as const, attempt, sentAt: it.now };
+    const refund = (request: PspRequest): Promise<PspAnswer> =>
+      psp.refund({ ...request, reference: it.reference });
+    const answer = await this.#call(begun, 'refund', refund, until);
+    if (answer === undefined) return this.#later(begun, 'reversing', 'its provider takes no calls');
+    return this.#judge(begun, answer);
+  }
+
+  /** A refund may have been sent: it is looked for before another one may begin. */
+  async #goOn(it: LateCapture, psp: Psp): Promise<TaskResult> {
+    const answer = await this.#call(it, 'find', (request) =>
+      psp.find({ ...request, operation: 'refund', reference: it.reference }),
+    );
+    if (answer === undefined) return this.#later(it, 'reversing', 'its provider takes no calls');
+    if (answer.failureCode !== 'not_found') return this.#judge(it, answer);
+    const arrivedBy = (it.sentAt ?? it.now) + SEND_WITHIN_MS + this.#parts.pspTimeoutMs;
+    const provesFrom = arrivedBy + psp.findLagMs;
+    if (it.now >= provesFrom) return this.#refund(it, psp, it.attempt + 1);
+    return this.#later(it, 'reversing', 'no refund is seen yet');
+  }
+
+  async #judge(it: LateCapture, answer: PspAnswer): Promise<TaskResult> {
+    if (answer.outcome === 'approved') {
+      await recordReversal(this.#parts.pool, it, answer.reference);
+      return done('reversed');
+    }
+    // Refused for good: it stays a dead letter, and a redrive tries again with a new key.
+    if (answer.outcome === 'declined')
+      return this.#end(it, 'reversing', 'confirmed', answer.failureCode ?? 'declined');
+    return this.#later(it, 'reversing', detailOf(answer));
+  }
+
+  /** @returns undefined when nothing was sent */
+  async #call(
+    it: LateCapture,
+    operation: 'find' | 'refund',
+    call: (request: PspRequest) => Promise<PspAnswer>,
+    until = Number.POSITIVE_INFINITY,
+  ): Promise<PspAnswer | undefined> {
+    const request: PspRequest = {
+      merchant: it.merchant,
+      checkoutId: it.checkoutId,
+      idempotencyKey: reversalKey(it),
+      amountMinor: it.amount ?? it.paymentAmount,
+      currency: it.currency ?? it.paymentCurrency,
+    };
+    const answer = await this.#parts.gates.get(it.provider)!.run(() => call(request), until);
+    if (typeof answer === 'string') return undefined;
+    const { idempotencyKey, ...rest } = request;
+    await recordCall(this.#parts.pool, {
+      call_id: newUlid(),
+      merchant: it.merchant,
+      checkout_id: it.checkoutId,
+      provider: it.provider,
+      operation,
+      attempt: it.attempt,
+      idempotency_key: idempotencyKey,
+      request: { ...rest, reference: it.reference },
+      response: answer.response,
+      http_status: answer.httpStatus,
+      outcome: answer.outcome,
+    });
+    return answer;
+  }
+
+  async #later(it: LateCapture, state: LateCaptureState, detail: string): Promise<TaskResult> {
+    const waitMs = Math.min(WAIT_MS_MIN * 2 ** Math.min(it.tries, 20), WAIT_MS_MAX);
+    await lookLater(this.#parts.pool, it, state, waitMs, detail);
+    return done('waits');
+  }
+
+  async #end(
+    it: LateCapture,
+    from: LateCaptureState,
+    to: 'unfounded' | 'confirmed',
+    detail: string,
+  ): Promise<TaskResult> {
+    await endLateCapture(this.#parts.pool, it, from, to, detail);
+    return done(to === 'unfounded' ? 'unfounded' : 'not_reversed');
+  }
+}
+
+/** One key for one refund of one charge, whoever sends it. */
+export function reversalKey(
+  it: Pick<LateCapture, 'merchant' | 'checkoutId' | 'reference' | 'attempt'>,
+): string {
+  const command = `${CAPTURED_AFTER_END}-${it.reference}-${it.attempt}`;
+  return commandKey(it.merchant, it.checkoutId, 'refund', command);
+}
+
+/** So that the queue's list knows the payment. */
+function letterOf(it: LateCapture): Uint8Array {
+  return retryTicket.encode({
+    merchant: it.merchant,
+    checkout_id: it.checkoutId,
+    asks: 0,
+    due_at: it.now,
+    provider: it.provider,
+    never_sent: false,
+    accepted_at: it.createdAt,
+    waiting_since: null,
+    sweep_at: it.now,
+    reason: CAPTURED_AFTER_END,
+  });
+}
+
+function detailOf({ httpStatus, problem, response }: PspAnswer): string {
+  const what = problem ?? 'not done';
+  return `${what}: ${httpStatus ?? 'no status'} ${JSON.stringify(response)}`.slice(
+    0,
+    DETAIL_CHARS_MAX,
+  );
+}
+
+function done(outcome: string): TaskResult {
+  return { kind: 'done', outcome: `late_capture_${outcome}` };
+}
