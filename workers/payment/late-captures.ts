@@ -7,6 +7,7 @@
 import type pg from 'pg';
 import { retryTicket } from '../../engine/codec/records.js';
 import { newUlid } from '../../engine/core/ulid.js';
+import { monotonicMs } from '../postgres/clock.js';
 import {
   beginReversal,
   endLateCapture,
@@ -93,7 +94,7 @@ export class LateCaptures {
 
   /** Intent, call, result. */
   async #refund(it: LateCapture, psp: Psp, attempt: number): Promise<TaskResult> {
-    const until = Date.now() + SEND_WITHIN_MS;
+    const until = monotonicMs() + SEND_WITHIN_MS;
     if (!(await beginReversal(this.#parts.pool, it, attempt))) return done('superseded');
     const begun = { ...it, state: 'reversing' as const, attempt, sentAt: it.now };
     const refund = (request: PspRequest): Promise<PspAnswer> =>
