@@ -162,8 +162,9 @@ export class Processor {
     this.#deadWatch.stop();
     this.#webhookRetries.stop();
     this.#lateCaptures.stop();
-    await this.#reconcile.stop();
-    await this.#maintenance.stop();
+    // Either may be in the middle of a statement, of a Postgres that does not answer.
+    const loops = Promise.all([this.#reconcile.stop(), this.#maintenance.stop()]);
+    await Promise.race([loops, sleep(STEP_MS_MAX)]);
     this.#runner.stop();
     await this.#intake.close(DRAIN_MS_MAX);
     await this.#outbox.stop(STEP_MS_MAX);
