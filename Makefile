@@ -10,7 +10,8 @@ setup: ## install what is missing, build
 	@ops/setup/setup.sh
 
 build: ## compile to dist/
-	@npx tsc -p tsconfig.json
+	@[ -x node_modules/.bin/tsc ] || { echo 'run `make setup` first'; exit 1; }
+	@node_modules/.bin/tsc -p tsconfig.json
 
 run: setup ## the whole system on this machine, in the foreground
 	@exec ./ops/cli/tollgate.mjs up
@@ -22,7 +23,7 @@ engine: setup ## run one shard in the foreground (Kafka at TOLLGATE_KAFKA_BROKER
 	@exec ./ops/cli/tollgate.mjs engine
 
 check: setup ## types, lint, format, house rules, packages, image, alerts: no servers
-	@npx biome ci .
+	@node_modules/.bin/biome ci .
 	@node --test dist/ops/house-rules.test.js dist/ops/docker/docker.test.js dist/ops/prometheus/rules.test.js dist/ops/supply-chain.test.js
 	@node dist/ops/setup/signatures.js
 	@npm sbom --sbom-format cyclonedx --package-lock-only > dist/sbom.cdx.json && echo "SBOM: dist/sbom.cdx.json"
@@ -39,7 +40,7 @@ unit: setup ## the tests that start no server, under a minute
 
 # Servers share the cores, so their tests run one after the other.
 test: setup stand-ins ## every test
-	@npx biome ci .
+	@node_modules/.bin/biome ci .
 	@$(RUN_TESTS) --test-concurrency=2 $$(ops/setup/list-tests.sh unit)
 	@$(RUN_TESTS) --test-concurrency=1 $$(ops/setup/list-tests.sh servers)
 

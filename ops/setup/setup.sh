@@ -5,6 +5,27 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 say() { printf 'setup: %s\n' "$*"; }
+# Runs a command; every 20 s a line says that it is still under way.
+with_progress() {
+  local what=$1 since=$SECONDS next=20
+  shift
+  "$@" &
+  local pid=$!
+  while kill -0 "$pid" 2>/dev/null; do
+    sleep 1
+    if ((SECONDS - since >= next)); then
+      say "$what: $next s so far"
+      next=$((next + 20))
+    fi
+  done
+  wait "$pid"
+}
+# Maven does not read https_proxy.
+maven_proxy() {
+  local proxy=${https_proxy:-${HTTPS_PROXY:-}}
+  [[ "$proxy" =~ ^https?://([^:/@]+):([0-9]+)/?$ ]] || return 0
+  printf '%s ' "-Dhttps.proxyHost=${BASH_REMATCH[1]}" "-Dhttps.proxyPort=${BASH_REMATCH[2]}"
+}
 refuse() {
   printf 'setup: %s\n' "$*" >&2
   exit 1
@@ -47,8 +68,11 @@ if [ "${#missing[@]}" -gt 0 ]; then
   fi
 fi
 
+# Paths of this checkout stand in configuration files that cannot quote them.
+[[ "$PWD" =~ ^[A-Za-z0-9/._+@~-]+$ ]] || refuse "the path of this checkout has a blank, a comma or a letter that is not ASCII: move it to a plain path. ($PWD)"
+
 # Node 20: the machine's own, or the official build below .cache/node (the Makefile looks there first).
-is_node_20() { command -v node >/dev/null && [[ "$(node --version)" == v20.* ]]; }
+is_node_20() { command -v node >/dev/null && [[ "$(node --version)" =~ ^v20\.([0-9]+)\. ]] && [ "${BASH_REMATCH[1]}" -ge 20 ]; }
 export PATH="$PWD/.cache/node/bin:$PATH"
 if ! is_node_20; then
   name="node-v$(cat .nvmrc)-linux-x64"
@@ -69,14 +93,17 @@ fi
 
 stamp=node_modules/.tollgate-lock
 if ! cmp -s package-lock.json "$stamp"; then
-  say "npm packages (node-rdkafka is compiled: 2 to 4 minutes)"
-  npm ci --no-audit --no-fund --loglevel=error
+  say "npm packages (librdkafka is compiled: 2 to 4 minutes)"
+  npm view node-rdkafka version --fetch-timeout=5000 --fetch-retries=0 >/dev/null 2>&1 ||
+    refuse "the npm registry does not answer within 5 s: connect this machine, or set npm's registry or https-proxy."
+  # Development packages and install scripts are needed, whatever the environment says.
+  with_progress "npm packages" npm ci --include=dev --ignore-scripts=false --no-audit --no-fund --loglevel=error
   cp package-lock.json "$stamp"
 fi
 
 if [ ! -e .cache/kafka/.complete ]; then
   say "Kafka's jars (43 MB)"
-  mvn -q -B -f ops/setup/kafka/pom.xml dependency:copy-dependencies -DoutputDirectory="$PWD/.cache/kafka"
+  mvn -q -B $(maven_proxy) -f ops/setup/kafka/pom.xml dependency:copy-dependencies -DoutputDirectory="$PWD/.cache/kafka"
   touch .cache/kafka/.complete
 fi
 
@@ -99,5 +126,5 @@ if ! cmp -s ops/setup/schemathesis.txt "$fuzzer/.requirements" &&
   cp ops/setup/schemathesis.txt "$fuzzer/.requirements"
 fi
 say "build"
-npx tsc -p tsconfig.json
+node_modules/.bin/tsc -p tsconfig.json
 say "done"
