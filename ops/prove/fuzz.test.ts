@@ -11,8 +11,8 @@ import type { WireResult } from './fuzz-wire.js';
 import { RAW_ANSWERS, rawAnswersOf } from './raw-answers.js';
 
 /** Of the proof's short form. */
-const REQUESTS = 6_000;
-const EVENTS = 1_500;
+const REQUESTS = 4_000;
+const EVENTS = 1_000;
 const TARGET: Target = {
   ...{ id: 'target', provider: 'simulator', reference: 'ch_1', isReferenceKnown: true },
   ...{ amount: 1_999, currency: 'USD', status: 'processing' },
