@@ -4,6 +4,8 @@
  */
 import { connect, type Socket } from 'node:net';
 
+/** For a connection that is not accepted. */
+const ABANDON_MS_MAX = 10_000;
 const HEAD_BYTES_MAX = 64 * 1024;
 const BODY_BYTES_MAX = 1024 * 1024;
 /** An answer on the way to the answer, to `Expect: 100-continue`. */
@@ -67,6 +69,7 @@ export class WireClient {
     const socket = this.#open();
     await new Promise<void>((resolve) => {
       socket.once('close', () => resolve());
+      socket.setTimeout(ABANDON_MS_MAX, () => socket.destroy());
       socket.write(bytes, () => socket.destroy());
     });
     this.reset();
