@@ -1,6 +1,6 @@
 /**
  * Whether a dependency of this process answers, judged by its last success: a delivery, a fetch,
- * a query or, while there is none, a cheap probe every two seconds.
+ * a query or, while there is none, a cheap probe four times within the time that is allowed.
  *
  * Keeps: one warning when the dependency is lost and one when it is back. Time is counted in
  * turns of a timer, so neither a clock that steps nor a process that was stopped for a while
@@ -11,7 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from './log.js';
 
 const TURN_MS = 500;
-const PROBE_EVERY_MS = 2_000;
+const PROBES = 4;
 /** A probe must bound itself; this only guards against one that never ends. */
 const PROBE_MS_MAX = 5_000;
 
@@ -69,7 +69,7 @@ export class DependencyHealth {
 
   #turn(): void {
     this.#silentTurns++;
-    if (this.#silentTurns * TURN_MS >= PROBE_EVERY_MS) void this.#probe();
+    if (this.#silentTurns >= this.#turnsMax / PROBES) void this.#probe();
     if (this.#silentTurns < this.#turnsMax || this.#state === 'lost') return;
     this.#state = 'lost';
     const { name, use, lostAfterMs, logger } = this.#options;

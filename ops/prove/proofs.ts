@@ -39,6 +39,7 @@ import { reconcileCalendar } from './reconcile-calendar.js';
 import { reconcileDay } from './reconcile-day.js';
 import { reconcileKill } from './reconcile-kill.js';
 import { reconcileMonth } from './reconcile-month.js';
+import { signals } from './signals.js';
 import { tokens } from './tokens.js';
 import { unkindProvider } from './unkind-provider.js';
 import { webhooks } from './webhooks.js';
@@ -50,6 +51,7 @@ export const PROOFS: readonly Proof[] = [
   killEngine,
   killProcessor,
   outage,
+  signals,
   damage,
   fullRing,
   badInput,

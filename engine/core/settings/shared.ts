@@ -34,7 +34,7 @@ export const shared = {
   dependencyLostAfterMs: integer(
     'TOLLGATE_DEPENDENCY_LOST_AFTER_MS',
     8_000,
-    1_000,
+    2_000,
     60_000,
     'Kafka or Postgres counts as lost after so long without a delivery, fetch, query or probe',
   ),
