@@ -28,6 +28,7 @@ describe('outcomes without an answer', { timeout: 120_000 }, () => {
         TOLLGATE_DEADLINE_MS: `${DEADLINE_MS}`,
         TOLLGATE_RETRY_DELAYS: '200ms,500ms',
         TOLLGATE_ATTEMPTS_MAX: '1000',
+        TOLLGATE_BREAKER_CALLS_MIN: '100000',
         TOLLGATE_SIMULATORS: JSON.stringify({ closed: `http://127.0.0.1:${nobody}` }),
         TOLLGATE_ROUTES: JSON.stringify([
           { currency: 'EUR', provider: 'closed' },
