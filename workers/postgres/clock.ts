@@ -12,6 +12,7 @@ import { isAway } from './pool.js';
 /** An answer this old is not relied on any more: Postgres is asked again. */
 const FRESH_MS = 1_000;
 const RETRY_MS = 500;
+const ASKS_MAX = 5;
 /** Two clocks drift apart by less than this. */
 const DRIFT_MAX = 0.001;
 
@@ -36,6 +37,8 @@ export class PostgresClock {
   readonly #clocks: Clocks;
   #postgresMs = 0;
   #monotonicMs = Number.NEGATIVE_INFINITY;
+  /** Postgres' clock may be so much ahead of `now`: its answer was on its way so long. */
+  #slackMs = 0;
   #trustedSince = 0;
   #asking: Promise<void> | undefined;
 
@@ -67,31 +70,40 @@ export class PostgresClock {
    */
   observe(postgresMs: number, begunAt = this.#clocks.monotonicMs()): void {
     const monotonic = this.#clocks.monotonicMs();
+    const wornMs = (monotonic - this.#monotonicMs) * DRIFT_MAX;
     const expected = this.now;
+    const expectedMax = expected + this.#slackMs;
     const newest = postgresMs + monotonic - begunAt;
     const hasStepped =
-      postgresMs - expected > this.#skewMsMax || expected - newest > this.#skewMsMax;
-    if (this.#postgresMs === 0) this.#postgresMs = postgresMs;
-    else if (hasStepped) this.#trustedSince = this.#postgresMs = postgresMs;
-    // The answer that came fastest is the best; what it says wears out as clocks drift.
-    else this.#postgresMs = Math.max(postgresMs, this.#worn(expected, monotonic));
+      postgresMs - expectedMax > this.#skewMsMax || expected - newest > this.#skewMsMax;
+    if (this.#postgresMs === 0 || hasStepped) {
+      if (this.#postgresMs !== 0) this.#trustedSince = postgresMs;
+      this.#postgresMs = postgresMs;
+      this.#slackMs = newest - postgresMs;
+    } else {
+      // The answer that came fastest is the best; what it says wears out as clocks drift.
+      this.#postgresMs = Math.max(postgresMs, expected - wornMs);
+      this.#slackMs = Math.max(0, Math.min(newest, expectedMax + wornMs) - this.#postgresMs);
+    }
     this.#monotonicMs = monotonic;
-  }
-
-  #worn(expected: number, monotonic: number): number {
-    return expected - (monotonic - this.#monotonicMs) * DRIFT_MAX;
   }
 
   /** Makes `now` at most a second old. */
   async refresh(): Promise<void> {
     if (this.#clocks.monotonicMs() - this.#monotonicMs <= FRESH_MS) return;
-    const begunAt = this.#clocks.monotonicMs();
-    this.#asking ??= this.#ask()
-      .then((now) => this.observe(now, begunAt))
-      .finally(() => {
-        this.#asking = undefined;
-      });
+    this.#asking ??= this.#askWell().finally(() => {
+      this.#asking = undefined;
+    });
     await this.#asking;
+  }
+
+  /** An answer that was long on its way, as on a busy machine, says too little: once more then. */
+  async #askWell(): Promise<void> {
+    for (let tries = 0; tries < ASKS_MAX; tries++) {
+      const begunAt = this.#clocks.monotonicMs();
+      this.observe(await this.#ask(), begunAt);
+      if (this.#clocks.monotonicMs() - begunAt < this.#skewMsMax / 4) return;
+    }
   }
 
   /** Whole Unix milliseconds by Postgres' clock; this host's before the first answer. */
