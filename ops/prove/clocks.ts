@@ -15,6 +15,8 @@ const DAY_MS = 86_400_000;
 const KEY_WINDOW_MS = 1_000;
 const FIND_LAG_MS = 2_000;
 const SETTLE_MS_MAX = 60_000;
+/** A server sees its step within this. */
+const STEP_MS = 1_500;
 /** A send, its time-out, the lag and the bound: after this a second charge would have shown. */
 const DOUBT_MS = 9_000;
 const SETTINGS = {
@@ -100,7 +102,10 @@ async function endure(
   if (!isStepping) move(false);
   // One request in flight at a time: the step falls between them.
   for (const [i, id] of ids.entries()) {
-    if (isStepping && i === count >> 1) move(false);
+    if (isStepping && i === count >> 1) {
+      move(false);
+      await sleep(STEP_MS);
+    }
     const { status } = await post(system.endpoints.api, id);
     stage.must(status === 202, `${id} was answered ${status}`);
   }
