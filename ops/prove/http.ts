@@ -15,7 +15,10 @@ export const http: Proof = {
   shows:
     'cases of RFC 9110, 9112, 7240 and 9457 as raw bytes, at an engine and through the edge, each followed by a second request on its connection',
   async run(stage: Stage) {
-    await Promise.all([atEngine(stage), throughEdge(stage)]);
+    // Both end, so that each stops its processes, before a fault of one ends the proof.
+    const ended = await Promise.allSettled([atEngine(stage), throughEdge(stage)]);
+    const fault = ended.find((half) => half.status === 'rejected');
+    if (fault) throw fault.reason;
   },
 };
 
