@@ -28,7 +28,6 @@ import type { VolumeCheck } from './volume-check.js';
 const CHECK_PAUSE_MS = 250;
 /** The status consumer stores and compares the id of payments.status itself. */
 const PUBLISHED = [TOPICS.accepted, TOPICS.webhooks];
-const WATCHED = [...PUBLISHED, TOPICS.status];
 
 export interface PublishingParts {
   readonly config: EngineConfig;
@@ -113,7 +112,8 @@ export class Publishing {
     const file = join(config.dataDir, 'rescan.json');
     this.#rescan = new Rescan({ file, store, publisher, logger });
     this.#rescan.start(this.#start.rescan);
-    this.#watch = new TopicWatch(config.kafkaBrokers, WATCHED, config.topicLookMs, (names) => {
+    const watched = topicSpecs(config).map((it) => it.name);
+    this.#watch = new TopicWatch(config.kafkaBrokers, watched, config.topicLookMs, (names) => {
       logger.error({ topics: names }, 'topics were deleted or made anew: clients join again');
       publisher.restart(`topics were deleted or made anew: ${names.join(', ')}`);
       onTopicsChanged();

@@ -269,6 +269,7 @@ export class CdcPublisher {
     this.#producer = undefined;
     this.restarts++;
     this.#repeats.rejectAll(reason);
+    this.#register.forget();
     const from = this.#lowWater();
     const at = { reason, sequence: from.sequence };
     this.#parts.logger.warn(at, 'a new producer starts again at the checkpoint');

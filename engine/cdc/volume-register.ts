@@ -51,6 +51,11 @@ export class RegisterWriter {
     this.#parts = parts;
   }
 
+  /** The topic may have been made anew: the next call enters, whatever was entered before. */
+  forget(): void {
+    this.#entered = -1;
+  }
+
   /**
    * @param published Kafka has all up to this sequence
    * @param isLast the process ends: no later entry will follow
