@@ -71,6 +71,16 @@ describe('what is refunded or disputed', () => {
     assert.equal(totalAfter(sums), 700);
   });
 
+  it('should keep what only the sums have told when a part is named later', () => {
+    const part = (id: string, state: PartState, amountMinor: number): Event => ({
+      part: { id, state },
+      amountMinor,
+    });
+    const sums = { part: null, amountMinor: 100 };
+    assert.equal(totalAfter([sums, part('re_1', 'void', 60)]), 40);
+    assert.equal(totalAfter([sums, part('re_1', 'void', 60), part('re_2', 'taken', 10)]), 40);
+  });
+
   it('should not count an inquiry, and count it once it becomes a dispute', () => {
     const dispute = (state: PartState): Event => ({ part: { id: 'dp_1', state }, amountMinor: 90 });
     assert.equal(totalAfter([dispute('noted')]), 0);
