@@ -13,6 +13,7 @@ const JITTER = 0.1;
 /** The row itself comes up so much later than its ticket, should that be lost. */
 export const SWEEP_GRACE_MS = 30_000;
 const SWEEP_GRACE_MS_MAX = 600_000;
+const ASK_SOON_MS_MAX = 300_000;
 const ASK_AFTER_MS_MAX = 3_600_000;
 /** A provider that asks for more is asked again after this. */
 const RETRY_AFTER_MS_MAX = 86_400_000;
@@ -38,9 +39,15 @@ export function sweepGraceMs(waitingSince: number | null, now: number): number {
   return Math.min(Math.max(waited, SWEEP_GRACE_MS), SWEEP_GRACE_MS_MAX);
 }
 
-/** The provider has it and is not done: the waits between questions double. */
-export function delayOfAsk(askAfterMs: number, asks: number): number {
-  return jittered(Math.min(askAfterMs * 2 ** Math.min(asks, 20), ASK_AFTER_MS_MAX));
+/**
+ * The provider has it and is not done: the waits between questions double, up to 5 minutes. What
+ * is not done after 10 minutes is asked about after half the time that it has taken so far, at
+ * least once an hour.
+ * @param pendingMs since the charge was sent
+ */
+export function delayOfAsk(askAfterMs: number, asks: number, pendingMs: number): number {
+  const most = Math.min(Math.max(pendingMs / 2, ASK_SOON_MS_MAX), ASK_AFTER_MS_MAX);
+  return jittered(Math.min(askAfterMs * 2 ** Math.min(asks, 20), most));
 }
 
 /** The topic of the longest delay that does not exceed what is left. */

@@ -167,7 +167,8 @@ export class Settlements {
 
   /** Never long after the payer's time is over. */
   #askAfterMs(ask: Ask, hasMoved: boolean): number {
-    const ms = delayOfAsk(this.#settings.askAfterMs, hasMoved ? 0 : ask.asks);
+    const pendingMs = ask.lastSentAt === null ? 0 : this.#clock.now - ask.lastSentAt;
+    const ms = delayOfAsk(this.#settings.askAfterMs, hasMoved ? 0 : ask.asks, pendingMs);
     const expiresAt = hasMoved
       ? this.#clock.now + this.#settings.actionExpiresMs
       : ask.actionExpiresAt;
