@@ -293,6 +293,23 @@ describe('masking', () => {
     assert.doesNotMatch(masked, /42424242|4242 4242|6205500|999|123/);
   });
 
+  it('should keep JSON JSON wherever the digits stand in it', () => {
+    const events = [
+      '{"amount":-4242424242424242}',
+      '{"amount":4242424242424242e-9}',
+      '{"amount":-4242424242424242.0806e-27}',
+      '{"amount":0.4242424242424242}',
+      '{"note":"[4242424242424242, 4242424242424242]"}',
+      '{"note":"paid with, 4242424242424242, today"}',
+    ];
+    for (const event of events) {
+      const masked = maskCardData(event);
+      assert.doesNotThrow(() => JSON.parse(masked), masked);
+      assert.ok(!hasCardData(masked), masked);
+      assert.match(masked, /\*{4}/);
+    }
+  });
+
   it('should give what holds no card data back as it was', () => {
     const bytes = Buffer.from(
       '{"id": "pi_1", "created_at": 1764000000000, "card": {"last4": "4242"}}',

@@ -46,16 +46,28 @@ function maskText(text: string): string {
   try {
     tree = JSON.parse(numbersGone);
   } catch {
-    return replaceNamedCodes(numbersGone, GONE);
+    return maskedJson(text) ?? replaceNamedCodes(numbersGone, GONE);
   }
   // Escaped digits and named fields only show in the tree.
   const masked = maskTree(tree, 0);
   return masked === tree ? numbersGone : JSON.stringify(masked);
 }
 
+/**
+ * Where stars in the text would leave no JSON: a number with a sign or an exponent, a list of
+ * numbers in a string. @returns undefined when the text is no JSON itself
+ */
+function maskedJson(text: string): string | undefined {
+  try {
+    return JSON.stringify(maskTree(JSON.parse(text), 0));
+  } catch {
+    return undefined;
+  }
+}
+
 function maskTree(value: unknown, depth: number): unknown {
   if (typeof value === 'string') return replaceNamedCodes(maskNumbers(value), GONE);
-  if (typeof value === 'number') return hasCardNumber(`${value}`) ? maskNumbers(`${value}`) : value;
+  if (typeof value === 'number') return maskNumber(value);
   if (typeof value !== 'object' || value === null) return value;
   if (depth >= DEPTH_MAX) return GONE;
   if (Array.isArray(value)) {
@@ -70,6 +82,12 @@ function maskTree(value: unknown, depth: number): unknown {
     return entry;
   });
   return isSame ? value : Object.fromEntries(entries);
+}
+
+/** The digits count as they were written: 4242424242424242e-9 becomes 4242424.242424242. */
+function maskNumber(value: number): number | string {
+  const text = [`${value}`, `${value}`.replace('.', '')].find(hasCardNumber);
+  return text === undefined ? value : maskNumbers(text);
 }
 
 function maskNumbers(text: string): string {
