@@ -4,20 +4,19 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageFile } from '../../engine/core/paths.js';
 
-export const FAKETIME_LIBRARY = '/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1';
+const LIBRARY = '/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1';
 
 /**
  * @param time UTC, `YYYY-MM-DD hh:mm:ss`
  * @param dir where the helper for librdkafka is compiled to
  */
 export function movedClock(time: string, dir: string): Record<string, string> {
-  if (!existsSync(FAKETIME_LIBRARY))
-    throw new Error('libfaketime is not installed: run `make setup`');
+  if (!existsSync(LIBRARY)) throw new Error('libfaketime is not installed: run `make setup`');
   const helper = join(dir, 'moved-clock.so');
   if (!existsSync(helper))
     execFileSync('cc', ['-shared', '-fPIC', '-o', helper, packageFile('ops/prove/moved-clock.c')]);
   return {
-    LD_PRELOAD: `${helper} ${FAKETIME_LIBRARY}`,
+    LD_PRELOAD: `${helper} ${LIBRARY}`,
     FAKETIME: `@${time}`,
     FAKETIME_DONT_FAKE_MONOTONIC: '1',
     TZ: 'UTC',

@@ -19,8 +19,6 @@ export interface SystemOptions {
   readonly ownServers?: boolean;
   /** Called with the folder before anything starts in it. */
   readonly prepare?: (home: string) => void;
-  /** Of these own servers, beside the usual one. */
-  readonly serverEnvironment?: (server: 'kafka' | 'postgres') => Record<string, string>;
 }
 
 export class LocalSystem {
@@ -45,7 +43,7 @@ export class LocalSystem {
     const home = mkdtempSync(join(tmpdir(), 'tollgate-proof-'));
     options.prepare?.(home);
     const ports = await freePorts(7);
-    const servers = serversIn(home, ports, options.serverEnvironment ?? (() => ({})));
+    const servers = serversIn(home, ports);
     const env: Record<string, string> = {
       TOLLGATE_API_PORT: `${ports[0]}`,
       TOLLGATE_ADMIN_PORT: `${ports[1]}`,
@@ -140,11 +138,7 @@ interface Servers {
   readonly startPostgres: () => Promise<LocalPostgres>;
 }
 
-function serversIn(
-  home: string,
-  ports: readonly number[],
-  environmentOf: (server: 'kafka' | 'postgres') => Record<string, string>,
-): Servers {
+function serversIn(home: string, ports: readonly number[]): Servers {
   return {
     kafka: undefined,
     postgres: undefined,
@@ -154,14 +148,12 @@ function serversIn(
         dir: join(home, 'data', 'own-kafka'),
         port: ports[4]!,
         controllerPort: ports[5]!,
-        env: environmentOf('kafka'),
       }),
     startPostgres: () =>
       startPostgres({
         dir: join(home, 'data', 'own-postgres'),
         port: ports[6]!,
         log: join(home, 'logs', 'own-postgres.log'),
-        env: environmentOf('postgres'),
       }),
   };
 }

@@ -6,7 +6,6 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
-import { childEnvironment } from '../../engine/core/config.js';
 import { EngineError } from '../../engine/core/errors.js';
 import { caFile, clientTls, roleFile } from '../pki/authority.js';
 import { ACLS, SUPER_USERS } from '../pki/kafka-acls.js';
@@ -29,8 +28,6 @@ export interface KafkaOptions {
   readonly log?: string;
   /** The folder of `tollgate certs`: mTLS and ACLs. Without: plain text and everything allowed. */
   readonly pki?: string;
-  /** Beside our own. */
-  readonly env?: Readonly<Record<string, string>>;
 }
 
 export type LocalKafka = Running;
@@ -84,8 +81,7 @@ export async function startKafka(options: KafkaOptions): Promise<LocalKafka> {
     '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
   ];
   const args = [...heap, '-cp', jars, 'kafka.Kafka', properties];
-  const env = childEnvironment(options.env ?? {});
-  const broker = startChild('java', args, log, { isPatient: true, env });
+  const broker = startChild('java', args, log, { isPatient: true });
   if (await becomes(() => listens(options), broker, LISTEN_MS_MAX)) return broker;
   await broker.stop('SIGKILL', 1_000);
   throw new EngineError(
