@@ -1,5 +1,6 @@
 /** All proofs by name, and how one is run. */
 
+import { absent } from './absent.js';
 import { badInput } from './bad-input.js';
 import { cardData } from './card-data.js';
 import { chaos } from './chaos.js';
@@ -51,6 +52,7 @@ export const PROOFS: readonly Proof[] = [
   killEngine,
   killProcessor,
   outage,
+  absent,
   signals,
   damage,
   fullRing,

@@ -1,0 +1,59 @@
+/** Each dependency is absent when engine and processor start, for longer than any attempt to connect. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { get, post } from '../e2e/checkout-client.js';
+import { auditOutcomes } from './audit.js';
+import { type Part, PartsSystem } from './parts-system.js';
+import type { Proof, Stage } from './proof.js';
+import { until } from './system.js';
+
+const DEPENDENCIES: readonly Part[] = ['kafka', 'postgres', 'simulator'];
+const CLIENTS: readonly Part[] = ['engine', 'processor'];
+const READY_MS_MAX = 30_000;
+
+export const absent: Proof = {
+  name: 'absent',
+  shows:
+    'a dependency that is absent for 90 s at the start ends no process and stops nothing for good',
+  async run(stage: Stage) {
+    const connect = { TOLLGATE_KAFKA_CONNECT_TIMEOUT_MS: `${stage.size(500, 10_000)}` };
+    const system = await PartsSystem.create(connect);
+    const paid: string[] = [];
+    try {
+      await system.startAll();
+      for (const dependency of DEPENDENCIES) await withoutIt(stage, system, dependency, paid);
+      const names = paid.map((id) => ({ merchant: 'default', id }));
+      await auditOutcomes(stage, system.books, names);
+    } finally {
+      await system.close();
+    }
+  },
+};
+
+async function withoutIt(
+  stage: Stage,
+  system: PartsSystem,
+  dependency: Part,
+  paid: string[],
+): Promise<void> {
+  for (const client of CLIENTS) await system.stop(client, 'SIGKILL');
+  await system.stop(dependency, 'SIGKILL');
+  for (const client of CLIENTS) await system.start(client);
+  await sleep(stage.size(2_000, 90_000));
+  for (const client of CLIENTS)
+    stage.must(!system.hasEnded(client), `${client} has ended without ${dependency}`);
+  const since = Date.now();
+  await system.start(dependency);
+  for (const client of CLIENTS) await system.ready(client, READY_MS_MAX);
+  const id = `after-${dependency}`;
+  await until(
+    `${id} is accepted`,
+    READY_MS_MAX,
+    async () => (await post(system.api, id)).status === 202,
+  );
+  await until(`${id} succeeds`, READY_MS_MAX, async () =>
+    (await get(system.api, id)).body.includes('"status":"succeeded"'),
+  );
+  paid.push(id);
+  const seconds = ((Date.now() - since) / 1_000).toFixed(1);
+  stage.figure(`${dependency} back: ready and paid after`, `${seconds} s`);
+}
