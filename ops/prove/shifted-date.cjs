@@ -7,7 +7,11 @@ const { readFileSync } = require('node:fs');
 const FILE = process.env.TOLLGATE_PROOF_CLOCKS;
 const LOOK_MS = 20;
 const RealDate = Date;
-const role = process.argv.find((it) => ['engine', 'processor', 'simulator'].includes(it));
+const ROLES = ['engine', 'processor', 'simulator'];
+// A worker thread has other arguments, and its process' environment.
+const own = process.argv.find((it) => ROLES.includes(it));
+if (own !== undefined) process.env.TOLLGATE_PROOF_ROLE = own;
+const role = process.env.TOLLGATE_PROOF_ROLE;
 let shiftMs = 0;
 let lookedAt = Number.NEGATIVE_INFINITY;
 
