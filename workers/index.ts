@@ -32,6 +32,7 @@ import { Dependencies } from './processor/dependencies.js';
 import { Dlq } from './processor/dlq.js';
 import { Intake } from './processor/intake.js';
 import { LateCaptureWatch } from './processor/late-capture-watch.js';
+import { PostgresGuard } from './processor/postgres-guard.js';
 import { OutboxPublisher } from './processor/publisher.js';
 import { orderOf, taskOf, webhookOrder } from './processor/record-task.js';
 import { holdOf } from './processor/retry-hold.js';
@@ -66,6 +67,7 @@ export class Processor {
   readonly #breakers = new BreakerWatch();
   readonly #dlq: Dlq;
   readonly #deadWatch: DeadWatch;
+  readonly #guard: PostgresGuard;
   readonly #blockers = new Set(['postgres', 'kafka']);
   readonly #start = new AbortController();
   #starting: Promise<void> = Promise.resolve();
@@ -96,14 +98,11 @@ export class Processor {
     this.#sender = new Sender({ brokers, connectMsMax, logger, onDelivered, onFatal });
     this.#workers = new WorkerPool({ config, logger, onFatal });
     this.#answerFaults = new AnswerFaultWatch(logger);
-    this.#dlq = new Dlq({
-      brokers: config.kafkaBrokers,
-      pool: this.#pool,
-      sender: this.#sender,
-      logger,
-    });
+    const clients = { brokers, pool: this.#pool, logger };
+    this.#dlq = new Dlq({ ...clients, sender: this.#sender });
     this.#deadWatch = new DeadWatch(this.#pool, logger);
-    this.#outbox = new OutboxPublisher(config.databaseUrl, this.#sender, logger);
+    this.#guard = new PostgresGuard({ ...clients, onFatal });
+    this.#outbox = new OutboxPublisher(config.databaseUrl, this.#sender, logger, this.#guard);
     this.#runner = new TaskRunner({
       run: (task) => this.#workers.run(task),
       send: (records) => this.#sender.send(records),
@@ -190,6 +189,7 @@ export class Processor {
     this.#blockers.delete('postgres');
     const specs = [...topicSpecs(config), ...retryTopicSpecs(config)];
     await until('kafka', () => createTopics(config.kafkaBrokers, specs, config.replication));
+    await this.#guard.untilCurrent(signal);
     await until('kafka', () => this.#intake.start());
     if (signal.aborted) return;
     this.#dependencies.consumer.succeeded();
@@ -253,7 +253,9 @@ export class Processor {
 
   /** What it waits for at its start, and what was lost since. */
   #notReady(): string[] {
-    return [...new Set([...this.#blockers, ...this.#dependencies.notReady()])];
+    return [
+      ...new Set([...this.#blockers, ...this.#dependencies.notReady(), ...this.#guard.notReady()]),
+    ];
   }
 
   #figures(): Record<string, number> {
@@ -277,6 +279,7 @@ export class Processor {
       ...this.#clockWatch.figures(),
       ...this.#breakers.figures(),
       ...this.#deadWatch.figures(),
+      ...this.#guard.figures(),
       ...this.#answerFaults.figures(),
     };
   }

@@ -32,12 +32,15 @@ export interface ReadOptions {
   readonly tls?: KafkaTls;
 }
 
-/** Calls `onMessage` for each record, in order within a partition. Rejects when Kafka is away. */
+/**
+ * Calls `onMessage` for each record, in order within a partition; the next one waits for its
+ * promise, if it gives one. Rejects when Kafka is away.
+ */
 export async function readTopic(
   brokers: string,
   topic: string,
   options: ReadOptions,
-  onMessage: (message: Message) => void,
+  onMessage: (message: Message) => unknown,
 ): Promise<void> {
   await assertReachable(brokers);
   const consumer = new rdkafka.KafkaConsumer(
@@ -76,20 +79,24 @@ async function consumeAll(
   topic: string,
   open: Map<number, Range>,
   toMs = Number.POSITIVE_INFINITY,
-  onMessage: (message: Message) => void,
+  onMessage: (message: Message) => unknown,
 ): Promise<void> {
   let heardAt = performance.now();
   while (open.size > 0) {
     const messages = await consume(consumer);
-    if (messages.length > 0) heardAt = performance.now();
-    else if (performance.now() - heardAt > SILENCE_MS_MAX) throw silence(topic, open.keys());
+    if (messages.length === 0 && performance.now() - heardAt > SILENCE_MS_MAX)
+      throw silence(topic, open.keys());
     for (const message of messages) {
       const range = open.get(message.partition);
       if (range === undefined) continue;
       const isLate = (message.timestamp ?? 0) > toMs;
-      if (!isLate) onMessage(message);
+      if (!isLate) {
+        const handled = onMessage(message);
+        if (handled instanceof Promise) await handled;
+      }
       if (isLate || message.offset + 1 >= range.to) open.delete(message.partition);
     }
+    if (messages.length > 0) heardAt = performance.now();
   }
 }
 

@@ -11,6 +11,7 @@ const COMMANDS: Record<string, () => Promise<(program: Command) => void>> = {
   pay: async () => (await import('./pay.js')).registerPay,
   dlq: async () => (await import('./dlq.js')).registerDlq,
   wallet: async () => (await import('./wallet.js')).registerWallet,
+  recover: async () => (await import('./recover.js')).registerRecover,
   shard: async () => (await import('./shard.js')).registerShard,
   certs: async () => (await import('./certs.js')).registerCerts,
   keys: async () => (await import('./keys.js')).registerKeys,

@@ -53,6 +53,7 @@ export const ACLS: readonly Acl[] = [
   topic('processor', TOPICS.webhooks, 'read'),
   topic('processor', RETRY_TOPICS, 'read', 'write'),
   topic('processor', TOPICS.dlq, 'read', 'write'),
-  topic('processor', TOPICS.status, 'write'),
+  // Reading: whether Postgres is older than it proves is looked at, at a start.
+  topic('processor', TOPICS.status, 'write', 'read'),
   groups('processor'),
 ];

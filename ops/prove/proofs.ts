@@ -30,6 +30,7 @@ import { lostWebhook } from './lost-webhook.js';
 import { mtls } from './mtls.js';
 import { order } from './order.js';
 import { outage } from './outage.js';
+import { postgresReborn } from './postgres-reborn.js';
 import { type Proof, Stage } from './proof.js';
 import { providerDown } from './provider-down.js';
 import { providers } from './providers.js';
@@ -62,6 +63,7 @@ export const PROOFS: readonly Proof[] = [
   order,
   lostDisk,
   conflict,
+  postgresReborn,
   grow,
   mtls,
   cluster,

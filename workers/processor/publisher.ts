@@ -15,9 +15,11 @@ import { markConflictsPublished, unpublishedConflicts } from '../postgres/confli
 import { markPublished, unpublished } from '../postgres/outbox.js';
 import { connectionSettings, PLANS_SECONDS_MAX } from '../postgres/pool.js';
 import { Parked } from './parked.js';
+import type { PostgresGuard } from './postgres-guard.js';
 import type { Sender } from './sender.js';
 
-const LOCK = 7_011_001;
+/** One process at a time holds it: the one that publishes. */
+export const OUTBOX_LOCK = 7_011_001;
 const ROWS_MAX = 1_000;
 /** Others change payments too: it looks so often by itself. */
 const IDLE_MS = 20;
@@ -32,6 +34,7 @@ export class OutboxPublisher {
   readonly #databaseUrl: string;
   readonly #sender: Sender;
   readonly #logger: Logger;
+  readonly #guard: PostgresGuard;
   #stopped = false;
   #loop: Promise<void> | undefined;
   #wake: (() => void) | undefined;
@@ -41,8 +44,9 @@ export class OutboxPublisher {
   isLeader = false;
   published = 0;
 
-  constructor(databaseUrl: string, sender: Sender, logger: Logger) {
+  constructor(databaseUrl: string, sender: Sender, logger: Logger, guard: PostgresGuard) {
     this.#databaseUrl = databaseUrl;
+    this.#guard = guard;
     this.#sender = sender;
     this.#logger = logger;
     this.#failures = new FailureLog(logger, 'publishing statuses', 'info');
@@ -87,9 +91,10 @@ export class OutboxPublisher {
       isBroken = true;
     });
     await client.connect();
-    // A mark that a crash of Postgres takes back is published again, as after our own.
-    await client.query('set synchronous_commit = off');
     try {
+      await this.#guard.verify();
+      // A mark that a crash of Postgres takes back is published again, as after our own.
+      await client.query('set synchronous_commit = off');
       let plannedAt = monotonicMs();
       while (!this.#stopped && !isBroken) {
         if (monotonicMs() - plannedAt > PLANS_SECONDS_MAX * 1_000) {
@@ -206,5 +211,5 @@ function keyOf({ merchant, checkout_id }: PaymentStatus): string {
 
 async function isLocked(client: pg.Client): Promise<boolean> {
   const sql = 'select pg_try_advisory_lock($1) as ours';
-  return (await client.query<{ ours: boolean }>(sql, [LOCK])).rows[0]?.ours === true;
+  return (await client.query<{ ours: boolean }>(sql, [OUTBOX_LOCK])).rows[0]?.ours === true;
 }
