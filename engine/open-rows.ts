@@ -16,12 +16,19 @@ export interface Row {
 }
 
 /**
- * Whether the payment with this key (merchant/id) has a status that is final. A status that
- * cannot be decoded is not final: its payment is kept, and published again where that is asked.
+ * Whether the payment with this key (merchant/id) has a status that is final.
  * @param beforeMs and that Postgres dates before this, Unix milliseconds
  */
 export function isSettled(store: Store, key: Buffer, beforeMs = Number.POSITIVE_INFINITY): boolean {
-  const bytes = ownStatus(store, key);
+  return isFinalBefore(ownStatus(store, key), beforeMs);
+}
+
+/**
+ * A status that cannot be decoded is not final: its payment is kept, and published again where
+ * that is asked.
+ * @param bytes an encoded PaymentStatus
+ */
+export function isFinalBefore(bytes: Buffer | undefined, beforeMs: number): boolean {
   const status = bytes && tryDecode(paymentStatus, bytes);
   return status !== undefined && isTerminal(status.status) && status.updated_at < beforeMs;
 }

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, it } from 'node:test';
+import { afterEach, beforeEach, describe, it } from 'node:test';
 import { paymentStatus } from './codec/records.js';
 import { createLogger } from './core/log.js';
 import type { PaymentStatusName } from './core/payment.js';
+import { LateStatuses } from './late-statuses.js';
 import { Retention } from './retention.js';
 import { ageBound, agePage, putAges } from './store/age.js';
 import { Store } from './store/store.js';
@@ -126,6 +127,97 @@ describe('a retention by clocks of which one is wrong', () => {
       rmSync(dir, { recursive: true });
     });
   }
+});
+
+describe('statuses without a checkout', () => {
+  const KEEP_MS = 1_000;
+  const NOW = 1_000_000;
+  const OLD = NOW - 2 * KEEP_MS;
+  const UNTIL = NOW - KEEP_MS;
+  const logger = createLogger('test', 'error');
+  let dir: string;
+  let store: Store;
+
+  beforeEach(async () => {
+    dir = mkdtempSync(join(tmpdir(), 'tollgate-late-'));
+    store = await Store.open(dir, { memtableMb: 8 });
+  });
+  afterEach(async () => {
+    await store.close();
+    rmSync(dir, { recursive: true });
+  });
+
+  const put = (id: string, status: Buffer, hasCheckout = false): void => {
+    const key = Buffer.from(`default/${id}`);
+    const batch = store.batch();
+    batch.put('status', key, status);
+    if (hasCheckout) {
+      batch.put('checkouts', key, Buffer.from('row'));
+      putAges(batch, 'checkouts', NOW, [key]);
+    }
+    batch.write();
+  };
+  const left = (): string[] =>
+    store
+      .range('status', Buffer.alloc(0), undefined, 10_000)
+      .filter((_, i) => i % 2 === 0)
+      .map((key) => `${key}`.replace('default/', ''));
+
+  it('should be deleted once they are final and older than the retention', async () => {
+    put('accepted-again', encodedStatus('accepted-again', 'succeeded', null, OLD), true);
+    put('damaged', Buffer.from('garbage'));
+    put('old', encodedStatus('old', 'succeeded', null, OLD));
+    put('old-failed', encodedStatus('old-failed', 'failed', null, OLD));
+    put('open', encodedStatus('open', 'processing', null, OLD));
+    put('young', encodedStatus('young', 'succeeded', null, UNTIL));
+    const all = left();
+    const times = { publishedUpTo: () => NOW, kafkaTime: () => 0 };
+    const deaf = new Retention({ store, keepMs: KEEP_MS, ...times, logger });
+    await deaf.pass(NOW);
+    deaf.stop();
+    assert.deepEqual(left(), all);
+    const retention = new Retention({
+      store,
+      keepMs: KEEP_MS,
+      ...{ ...times, kafkaTime: () => NOW },
+      logger,
+    });
+    await retention.pass(NOW);
+    retention.stop();
+    assert.deepEqual(left(), ['accepted-again', 'damaged', 'open', 'young']);
+    assert.equal(retention.deleted, 2);
+    assert.ok(store.get('checkouts', Buffer.from('default/accepted-again')));
+  });
+
+  it('should come back and be deleted again, however often they are published', async () => {
+    const late = new LateStatuses(store);
+    for (let round = 1; round <= 3; round++) {
+      for (let n = 0; n < 1_000; n++) put(`late-${n}`, encodedStatus('late', 'failed', null, OLD));
+      await late.pass(UNTIL, () => false);
+      assert.deepEqual(left(), []);
+      assert.equal(late.deleted, round * 1_000);
+    }
+  });
+
+  it('should all be found over several passes, of which none keeps more than its share', async () => {
+    const young = encodedStatus('young', 'succeeded', null, NOW);
+    for (let n = 0; n < 1_000; n++) put(`a-${n}`, young, true);
+    put('b', encodedStatus('b', 'succeeded', null, OLD));
+    const late = new LateStatuses(store, 256);
+    for (const deleted of [0, 0, 0, 1]) {
+      await late.pass(UNTIL, () => false);
+      assert.equal(late.deleted, deleted);
+    }
+    put('a', encodedStatus('a', 'succeeded', null, OLD));
+    await late.pass(UNTIL, () => false);
+    assert.equal(late.deleted, 2);
+  });
+
+  it('should not be looked for once the engine stops', async () => {
+    put('old', encodedStatus('old', 'succeeded', null, OLD));
+    await new LateStatuses(store).pass(UNTIL, () => true);
+    assert.deepEqual(left(), ['old']);
+  });
 });
 
 /** Unix milliseconds. */

@@ -1,13 +1,14 @@
 /**
  * Deletes payments that are older than the retention, terminal, and therefore published;
- * and webhooks of that age once Kafka has them. Postgres keeps its rows for good, so an id
- * that comes again later is still known there.
+ * and webhooks of that age once Kafka has them, and statuses of that age without a checkout.
+ * Postgres keeps its rows for good, so an id that comes again later is still known there.
  *
  * No single clock deletes anything. "Now" is the earlier of this host's time and the newest time
  * that Kafka gave a status record; a payment's age is the lesser of what this host and what
  * Postgres dated.
  */
 import type { Logger } from './core/log.js';
+import { LateStatuses } from './late-statuses.js';
 import { isSettled } from './open-rows.js';
 import { type AgeRow, ageBound, agePage, putAges } from './store/age.js';
 import type { Store, WriteBatch } from './store/store.js';
@@ -31,8 +32,9 @@ export class Retention {
   readonly #kafkaTime: () => number;
   readonly #logger: Logger;
   readonly #timer: NodeJS.Timeout;
+  readonly #lateStatuses: LateStatuses;
   #isStopped = false;
-  deleted = 0;
+  #deleted = 0;
 
   constructor({ store, keepMs, publishedUpTo, kafkaTime, logger }: RetentionParts) {
     this.#store = store;
@@ -40,11 +42,17 @@ export class Retention {
     this.#publishedUpTo = publishedUpTo;
     this.#kafkaTime = kafkaTime;
     this.#logger = logger;
+    this.#lateStatuses = new LateStatuses(store);
     this.#timer = setInterval(() => {
       this.pass(Date.now()).catch((error: Error) =>
         this.#logger.error({ reason: error.message }, 'the retention pass failed'),
       );
     }, PASS_MS);
+  }
+
+  /** Payments, webhooks and statuses without a checkout. */
+  get deleted(): number {
+    return this.#deleted + this.#lateStatuses.deleted;
   }
 
   stop(): void {
@@ -64,6 +72,7 @@ export class Retention {
       from = page.next;
       await new Promise((done) => setImmediate(done));
     }
+    if (untilMs > 0) await this.#lateStatuses.pass(untilMs, () => this.#isStopped);
   }
 
   #deleteDone({ row, atMs, family, keys }: AgeRow, untilMs: number, batch: WriteBatch): void {
@@ -77,7 +86,7 @@ export class Retention {
       }
       batch.delete(family, key);
       if (family === 'checkouts') batch.delete('status', key);
-      this.deleted++;
+      this.#deleted++;
     }
     if (left.length === keys.length) return;
     batch.delete('age', row);

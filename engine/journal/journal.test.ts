@@ -165,4 +165,12 @@ describe('one batch of the journal', () => {
     writeTogether([of('late', 8, null)]);
     assert.deepEqual(stored('late'), [8, null]);
   });
+
+  it('should keep a status without a checkout, for when its client sends the checkout again', () => {
+    const fingerprint = Buffer.alloc(32, 3);
+    const [key, value] = ['default/lost', statusOf(7, fingerprint)];
+    writeTogether([{ kind: MessageKind.status, key, value }]);
+    writeTogether([{ kind: MessageKind.checkout, key, value: checkout('lost', 3, 1) }]);
+    assert.deepEqual(ownStatus(store, Buffer.from(key)), value);
+  });
 });
