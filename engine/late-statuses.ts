@@ -7,8 +7,8 @@
  * of a lost checkout whose client sends it again, and then it is the answer. A checkout that is
  * accepted after the deletion has no status; the sweeper asks Postgres to publish the newest.
  *
- * Each pass goes on where the last one ended and keeps at most `keptMax` rows, so its cost is
- * bounded. What it deletes does not count, so late rows never outgrow the passes.
+ * Each pass goes on where the last one ended, and ends behind the page with the `keptMax`th row
+ * that stays. Deleted rows do not count, so late rows cannot outgrow the passes.
  */
 import { isFinalBefore } from './open-rows.js';
 import { behind, type Store } from './store/store.js';

@@ -172,9 +172,9 @@ describe('statuses without a checkout', () => {
     put('young', encodedStatus('young', 'succeeded', null, UNTIL));
     const all = left();
     const times = { publishedUpTo: () => NOW, kafkaTime: () => 0 };
-    const deaf = new Retention({ store, keepMs: KEEP_MS, ...times, logger });
-    await deaf.pass(NOW);
-    deaf.stop();
+    const withoutKafka = new Retention({ store, keepMs: KEEP_MS, ...times, logger });
+    await withoutKafka.pass(NOW);
+    withoutKafka.stop();
     assert.deepEqual(left(), all);
     const retention = new Retention({
       store,
