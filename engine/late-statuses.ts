@@ -13,7 +13,7 @@
 import { isFinalBefore } from './open-rows.js';
 import { behind, type Store } from './store/store.js';
 
-const PAGE_ROWS = 256;
+const PAGE_ROWS = 64;
 const KEPT_MAX = 50_000;
 const FIRST = Buffer.alloc(0);
 

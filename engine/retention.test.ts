@@ -147,16 +147,20 @@ describe('statuses without a checkout', () => {
     rmSync(dir, { recursive: true });
   });
 
-  const put = (id: string, status: Buffer, hasCheckout = false): void => {
-    const key = Buffer.from(`default/${id}`);
+  const put = (id: string, status: Buffer, hasCheckout = false): void =>
+    putAll([id], status, hasCheckout);
+  const putAll = (ids: readonly string[], status: Buffer, hasCheckout = false): void => {
     const batch = store.batch();
-    batch.put('status', key, status);
-    if (hasCheckout) {
-      batch.put('checkouts', key, Buffer.from('row'));
-      putAges(batch, 'checkouts', NOW, [key]);
+    const keys = ids.map((id) => Buffer.from(`default/${id}`));
+    for (const key of keys) {
+      batch.put('status', key, status);
+      if (hasCheckout) batch.put('checkouts', key, Buffer.from('row'));
     }
+    if (hasCheckout) putAges(batch, 'checkouts', NOW, keys);
     batch.write();
   };
+  const thousand = (name: string): string[] =>
+    Array.from({ length: 1_000 }, (_, n) => `${name}-${n}`);
   const left = (): string[] =>
     store
       .range('status', Buffer.alloc(0), undefined, 10_000)
@@ -190,9 +194,9 @@ describe('statuses without a checkout', () => {
   });
 
   it('should come back and be deleted again, however often they are published', async () => {
-    const late = new LateStatuses(store);
+    const late = new LateStatuses(store, 256);
     for (let round = 1; round <= 3; round++) {
-      for (let n = 0; n < 1_000; n++) put(`late-${n}`, encodedStatus('late', 'failed', null, OLD));
+      putAll(thousand('late'), encodedStatus('late', 'failed', null, OLD));
       await late.pass(UNTIL, () => false);
       assert.deepEqual(left(), []);
       assert.equal(late.deleted, round * 1_000);
@@ -200,8 +204,7 @@ describe('statuses without a checkout', () => {
   });
 
   it('should all be found over several passes, of which none keeps more than its share', async () => {
-    const young = encodedStatus('young', 'succeeded', null, NOW);
-    for (let n = 0; n < 1_000; n++) put(`a-${n}`, young, true);
+    putAll(thousand('a'), encodedStatus('a', 'succeeded', null, NOW), true);
     put('b', encodedStatus('b', 'succeeded', null, OLD));
     const late = new LateStatuses(store, 256);
     for (const deleted of [0, 0, 0, 1]) {

@@ -72,7 +72,7 @@ export class Retention {
       from = page.next;
       await new Promise((done) => setImmediate(done));
     }
-    if (untilMs > 0) await this.#lateStatuses.pass(untilMs, () => this.#isStopped);
+    await this.#lateStatuses.pass(untilMs, () => this.#isStopped);
   }
 
   #deleteDone({ row, atMs, family, keys }: AgeRow, untilMs: number, batch: WriteBatch): void {
