@@ -2,6 +2,7 @@
 import type { Proof, Stage } from './proof.js';
 import { mustFetchQuickly, mustSayWhatIsWrong } from './reconcile-cases.js';
 import { type CliResult, MONTH, MonthStage } from './reconcile-month-stage.js';
+import { UNSETTLED_MINOR } from './reconcile-plant-disputes.js';
 
 const PEAK_GROWTH_MB_MAX = 60;
 const OPEN_ITEMS = 3;
@@ -66,6 +67,11 @@ export async function mustBeExactly(stage: Stage, it: MonthStage): Promise<void>
   );
   stage.figure('settlement batches', books!.batches);
   stage.must(Number(books!.off) === 0, 'the ledger does not sum to zero');
+  const [disputed] = await it.query<{ left: string }>(
+    `select sum(amount_minor) as left from ledger_entries where account like 'disputed:%'`,
+  );
+  stage.figure('disputed and not taken off a payout', disputed!.left);
+  stage.must(Number(disputed!.left) === UNSETTLED_MINOR, 'chargebacks are not taken off payouts');
 }
 
 /** Everything that a run may write, as one digest. */

@@ -3,6 +3,8 @@
  * charge of its own, and the item that each must give. Where nothing is planted nothing may
  * be found.
  */
+import { DISPUTES_SQL, disputeLines, EXPECTED_DISPUTES } from './reconcile-plant-disputes.js';
+
 const COLUMN = { reference: 0, type: 3, amount: 4, currency: 5, fee: 6, status: 10 } as const;
 
 /** `kind state subject` */
@@ -71,6 +73,7 @@ export class Plant {
       `missing_inside open charge:${ADDED}`,
       `duplicate_outside open charge:${TWICE}`,
       `late carried payment:shop-0/${LATE}`,
+      ...EXPECTED_DISPUTES,
     ]);
   }
 
@@ -82,6 +85,7 @@ export class Plant {
       const fields = line.split(',');
       const edit = fields[COLUMN.type] === 'charge' ? edits.get(n) : undefined;
       for (const it of edit?.report?.(fields) ?? [fields]) yield `${it.join(',')}\n`;
+      for (const dispute of disputeLines(n, fields)) yield `${dispute}\n`;
       if (n === 1) {
         yield `${[ADDED, 'shop-1', 'unheard-of', ...fields.slice(COLUMN.type)].join(',')}\n`;
         yield `${[TWICE, ...fields.slice(1)].join(',')}\n`;
@@ -94,6 +98,7 @@ export class Plant {
     const changes = this.#places().flatMap(([n, { sql }]) => sql?.replace(':id', `c-${n}`) ?? []);
     return [
       ...changes,
+      DISPUTES_SQL,
       `insert into payments (merchant, checkout_id, shard, fingerprint, status, amount, currency,
          payment_method, provider, provider_reference, version, idempotency_key, accepted_at,
          updated_at)

@@ -33,8 +33,6 @@ export class Acquirer {
   readonly #webhooks: WebhookSender;
   readonly #inUse = new Set<string>();
   readonly #errors = new Map<string, number>();
-  /** Disputed sums by reference. */
-  readonly #disputed = new Map<string, number>();
   readonly #timers = new Set<NodeJS.Timeout>();
   faults: Faults = NO_FAULTS;
   calls = 0;
@@ -130,11 +128,16 @@ export class Acquirer {
   dispute(referenceOrKey: string, amount: number | undefined): Answer {
     const charge = this.#ledger.find(referenceOrKey);
     if (!charge) return notFound('charge', referenceOrKey);
-    const before = this.#disputed.get(charge.reference) ?? 0;
+    const before = this.#ledger.disputedOf(charge.reference);
     const total = before + (amount ?? charge.amount - before);
     if (charge.status !== 'captured' || total > charge.amount || total === before)
       return error(400, 'dispute_exceeds_charge', 'more than what was captured');
-    this.#disputed.set(charge.reference, total);
+    this.#ledger.dispute({
+      dispute_reference: `dp_${newUlid()}`,
+      reference: charge.reference,
+      amount: total - before,
+      created_at: new Date().toISOString(),
+    });
     this.#tell(charge, 'disputed', total);
     return { status: 200, body: { reference: charge.reference, disputed_amount: total } };
   }

@@ -2,7 +2,7 @@
  * Books of as many charges in a month as wanted, made while they are read and the same every
  * time: for reports that are larger than a ledger in memory. Some charges have a refund.
  */
-import type { Charge, Refund } from './ledger.js';
+import type { Charge, Dispute, Refund } from './ledger.js';
 import type { Books } from './settlement.js';
 
 const CURRENCIES = ['USD', 'EUR', 'JPY', 'BHD'] as const;
@@ -34,6 +34,10 @@ export class BulkBooks implements Books {
       const idempotency_key = `refund/${n}`;
       yield { refund_reference, idempotency_key, reference, amount: REFUND_AMOUNT, created_at };
     }
+  }
+
+  disputes(): Iterable<Dispute> {
+    return [];
   }
 
   find(reference: string): Charge {

@@ -33,10 +33,20 @@ export interface Refund {
   readonly created_at: string;
 }
 
+/** The payer's bank takes money back. */
+export interface Dispute {
+  readonly dispute_reference: string;
+  /** Of the charge. */
+  readonly reference: string;
+  readonly amount: number;
+  readonly created_at: string;
+}
+
 type Entry =
   | { type: 'charge'; charge: Charge }
   | { type: 'status'; reference: string; status: ChargeStatus; at?: string }
-  | { type: 'refund'; refund: Refund };
+  | { type: 'refund'; refund: Refund }
+  | { type: 'dispute'; dispute: Dispute };
 
 export class Ledger {
   readonly #fd: number;
@@ -48,6 +58,9 @@ export class Ledger {
   readonly #byKey = new Map<string, Charge>();
   readonly #byPayment = new Map<string, Charge[]>();
   readonly #refunds = new Map<string, Refund>();
+  readonly #disputes: Dispute[] = [];
+  /** Disputed sums by the reference of the charge. */
+  readonly #disputed = new Map<string, number>();
   captured = 0;
   capturedAmount = 0;
   refundedAmount = 0;
@@ -79,6 +92,14 @@ export class Ledger {
     this.#write({ type: 'refund', refund });
   }
 
+  dispute(dispute: Dispute): void {
+    this.#write({ type: 'dispute', dispute });
+  }
+
+  disputedOf(reference: string): number {
+    return this.#disputed.get(reference) ?? 0;
+  }
+
   refundOfKey(key: string): Refund | undefined {
     return this.#refunds.get(key);
   }
@@ -100,6 +121,10 @@ export class Ledger {
     return this.#refunds.values();
   }
 
+  disputes(): Iterable<Dispute> {
+    return this.#disputes;
+  }
+
   close(): void {
     closeSync(this.#fd);
   }
@@ -118,6 +143,7 @@ export class Ledger {
   #apply(entry: Entry): void {
     if (entry.type === 'charge') this.#addCharge(entry.charge);
     else if (entry.type === 'refund') this.#addRefund(entry.refund);
+    else if (entry.type === 'dispute') this.#addDispute(entry.dispute);
     else this.#move(this.#charges.get(entry.reference), entry);
   }
 
@@ -147,6 +173,12 @@ export class Ledger {
     if (!charge) return;
     charge.refunded_amount += refund.amount;
     if (charge.refunded_amount === charge.amount) charge.status = 'refunded';
+  }
+
+  #addDispute(dispute: Dispute): void {
+    this.#disputes.push(dispute);
+    const before = this.disputedOf(dispute.reference);
+    this.#disputed.set(dispute.reference, before + dispute.amount);
   }
 
   #count(charge: Charge): void {

@@ -4,7 +4,7 @@
  */
 import { Readable } from 'node:stream';
 import { stringify } from 'csv-stringify/sync';
-import type { Charge, Refund } from './ledger.js';
+import type { Charge, Dispute, Refund } from './ledger.js';
 
 const COLUMNS = [
   'reference',
@@ -19,9 +19,12 @@ const COLUMNS = [
   'captured_at',
   'status',
   'refund_reference',
+  'dispute_reference',
 ];
 /** 1.4 % of the amount, rounded half up, in minor units. */
 const FEE_PER_MILLE = 14;
+/** Of each dispute, whatever its amount; minor units. */
+const DISPUTE_FEE = 1_500;
 /** About 64 KiB. */
 const CHUNK_ROWS = 512;
 
@@ -29,6 +32,7 @@ const CHUNK_ROWS = 512;
 export interface Books {
   all(): Iterable<Charge>;
   refunds(): Iterable<Refund>;
+  disputes(): Iterable<Dispute>;
   find(reference: string): Charge | undefined;
 }
 
@@ -55,7 +59,7 @@ function* rows(books: Books, period: string): Iterable<unknown[]> {
     const fee = Math.round((amount * FEE_PER_MILLE) / 1_000);
     yield [
       ...[reference, merchant, checkout_id, 'charge', amount, currency, fee, amount - fee],
-      ...[created_at, captured_at, 'captured', ''],
+      ...[created_at, captured_at, 'captured', '', ''],
     ];
   }
   for (const refund of books.refunds()) {
@@ -65,7 +69,17 @@ function* rows(books: Books, period: string): Iterable<unknown[]> {
     const { reference, amount, created_at, refund_reference } = refund;
     yield [
       ...[reference, merchant, checkout_id, 'refund', -amount, currency, 0, -amount],
-      ...[created_at, created_at, 'refunded', refund_reference],
+      ...[created_at, created_at, 'refunded', refund_reference, ''],
+    ];
+  }
+  for (const dispute of books.disputes()) {
+    const charge = books.find(dispute.reference);
+    if (!charge || !dispute.created_at.startsWith(period)) continue;
+    const { merchant, checkout_id, currency } = charge;
+    const { reference, amount, created_at, dispute_reference } = dispute;
+    yield [
+      ...[reference, merchant, checkout_id, 'dispute', -amount, currency, DISPUTE_FEE],
+      ...[-amount - DISPUTE_FEE, created_at, created_at, 'disputed', '', dispute_reference],
     ];
   }
 }

@@ -69,7 +69,7 @@ from found f left join lateral (
 
 /** @returns for each question the payment, or undefined */
 export async function findPayments(
-  pool: pg.Pool,
+  pool: Pick<pg.ClientBase, 'query'>,
   questions: readonly WebhookQuestion[],
 ): Promise<(FoundPayment | undefined)[]> {
   const { rows } = await pool.query<FoundPayment & { key: string }>({

@@ -58,7 +58,8 @@ export interface WaitingRecord {
   readonly try_after_ms: number;
 }
 
-const rank = (state: string): string => `array_position(array['noted', 'taken', 'void'], ${state})`;
+export const rank = (state: string): string =>
+  `array_position(array['noted', 'taken', 'void'], ${state})`;
 
 const RECORD = {
   name: 'record-webhooks',

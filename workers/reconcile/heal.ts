@@ -1,11 +1,12 @@
 /**
- * What rules may put right by themselves: where a report says that a charge was captured or
- * refunded and we do not know it yet (an unknown outcome, a lost webhook), the provider's
+ * What rules may put right by themselves: where a report says that a charge was captured, refunded
+ * or disputed and we do not know it yet (an unknown outcome, a lost webhook), the provider's
  * word is evidence like any other. It goes through the state machine, which alone decides;
  * what it drops is left to the matching. Each change leaves a healed item behind.
  */
 import type pg from 'pg';
 import { judge, type PaymentFacts, type WebhookClaim } from '../payment/state-machine.js';
+import { healDisputes } from './heal-disputes.js';
 import { applyHealings, type Healing } from './healings.js';
 import { boundsOf, type Scope } from './scope.js';
 import { TAKEN } from './verdicts.js';
@@ -76,7 +77,8 @@ const COLUMNS = `merchant text, checkout_id text, provider text, version int, st
 /** @returns how many payments were put right */
 export async function heal(client: pg.Client, runId: number, scope: Scope): Promise<number> {
   const captured = await healAll(client, runId, scope, CAPTURED, 'captured');
-  return captured + (await healAll(client, runId, scope, REFUNDED, 'refunded'));
+  const refunded = await healAll(client, runId, scope, REFUNDED, 'refunded');
+  return captured + refunded + (await healDisputes(client, runId, scope));
 }
 
 /** The candidates are collected first: putting one right would take it out of the query. */
@@ -130,6 +132,7 @@ function healingOf(it: Candidate, claimed: 'captured' | 'refunded'): Healing | u
     version: it.version,
     status: isMove ? judgement.status : it.status,
     refunded: isMove ? it.refunded_amount : judgement.refundedMinor,
+    disputed: it.disputed_amount,
     reason: judgement.reason,
     provider: it.provider,
     reference: it.reference,
@@ -137,5 +140,8 @@ function healingOf(it: Candidate, claimed: 'captured' | 'refunded'): Healing | u
     kind: claimed === 'captured' ? 'status_differs' : 'missing_inside',
     at: it.at.toISOString(),
     theirs: { reference: it.reference, status: claimed, amount: it.their_amount },
+    part_id: null,
+    part_amount: 0,
+    part_state: 'noted',
   };
 }

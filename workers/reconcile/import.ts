@@ -12,7 +12,7 @@ import type { Report } from './sources/source.js';
 
 const BATCH_LINES = 2_000;
 const TARGET = `settlement_lines (source_id, line, provider, kind, movement, reference, merchant,
-  checkout_id, amount_minor, currency, fee_minor, settled_currency, status, at)`;
+  checkout_id, dispute, amount_minor, currency, fee_minor, settled_currency, status, at)`;
 
 interface Known {
   id: number;
@@ -118,6 +118,7 @@ function fieldsOf(id: number, provider: string, it: SettlementLine): Field[] {
     it.reference,
     it.merchant,
     it.checkoutId,
+    it.dispute,
     it.amountMinor,
     it.currency,
     it.feeMinor,

@@ -1,9 +1,9 @@
 /**
  * The lines of a report, checked once, one at a time. Columns (others are ignored):
- * `reference` (the provider's name of the charge), `merchant`, `checkout_id`, `type` (charge
- * or refund), `amount`, `currency`, `fee`, `status`, `refund_reference`, `settled_currency` (what is
- * paid out, if another), and the time of the movement as `captured_at` or `created_at`. Any line
- * ending; empty lines are skipped.
+ * `reference` (the provider's name of the charge), `merchant`, `checkout_id`, `type` (charge,
+ * refund or dispute), `amount`, `currency`, `fee`, `status`, `refund_reference`, `dispute_reference`,
+ * `settled_currency` (what is paid out, if another), and the time of the movement as `captured_at` or
+ * `created_at`. Any line ending; empty lines are skipped.
  */
 import { createReadStream } from 'node:fs';
 import { parse } from 'csv-parse';
@@ -12,16 +12,20 @@ import { isDay } from './calendar.js';
 import { minorUnits, wholeUnits } from './money.js';
 import type { AmountFormat } from './sources/source.js';
 
+type Kind = 'charge' | 'refund' | 'dispute';
+
 export interface SettlementLine {
   /** 1 is the first after the header. */
   readonly line: number;
-  readonly kind: 'charge' | 'refund';
-  /** Unique at the provider: `charge:<reference>` or `refund:<reference of the refund>`. */
+  readonly kind: Kind;
+  /** Unique at the provider: `charge:<reference>`, `refund:<refund>`, `dispute:<dispute>`. */
   readonly movement: string;
   readonly reference: string;
   readonly merchant: string | null;
   readonly checkoutId: string | null;
-  /** Negative for a refund. */
+  /** The provider's name of the dispute; null for any other kind. */
+  readonly dispute: string | null;
+  /** Negative for a refund and for what a dispute took; positive when that comes back. */
   readonly amountMinor: number;
   readonly currency: string;
   readonly feeMinor: number | null;
@@ -91,16 +95,16 @@ function lineOf(row: Row, line: number, amounts: AmountFormat): SettlementLine {
     amounts === 'minor' ? wholeUnits(it) : minorUnits(it, currency);
   const amountMinor = minor(text(row, 'amount'));
   const reference = text(row, 'reference');
-  // Reports that do not name their refunds have one a charge and amount.
-  const refund = optional(row, 'refund_reference') ?? `${reference}/${amountMinor}`;
+  const dispute = kind === 'dispute' ? text(row, 'dispute_reference') : null;
   const fee = optional(row, 'fee');
   return {
     line,
     kind,
-    movement: kind === 'charge' ? `charge:${reference}` : `refund:${refund}`,
+    movement: `${kind}:${movementOf(row, kind, reference, amountMinor)}`,
     reference,
     merchant: optional(row, 'merchant'),
     checkoutId: optional(row, 'checkout_id'),
+    dispute,
     amountMinor,
     currency,
     feeMinor: fee === null ? null : minor(fee),
@@ -110,9 +114,16 @@ function lineOf(row: Row, line: number, amounts: AmountFormat): SettlementLine {
   };
 }
 
-function kindOf(type: string): 'charge' | 'refund' {
-  if (type === 'charge' || type === 'refund') return type;
-  throw new Error(`"${type}" is neither charge nor refund`);
+function kindOf(type: string): Kind {
+  if (type === 'charge' || type === 'refund' || type === 'dispute') return type;
+  throw new Error(`"${type}" is neither charge, refund nor dispute`);
+}
+
+function movementOf(row: Row, kind: Kind, reference: string, amountMinor: number): string {
+  if (kind === 'charge') return reference;
+  // Reports that do not name their refunds have one a charge and amount.
+  if (kind === 'refund') return optional(row, 'refund_reference') ?? `${reference}/${amountMinor}`;
+  return `${text(row, 'dispute_reference')}${amountMinor > 0 ? '/reinstated' : ''}`;
 }
 
 const TIME = /^(\d{4}-\d\d-\d\d)T([01]\d|2[0-3]):([0-5]\d):([0-5]\d|60)(\.\d+)?(Z|[+-]\d\d:\d\d)$/;

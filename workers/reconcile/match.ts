@@ -7,6 +7,7 @@ import type pg from 'pg';
 import { inTransaction } from './connection.js';
 import { feeColumns, feeJoins, type Rounding } from './fees.js';
 import { UPSERT_ITEM } from './items.js';
+import { DISPUTES_AGREE, DISPUTES_MISSING, disputes } from './match-disputes.js';
 import { boundsOf, type Scope } from './scope.js';
 import { chargeVerdict, REFUND_VERDICT } from './verdicts.js';
 
@@ -35,11 +36,13 @@ export async function match(
     [byId(scope.feeRounding), fees],
     [OTHER_CHARGE, []],
     [REFUNDS, bounds],
+    [disputes(LINE, IN_SCOPE), bounds],
     [REPORTED_BEFORE, []],
     [SETTLE, [scope.from, scope.period.until, scope.clock.timeZone, scope.clock.cutoffHour]],
     [ITEMS, [runId]],
     ['analyze judged', []],
     [MISSING_OUTSIDE, [runId, scope.from, scope.knownUntil, scope.decidedUntil, scope.complete]],
+    [DISPUTES_MISSING, [runId, scope.from, scope.decidedUntil, scope.complete]],
     [MATCHED_SINCE, [scope.providers]],
   ];
   return inTransaction(client, async () => {
@@ -199,8 +202,10 @@ const MATCHED_SINCE = `
 update reconciliation_items i set state = 'healed', reason = 'matched by a later run',
   actor = 'rule', updated_at = now()
 where i.state in ('open', 'carried') and i.provider = any($1::text[]) and (
-  (i.kind in ('missing_outside', 'late') and exists (select 1 from settled_movements s
-    where s.merchant = i.merchant and s.checkout_id = i.checkout_id and s.kind = 'charge'))
+  (i.kind in ('missing_outside', 'late') and i.subject like 'payment:%'
+    and exists (select 1 from settled_movements s
+      where s.merchant = i.merchant and s.checkout_id = i.checkout_id and s.kind = 'charge'))
+  or (i.kind = 'missing_outside' and i.subject like 'disputed:%' and ${DISPUTES_AGREE})
   or exists (select 1 from judged j where j.provider = i.provider and j.movement = i.subject
     and j.copy = 1 and j.verdict = 'matched'))`;
 

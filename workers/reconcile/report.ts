@@ -28,7 +28,7 @@ export interface WrittenReport {
   readonly counts: readonly ItemCount[];
 }
 
-type Sum = 'gross_minor' | 'fees_minor' | 'refunds_minor' | 'net_minor';
+type Sum = 'gross_minor' | 'fees_minor' | 'refunds_minor' | 'disputes_minor' | 'net_minor';
 
 /** Items shown in the Markdown page; the CSV holds all. */
 const SHOWN_MAX = 50;
@@ -65,7 +65,7 @@ export async function writeReport(
 async function batchesOf(client: pg.Client, period: Period): Promise<Batch[]> {
   const { rows } = await client.query<Batch & Record<Sum, string>>(
     `select merchant, currency, day::text, movements, gross_minor::text, fees_minor::text,
-       refunds_minor::text, net_minor::text
+       refunds_minor::text, disputes_minor::text, net_minor::text
      from settlement_batches where day >= $1 and day < $2 order by day, merchant, currency`,
     daysOf(period),
   );
@@ -74,6 +74,7 @@ async function batchesOf(client: pg.Client, period: Period): Promise<Batch[]> {
     gross_minor: BigInt(row.gross_minor),
     fees_minor: BigInt(row.fees_minor),
     refunds_minor: BigInt(row.refunds_minor),
+    disputes_minor: BigInt(row.disputes_minor),
     net_minor: BigInt(row.net_minor),
   }));
 }
@@ -100,6 +101,8 @@ function payoutRow(it: Batch): object {
     refunds: money(it.refunds_minor),
     net: money(it.net_minor),
     direction: it.net_minor < 0 ? 'owed_by_merchant' : 'to_merchant',
+    // Last, so that the columns before keep their places.
+    disputes: money(it.disputes_minor),
   };
 }
 
@@ -150,7 +153,7 @@ Close one with \`tollgate reconcile resolve <item> --reason "…"\`. All are in 
 
 ## Settled
 ${table(
-  ['day', 'merchant', 'currency', 'movements', 'gross', 'fees', 'refunds', 'net'],
+  ['day', 'merchant', 'currency', 'movements', 'gross', 'fees', 'refunds', 'disputes', 'net'],
   batches.map((it) => [
     it.day,
     it.merchant,
@@ -159,6 +162,7 @@ ${table(
     decimalText(it.gross_minor, it.currency),
     decimalText(it.fees_minor, it.currency),
     decimalText(it.refunds_minor, it.currency),
+    decimalText(it.disputes_minor, it.currency),
     decimalText(it.net_minor, it.currency),
   ]),
 )}`;

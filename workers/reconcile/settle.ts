@@ -17,6 +17,8 @@ export interface Batch {
   readonly gross_minor: bigint;
   readonly fees_minor: bigint;
   readonly refunds_minor: bigint;
+  /** What disputes took less what came back. */
+  readonly disputes_minor: bigint;
   readonly net_minor: bigint;
 }
 
@@ -44,11 +46,13 @@ const SUMS = `count(*) as movements,
   coalesce(sum(amount_minor) filter (where kind = 'charge'), 0) as gross,
   sum(fee_minor) as fees,
   coalesce(-sum(amount_minor) filter (where kind = 'refund'), 0) as refunds,
+  coalesce(-sum(amount_minor) filter (where kind = 'dispute'), 0) as disputes,
   sum(amount_minor) - sum(fee_minor) as net`;
 
 const BATCHES = `
 insert into settlement_batches
-  (merchant, currency, day, movements, gross_minor, fees_minor, refunds_minor, net_minor)
+  (merchant, currency, day, movements, gross_minor, fees_minor, refunds_minor, disputes_minor,
+   net_minor)
 select merchant, currency, day, ${SUMS}
 from settled_movements where day = any($1::date[]) group by merchant, currency, day`;
 
@@ -61,19 +65,21 @@ with of_provider as (
   select merchant, currency, day, provider, ${SUMS}
   from settled_movements where day = any($1::date[]) group by merchant, currency, day, provider),
 of_merchant as (
-  select merchant, currency, day, sum(gross) as gross, sum(refunds) as refunds, sum(net) as net
+  select merchant, currency, day, sum(gross) as gross, sum(refunds) as refunds,
+    sum(disputes) as disputes, sum(net) as net
   from of_provider group by merchant, currency, day),
 postings as (
   select 'settled' as name, merchant, currency, day, e.account, e.amount
   from of_provider cross join lateral (values
     ('${ACCOUNTS.transitIn}' || provider, net), ('${ACCOUNTS.fees}' || provider, fees),
-    (${OWED_BY}, refunds - gross)) e(account, amount)
+    (${OWED_BY}, refunds + disputes - gross)) e(account, amount)
   union all
   select 'payout', merchant, currency, day, '${ACCOUNTS.fees}' || provider, -fees from of_provider
   union all
   select 'payout', merchant, currency, day, e.account, e.amount
   from of_merchant cross join lateral (values
     ('${ACCOUNTS.merchant}' || merchant, gross - refunds),
+    ('${ACCOUNTS.disputed}' || merchant, -disputes),
     ('${ACCOUNTS.transitOut}' || merchant, -net)) e(account, amount))
 insert into ledger_entries (transaction_id, merchant, account, currency, amount_minor)
 select name || '/' || merchant || '/' || currency || '/' || day, merchant, account, currency, amount

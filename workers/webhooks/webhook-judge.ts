@@ -167,7 +167,8 @@ function isLateCapture(payment: FoundPayment, claim: WebhookClaim, why: string):
   return why === 'terminal' && payment.status !== 'succeeded';
 }
 
-function judgementOf(
+/** Of a claim by a provider, also one that its report makes. */
+export function judgementOf(
   payment: FoundPayment,
   provider: string,
   claim: WebhookClaim,

@@ -29,6 +29,11 @@ function transaction(n: number, more: object = {}, source: object = {}): object 
   };
 }
 
+function dispute(n: number, more: object): object {
+  const source = { id: 'du_2', object: 'dispute', charge: 'ch_2', payment_intent: 'pi_2' };
+  return transaction(n, { type: 'adjustment', ...more }, { ...source, metadata: {} });
+}
+
 describe('balance transactions of Stripe', () => {
   const all = [
     ...Array.from({ length: 150 }, (_, n) => transaction(n)),
@@ -57,6 +62,11 @@ describe('balance transactions of Stripe', () => {
         metadata: {},
       },
     ),
+    dispute(155, { reporting_category: 'dispute', amount: -2_000, fee: 1_500 }),
+    dispute(156, { reporting_category: 'dispute_reversal', amount: 2_000, fee: 0 }),
+    dispute(157, { currency: 'eur', reporting_category: 'dispute', amount: -1_900, fee: 1_400 }),
+    // Not of a payment.
+    transaction(158, { type: 'adjustment', amount: -50 }, { object: 'topup' }),
     // Stripe counts two decimals where ISO 4217 has none.
     transaction(152, { currency: 'isk', fee: 1_000 }, { amount: 50_000, currency: 'isk' }),
     transaction(153, { fee: 90 }, { amount: 1_900, currency: 'eur' }),
@@ -103,13 +113,16 @@ describe('balance transactions of Stripe', () => {
     let text = '';
     for await (const chunk of await report!.open()) text += chunk;
     const lines = text.trim().split('\n');
-    assert.equal(lines.length, 1 + 154);
-    assert.equal(lines[1], 'pi_0,shop,order-0,charge,2000,USD,88,,,2027-01-15T08:00:00.000Z');
-    assert.match(lines[151]!, /^pi_1,,,refund,-500,USD,0,re_1,,/);
+    assert.equal(lines.length, 1 + 157);
+    assert.equal(lines[1], 'pi_0,shop,order-0,charge,2000,USD,88,,,,2027-01-15T08:00:00.000Z');
+    assert.match(lines[151]!, /^pi_1,,,refund,-500,USD,0,re_1,,,/);
     assert.match(lines[152]!, /^pi_1,,,refund,500,USD,0,re_1\/failed,,/);
-    assert.match(lines[153]!, /^pi_152,shop,order-152,charge,500,ISK,10,,/);
+    assert.match(lines[153]!, /^pi_2,,,dispute,-2000,USD,1500,,du_2,,/);
+    assert.match(lines[154]!, /^pi_2,,,dispute,2000,USD,0,,du_2,,/);
+    assert.match(lines[155]!, /^pi_2,,,dispute,-2000,USD,,,du_2,EUR,/);
+    assert.match(lines[156]!, /^pi_152,shop,order-152,charge,500,ISK,10,,/);
     // Paid out in another currency than the payment's: no fee of the payment's currency.
-    assert.match(lines[154]!, /^pi_153,shop,order-153,charge,1900,EUR,,,USD,/);
+    assert.match(lines[157]!, /^pi_153,shop,order-153,charge,1900,EUR,,,,USD,/);
     assert.equal(asked.length, 2);
     assert.equal(asked[0]!.searchParams.get('created[gte]'), `${+from / 1_000}`);
     assert.equal(asked[0]!.searchParams.get('created[lt]'), `${+from / 1_000 + 86_400}`);

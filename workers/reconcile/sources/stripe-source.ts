@@ -1,6 +1,7 @@
 /**
- * Stripe's balance transactions as a report: charges and refunds of a day or a month (UTC),
- * page by page, written in the columns that every report has.
+ * Stripe's balance transactions as a report: charges, refunds and disputes of a day or a month
+ * (UTC), page by page, written in the columns that every report has. A dispute is an `adjustment`
+ * whose source is one: it takes the amount and a fee, and gives the amount back when it is won.
  */
 import { Readable } from 'node:stream';
 import { stringify } from 'csv-stringify';
@@ -20,6 +21,7 @@ const COLUMNS = [
   'currency',
   'fee',
   'refund_reference',
+  'dispute_reference',
   'settled_currency',
   'created_at',
 ];
@@ -29,6 +31,7 @@ const KINDS = new Map([
   ['refund', 'refund'],
   ['payment_refund', 'refund'],
   ['refund_failure', 'refund'],
+  ['adjustment', 'dispute'],
 ]);
 
 /** The part of Stripe's client that is used. */
@@ -71,16 +74,14 @@ function csvOf(rows: AsyncIterable<unknown[]>): Readable {
   return from.pipe(csv);
 }
 
-/** @returns undefined for what is no movement of a payment, such as a payout */
+/** @returns undefined for what is no movement of a payment, such as a payout or another adjustment */
 export function rowOf(it: Stripe.BalanceTransaction): unknown[] | undefined {
   const kind = KINDS.get(it.type);
   if (kind === undefined || it.source === null || typeof it.source === 'string') return undefined;
-  const source = it.source as Stripe.Charge | Stripe.Refund;
-  const isRefund = source.object === 'refund';
-  const charge = isRefund ? idOf(source.charge) : source.id;
+  const source = it.source as Stripe.Charge | Stripe.Refund | Stripe.Dispute;
+  if ((kind === 'dispute') !== (source.object === 'dispute')) return undefined;
+  const charge = 'charge' in source ? idOf(source.charge) : source.id;
   const currency = source.currency.toUpperCase();
-  const amount = minorOf(source.amount, currency);
-  // The money of a refund that failed comes back: a refund of less than nothing.
   const hasFailed = it.type === 'refund_failure';
   const isOneCurrency = source.currency === it.currency;
   return [
@@ -88,14 +89,27 @@ export function rowOf(it: Stripe.BalanceTransaction): unknown[] | undefined {
     source.metadata?.['merchant'],
     source.metadata?.['checkout_id'],
     kind,
-    isRefund && !hasFailed ? -amount : amount,
+    minorOf(amountOf(it, source), currency),
     currency,
     // A fee in another currency than the payment's cannot be booked with it.
     isOneCurrency ? minorOf(it.fee, currency) : '',
-    isRefund ? `${source.id}${hasFailed ? '/failed' : ''}` : '',
+    source.object === 'refund' ? `${source.id}${hasFailed ? '/failed' : ''}` : '',
+    source.object === 'dispute' ? source.id : '',
     isOneCurrency ? '' : it.currency.toUpperCase(),
     new Date(it.created * 1_000).toISOString(),
   ];
+}
+
+function amountOf(
+  it: Stripe.BalanceTransaction,
+  source: Stripe.Charge | Stripe.Refund | Stripe.Dispute,
+): number {
+  // The money of a refund that failed comes back: a refund of less than nothing.
+  if (source.object === 'refund')
+    return it.type === 'refund_failure' ? source.amount : -source.amount;
+  if (source.object !== 'dispute') return source.amount;
+  // What was moved, which need not be the dispute's amount; its sign is the direction.
+  return source.currency === it.currency ? it.amount : Math.sign(it.amount) * source.amount;
 }
 
 function minorOf(amount: number, currency: string): number {
