@@ -16,6 +16,7 @@ import type { DeadPayment, Task } from './payment/tasks.js';
 import type { Ask } from './postgres/asks.js';
 import { PostgresClock } from './postgres/clock.js';
 import { bury } from './postgres/dead.js';
+import { makeDueAgain } from './postgres/due-again.js';
 import { confirmLateCapture, type LateCapture } from './postgres/late-captures.js';
 import { Maintenance } from './postgres/maintenance.js';
 import { migrate } from './postgres/migrate.js';
@@ -91,7 +92,9 @@ export class Processor {
     this.#logger = logger;
     this.#pool = openPool(config.databaseUrl, 2);
     this.#clock = PostgresClock.of(this.#pool, config.clockSkewMaxMs);
-    this.#clockWatch = new ClockWatch(this.#clock, config.clockSkewMaxMs, logger);
+    this.#clockWatch = new ClockWatch(this.#clock, config.clockSkewMaxMs, logger, () =>
+      makeDueAgain(this.#pool),
+    );
     const onFatal = (reason: string): void => this.#die(reason);
     const { kafkaBrokers: brokers, kafkaConnectTimeoutMs: connectMsMax } = config;
     const onDelivered = (): void => this.#dependencies.producer.succeeded();

@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
+import { childEnvironment } from '../../engine/core/config.js';
 import { EngineError } from '../../engine/core/errors.js';
 import { caFile, clientTls, roleFile } from '../pki/authority.js';
 import { ACLS, SUPER_USERS } from '../pki/kafka-acls.js';
@@ -28,6 +29,8 @@ export interface KafkaOptions {
   readonly log?: string;
   /** The folder of `tollgate certs`: mTLS and ACLs. Without: plain text and everything allowed. */
   readonly pki?: string;
+  /** Added to ours. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export type LocalKafka = Running;
@@ -81,7 +84,8 @@ export async function startKafka(options: KafkaOptions): Promise<LocalKafka> {
     '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
   ];
   const args = [...heap, '-cp', jars, 'kafka.Kafka', properties];
-  const broker = startChild('java', args, log, { isPatient: true });
+  const env = childEnvironment(options.env ?? {});
+  const broker = startChild('java', args, log, { isPatient: true, env });
   if (await becomes(() => listens(options), broker, LISTEN_MS_MAX)) return broker;
   await broker.stop('SIGKILL', 1_000);
   throw new EngineError(

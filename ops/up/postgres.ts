@@ -8,6 +8,7 @@ import { chownSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import pg from 'pg';
+import { childEnvironment } from '../../engine/core/config.js';
 import { EngineError } from '../../engine/core/errors.js';
 import { becomes, type Running, startChild } from './child.js';
 import { installPostgresTls, postgresTlsUrl } from './postgres-tls.js';
@@ -24,6 +25,8 @@ export interface PostgresOptions {
   readonly log: string;
   /** The folder of `tollgate certs`: mTLS only. Without: a password, in plain text. */
   readonly pki?: string;
+  /** Added to ours. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface LocalPostgres extends Running {
@@ -55,7 +58,8 @@ export async function startPostgres(options: PostgresOptions): Promise<LocalPost
   };
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   const [command, ...args] = [...prefix, binaries.postgres, '-D', data, ...flags];
-  const server = startChild(command!, args, log, { isPatient: true });
+  const env = childEnvironment(options.env ?? {});
+  const server = startChild(command!, args, log, { isPatient: true, env });
   const admin =
     pki === undefined ? plainAdminUrl(port) : postgresTlsUrl(port, pki, 'admin', 'postgres');
   if (!(await becomes(() => answers(admin), server, START_MS_MAX))) {

@@ -181,6 +181,15 @@ export class Executor {
     };
   }
 
+  /**
+   * Not in the future. Of two clocks that differ the later one counts: a Postgres that is a day
+   * behind would make a checkout expire at once when its clock is put right.
+   */
+  #acceptedAtMost(): number {
+    const { now, skewMs } = this.#parts.clock;
+    return Math.round(now + Math.max(0, skewMs));
+  }
+
   /** While its provider takes no calls a ticket goes round without a look at the database. */
   #mayTravelOn(ticket: RetryTicket, now: number, nextAt: number): boolean {
     const { settings, calls, psps } = this.#parts;
@@ -233,7 +242,7 @@ export class Executor {
       provider,
       is_sent: isSent,
       idempotency_key: chargeKey(merchant, checkout_id, 1),
-      accepted_ms: Math.min(checkout.accepted_at, Math.round(clock.now)),
+      accepted_ms: Math.min(checkout.accepted_at, this.#acceptedAtMost()),
       status: refusal ? 'failed' : 'processing',
       reason: refusal ?? (isSent ? 'charge_started' : 'waiting_for_provider'),
       failure_code: refusal,

@@ -25,7 +25,7 @@ function ask(changes: Partial<Ask> = {}): Ask {
 
 function settle(part: Partial<PspAnswer>, of: Ask = ask(), operation: Operation = 'charge') {
   const settlements = new Settlements(processorConfig({}), () => false, {
-    agrees: true,
+    ...{ agrees: true, trustedSince: 0 },
     get now() {
       return Date.now();
     },
@@ -34,6 +34,21 @@ function settle(part: Partial<PspAnswer>, of: Ask = ask(), operation: Operation 
   const request = { ...of, amountMinor: of.amount };
   return settlements.afterCall(of, { operation, request, answer, wasNeverSent: true });
 }
+
+describe('how long a payment waits for its provider', () => {
+  it('should not count what was dated before Postgres’ clock stepped', () => {
+    const now = Date.now();
+    const waits = ask({ waitingSince: now - 2 * DAY_MS, firstSentAt: null });
+    const kindAt = (trustedSince: number): string =>
+      new Settlements(processorConfig({}), () => false, {
+        agrees: true,
+        now,
+        trustedSince,
+      }).turnedAway(waits, 'provider_busy', true).result.kind;
+    assert.equal(kindAt(0), 'dead');
+    assert.equal(kindAt(now - 1_000), 'retry');
+  });
+});
 
 describe('what an answer means for a payment', () => {
   it('should never take a problem for an end, and count it as a failed try', () => {

@@ -41,12 +41,12 @@ export interface Settlement {
 export class Settlements {
   readonly #settings: WorkerSettings;
   readonly #replaysErrors: (provider: string) => boolean;
-  readonly #clock: Pick<PostgresClock, 'now' | 'agrees'>;
+  readonly #clock: Pick<PostgresClock, 'now' | 'agrees' | 'trustedSince'>;
 
   constructor(
     settings: WorkerSettings,
     replaysErrors: (provider: string) => boolean,
-    clock: Pick<PostgresClock, 'now' | 'agrees'>,
+    clock: Pick<PostgresClock, 'now' | 'agrees' | 'trustedSince'>,
   ) {
     this.#settings = settings;
     this.#replaysErrors = replaysErrors;
@@ -79,6 +79,8 @@ export class Settlements {
     const { retryDelays, providerWaitMs } = this.#settings;
     const isFirst = ask.waitingSince === null;
     const waitingSince = ask.waitingSince ?? now;
+    // What Postgres dated before its clock stepped says nothing of how long it has waited.
+    const waitedMs = now - Math.max(waitingSince, this.#clock.trustedSince);
     const ms = delayWhileWaiting(retryDelays, isFirst);
     const grace = sweepGraceMs(ask.waitingSince, now);
     const row: OutcomeRow = {
@@ -87,7 +89,7 @@ export class Settlements {
       is_waiting: true,
       ask_after_ms: ms + grace,
     };
-    if (this.#clock.agrees && now - waitingSince > providerWaitMs)
+    if (this.#clock.agrees && waitedMs > providerWaitMs)
       return { row, result: this.#dead(ask, 'provider_unavailable', why, wasNeverSent) };
     const result = this.#retry({ ...ask, waitingSince }, why, ms, grace, wasNeverSent);
     return { row, result };

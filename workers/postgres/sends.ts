@@ -33,7 +33,8 @@ locked as (
 update payments p set
   provider = i.provider, attempt = i.attempt, idempotency_key = i.idempotency_key,
   first_sent_at = case when i.is_fresh then now() else p.first_sent_at end,
-  last_sent_at = greatest(p.last_sent_at, now()),
+  -- An earlier date is of a send that nobody has taken, perhaps by a clock that was ahead.
+  last_sent_at = case when i.is_fresh then now() else greatest(p.last_sent_at, now()) end,
   find_only = p.find_only and not i.is_fresh
 from input i join locked using (merchant, checkout_id)
 where p.merchant = i.merchant and p.checkout_id = i.checkout_id

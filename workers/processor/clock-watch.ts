@@ -1,25 +1,41 @@
-/** Watches how far this host's clock is from Postgres': for the metrics, the log, and what is held. */
+/**
+ * Watches how far this host's clock is from Postgres': for the metrics, the log, and what is held.
+ * After Postgres' clock has stepped, makes due what would wait for a time that the former clock set.
+ */
 import type { Logger } from '../../engine/core/log.js';
 import type { RecordTimes } from '../payment/tasks.js';
-import type { PostgresClock } from '../postgres/clock.js';
+import { monotonicMs, type PostgresClock } from '../postgres/clock.js';
 
 const LOOK_MS = 1_000;
+/** By then the statements that took their time before the step have ended. */
+const STEPPED_AFTER_MS = 5_000;
 
 export class ClockWatch {
   readonly #clock: PostgresClock;
   readonly #skewMsMax: number;
   readonly #logger: Logger;
+  readonly #makeDueAgain: () => Promise<number>;
   readonly #timer: NodeJS.Timeout;
   #isDiffering = false;
   /** Records whose engine and Kafka dated them too differently. */
   #oddRecords = 0;
   /** While Postgres is away. */
   #isLooking = false;
+  #trustedSince = 0;
+  /** When the last step is answered, by `monotonicMs`. */
+  #dueAgainAt = Number.POSITIVE_INFINITY;
 
-  constructor(clock: PostgresClock, skewMsMax: number, logger: Logger) {
+  /** @param makeDueAgain resolves with the number of rows that it changed */
+  constructor(
+    clock: PostgresClock,
+    skewMsMax: number,
+    logger: Logger,
+    makeDueAgain: () => Promise<number>,
+  ) {
     this.#clock = clock;
     this.#skewMsMax = skewMsMax;
     this.#logger = logger;
+    this.#makeDueAgain = makeDueAgain;
     this.#timer = setInterval(
       () =>
         this.#look().catch((error: Error) =>
@@ -52,6 +68,7 @@ export class ClockWatch {
     await this.#clock.refresh().finally(() => {
       this.#isLooking = false;
     });
+    await this.#answerStep();
     const isDiffering = !this.#clock.agrees;
     if (isDiffering === this.#isDiffering) return;
     this.#isDiffering = isDiffering;
@@ -62,5 +79,27 @@ export class ClockWatch {
         'this clock and that of Postgres differ: nothing is sent or expired until they agree',
       );
     else this.#logger.warn({ skewMs }, 'this clock and that of Postgres agree again');
+  }
+
+  async #answerStep(): Promise<void> {
+    const { trustedSince } = this.#clock;
+    const now = monotonicMs();
+    if (trustedSince !== this.#trustedSince) {
+      this.#trustedSince = trustedSince;
+      this.#dueAgainAt = now + STEPPED_AFTER_MS;
+    }
+    if (now < this.#dueAgainAt) return;
+    this.#dueAgainAt = Number.POSITIVE_INFINITY;
+    try {
+      const rows = await this.#makeDueAgain();
+      this.#logger.warn({ rows }, 'the clock of Postgres has stepped: what waits is due again');
+    } catch (error) {
+      this.#dueAgainAt = now;
+      const reason = (error as Error).message;
+      this.#logger.warn(
+        { reason },
+        'what waits was not made due after a step of Postgres: again soon',
+      );
+    }
   }
 }

@@ -1,0 +1,28 @@
+/**
+ * When Postgres' clock steps back, the times that it set before lie in its future by the length of
+ * the step, and what waits for them would wait that long. Such rows are made due at once: looking at
+ * a row early is harmless, because the row decides what is done.
+ */
+import type pg from 'pg';
+
+/** Longer than any wait but the one that a provider's Retry-After asks for. */
+const WAIT_HOURS_MAX = 2;
+
+const TABLES = [
+  ['payments', 'next_ask_at'],
+  ['webhook_events', 'next_try_at'],
+  ['late_captures', 'next_try_at'],
+] as const;
+
+/** Repeating it is harmless. @returns how many rows were made due */
+export async function makeDueAgain(pool: pg.Pool): Promise<number> {
+  let count = 0;
+  for (const [table, column] of TABLES) {
+    const { rowCount } = await pool.query(
+      `update ${table} set ${column} = now()
+       where ${column} > now() + interval '${WAIT_HOURS_MAX} hours'`,
+    );
+    count += rowCount ?? 0;
+  }
+  return count;
+}
