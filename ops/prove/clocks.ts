@@ -1,22 +1,28 @@
 /**
- * A wrong clock of a processor or an engine, also one that steps under load: payments may wait for it; none is
- * charged twice, expires early, or is deleted. The provider forgets its keys and finds late, which
- * is when a decision by a wrong clock charges twice.
+ * A wrong clock of a processor, an engine, Postgres or Kafka, also one that steps under load: payments may wait
+ * for it; none is charged twice, expires early, or is deleted. The provider forgets its keys and finds late,
+ * which is when a decision by a wrong clock charges twice. The short form leaves Postgres' and Kafka's out.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { checkoutAccepted } from '../../engine/codec/records.js';
+import { TOPICS } from '../../engine/core/topics.js';
+import { readTopic } from '../../engine/kafka/read-topic.js';
 import { get, post } from '../e2e/checkout-client.js';
 import { query } from './audit.js';
 import { chargesOf, setFaults } from './charges.js';
-import { type Host, HostClocks } from './host-clocks.js';
+import { type ClockCase, DAY_MS, SEEN, WHOLE } from './clock-cases.js';
+import { HostClocks } from './host-clocks.js';
 import type { Proof, Stage } from './proof.js';
 import { LocalSystem, until } from './system.js';
 
-const DAY_MS = 86_400_000;
 const KEY_WINDOW_MS = 1_000;
 const FIND_LAG_MS = 2_000;
 const SETTLE_MS_MAX = 60_000;
 /** A send, its time-out, the lag and the bound: after this a second charge would have shown. */
 const DOUBT_MS = 9_000;
+/** A clock that is read differs from what it was set to by less than this. */
+const READ_MS_MAX = 30_000;
+const TERMINAL = ['succeeded', 'failed', 'canceled'];
 const SETTINGS = {
   TOLLGATE_RETRY_DELAYS: '300ms,600ms,1s',
   TOLLGATE_PSP_TIMEOUT_MS: '400',
@@ -36,45 +42,22 @@ const FAULTS = {
   key_window_ms: KEY_WINDOW_MS,
 };
 
-interface Case {
-  readonly name: string;
-  readonly shifts: readonly (readonly [Host, number])[];
-  /** The clock steps when half of the payments are accepted, else before the first. */
-  readonly isStepping: boolean;
-}
-
-const SEEN: Case = {
-  name: 'processor 60 s ahead, engine a day behind',
-  shifts: [
-    ['processor', 60_000],
-    ['engine', -DAY_MS],
-  ],
-  isStepping: false,
-};
-const WHOLE: readonly Case[] = [
-  { name: 'processor 60 s ahead', shifts: [['processor', 60_000]], isStepping: false },
-  ...(['processor', 'engine'] as const).flatMap((host) =>
-    [DAY_MS, -DAY_MS].map((ms) => ({
-      name: `${host} steps ${ms > 0 ? 'ahead' : 'back'} a day`,
-      shifts: [[host, ms]] as const,
-      isStepping: true,
-    })),
-  ),
-];
-
 export const clocks: Proof = {
   name: 'clocks',
   shows:
-    'the clock of a processor and of an engine a minute or a day off, and stepping under load: none is charged twice, expires early or is deleted',
+    'the clocks of a processor, an engine, Postgres and Kafka a minute or a day off, and stepping under load: none is charged twice, expires early or is deleted',
   async run(stage: Stage) {
     const hosts = new HostClocks();
-    const system = await LocalSystem.start({
-      settings: { ...SETTINGS, ...hosts.environment },
-    });
+    const settings = { ...SETTINGS, ...hosts.environment };
+    const system = await LocalSystem.start(
+      stage.isShort
+        ? { settings }
+        : { settings, ownServers: true, serverEnvironment: hosts.serverEnvironment() },
+    );
     try {
       await setFaults(system.endpoints.simulator, FAULTS);
-      for (const it of stage.isShort ? [SEEN] : WHOLE)
-        await endure(stage, system, hosts, it, stage.size(16, 60));
+      for (const clockCase of stage.isShort ? [SEEN] : WHOLE)
+        await endure(stage, system, hosts, clockCase, stage.size(16, 60));
       await nothingIsGone(stage, system);
     } finally {
       await system.stop();
@@ -87,27 +70,25 @@ async function endure(
   stage: Stage,
   system: LocalSystem,
   hosts: HostClocks,
-  { name, shifts, isStepping }: Case,
+  clockCase: ClockCase,
   count: number,
 ): Promise<void> {
+  const { name, when } = clockCase;
   const prefix = name.replace(/\W+/g, '-');
   const ids = Array.from({ length: count }, (_, i) => `${prefix}-${i}`);
-  const move = (isRight: boolean): void => {
-    for (const [host, ms] of shifts) hosts.shift(host, isRight ? 0 : ms);
-  };
-  if (!isStepping) move(false);
+  if (when !== 'stepping') await move(stage, system, hosts, clockCase);
   // One request in flight at a time: the step falls between them.
   for (const [i, id] of ids.entries()) {
-    if (isStepping && i === count >> 1) move(false);
+    if (when === 'stepping' && i === count >> 1) await move(stage, system, hosts, clockCase);
     const { status } = await post(system.endpoints.api, id);
     stage.must(status === 202, `${id} was answered ${status}`);
   }
   await sleep(stage.size(3_000, DOUBT_MS));
   const early = await rowsOf(system, ids);
-  move(true);
-  await until(`${name}: all are succeeded`, SETTLE_MS_MAX, async () => {
-    const ended = (await rowsOf(system, ids)).filter((it) => it.status === 'succeeded');
-    return ended.length === count;
+  await putRight(system, hosts, clockCase);
+  await until(`${name}: all have ended`, SETTLE_MS_MAX, async () => {
+    const rows = await rowsOf(system, ids);
+    return rows.filter((row) => TERMINAL.includes(row.status)).length === count;
   });
   const rows = await rowsOf(system, ids);
   const captures = await Promise.all(ids.map((id) => capturesOf(system, id)));
@@ -118,6 +99,72 @@ async function endure(
   const ended = rows.find((it) => it.status === 'failed' || it.status === 'canceled');
   stage.must(ended === undefined, `${name}: ${JSON.stringify(ended)}`);
   stage.must(rows.length === count, `${name}: ${rows.length} of ${count} have a row`);
+  await inKafka(stage, system, clockCase, ids);
+}
+
+async function move(
+  stage: Stage,
+  system: LocalSystem,
+  hosts: HostClocks,
+  { name, shifts, when }: ClockCase,
+): Promise<void> {
+  const shift = (): void => {
+    for (const [host, ms] of shifts) hosts.shift(host, ms);
+  };
+  if (typeof when === 'string') shift();
+  else await system.restart(when.started, shift);
+  const wanted = shifts.find(([host]) => host === 'postgres')?.[1];
+  if (wanted === undefined) return;
+  const sql = 'select extract(epoch from clock_timestamp())::float8 * 1000 as now';
+  const [row] = await query<{ now: number }>(system, sql);
+  const moved = row!.now - Date.now();
+  stage.must(Math.abs(moved - wanted) < READ_MS_MAX, `${name}: the clock is ${moved} ms off`);
+}
+
+async function putRight(
+  system: LocalSystem,
+  hosts: HostClocks,
+  { shifts, when, killsProcessor = false }: ClockCase,
+): Promise<void> {
+  const shift = (): void => {
+    for (const [host] of shifts) hosts.shift(host, 0);
+    if (killsProcessor) system.signal('processor', 'SIGKILL');
+  };
+  if (typeof when === 'string') shift();
+  else await system.restart(when.started, shift);
+}
+
+/** Every payment still has its record; those of a moved Kafka show its clock. */
+async function inKafka(
+  stage: Stage,
+  system: LocalSystem,
+  { name, shifts }: ClockCase,
+  ids: readonly string[],
+): Promise<void> {
+  const appendedAt = new Map<string, number>();
+  const { kafka, partitions } = system.books;
+  const read = (): Promise<void> =>
+    readTopic(kafka, TOPICS.accepted, { partitions }, ({ value, timestamp }) => {
+      appendedAt.set(checkoutAccepted.decode(value!).checkout_id, timestamp ?? 0);
+    });
+  // A broker that has just started leads nothing yet.
+  await until(`${name}: Kafka's records are read`, READ_MS_MAX, () =>
+    read().then(
+      () => true,
+      () => false,
+    ),
+  );
+  const gone = ids.find((id) => !appendedAt.has(id));
+  stage.must(gone === undefined, `${name}: Kafka has no record of ${gone}`);
+  const wanted = shifts.find(([host]) => host === 'kafka')?.[1];
+  if (wanted === undefined) return;
+  const isMoved = (id: string): boolean => {
+    const offMs = appendedAt.get(id)! - Date.now();
+    return Math.abs(offMs - wanted) < DAY_MS / 2;
+  };
+  const moved = ids.filter(isMoved).length;
+  stage.figure(`${name}: records of that day`, `${moved} of ${ids.length}`);
+  stage.must(moved > 0, `${name}: no record was dated by the moved clock`);
 }
 
 async function nothingIsGone(stage: Stage, system: LocalSystem): Promise<void> {

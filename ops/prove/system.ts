@@ -12,11 +12,14 @@ import { type Books, imbalance, readMetric } from './books.js';
 import { UpProcess } from './up-process.js';
 
 const PARTITIONS = 16;
+const STOP_MS_MAX = 5_000;
 
 export interface SystemOptions {
   readonly settings?: Record<string, string>;
   /** Kafka and Postgres belong to the proof, which takes them down and brings them back. */
   readonly ownServers?: boolean;
+  /** Added to the environment of the proof's own servers. */
+  readonly serverEnvironment?: Readonly<Record<'kafka' | 'postgres', Record<string, string>>>;
   /** Called with the folder before anything starts in it. */
   readonly prepare?: (home: string) => void;
 }
@@ -43,7 +46,7 @@ export class LocalSystem {
     const home = mkdtempSync(join(tmpdir(), 'tollgate-proof-'));
     options.prepare?.(home);
     const ports = await freePorts(7);
-    const servers = serversIn(home, ports);
+    const servers = serversIn(home, ports, options.serverEnvironment);
     const env: Record<string, string> = {
       TOLLGATE_API_PORT: `${ports[0]}`,
       TOLLGATE_ADMIN_PORT: `${ports[1]}`,
@@ -102,6 +105,14 @@ export class LocalSystem {
     return Date.now() - since;
   }
 
+  /** @param whileDown called between the stop and the start */
+  async restart(name: 'kafka' | 'postgres', whileDown: () => void): Promise<void> {
+    if (name === 'kafka') await this.kafka?.stop('SIGTERM', STOP_MS_MAX);
+    else await this.postgres?.stop('SIGINT', STOP_MS_MAX);
+    whileDown();
+    await (name === 'kafka' ? this.startKafkaAgain() : this.startPostgresAgain());
+  }
+
   async startKafkaAgain(): Promise<void> {
     this.kafka = await this.#startKafka();
   }
@@ -125,7 +136,10 @@ export class LocalSystem {
 
   async #stop(): Promise<number> {
     const seconds = await this.#up.stop();
-    await Promise.all([this.kafka?.stop('SIGTERM', 5_000), this.postgres?.stop('SIGINT', 5_000)]);
+    await Promise.all([
+      this.kafka?.stop('SIGTERM', STOP_MS_MAX),
+      this.postgres?.stop('SIGINT', STOP_MS_MAX),
+    ]);
     rmSync(this.home, { recursive: true, force: true });
     return seconds;
   }
@@ -138,7 +152,11 @@ interface Servers {
   readonly startPostgres: () => Promise<LocalPostgres>;
 }
 
-function serversIn(home: string, ports: readonly number[]): Servers {
+function serversIn(
+  home: string,
+  ports: readonly number[],
+  { kafka, postgres }: Required<SystemOptions>['serverEnvironment'] = { kafka: {}, postgres: {} },
+): Servers {
   return {
     kafka: undefined,
     postgres: undefined,
@@ -148,12 +166,14 @@ function serversIn(home: string, ports: readonly number[]): Servers {
         dir: join(home, 'data', 'own-kafka'),
         port: ports[4]!,
         controllerPort: ports[5]!,
+        env: kafka,
       }),
     startPostgres: () =>
       startPostgres({
         dir: join(home, 'data', 'own-postgres'),
         port: ports[6]!,
         log: join(home, 'logs', 'own-postgres.log'),
+        env: postgres,
       }),
   };
 }
