@@ -11,7 +11,7 @@ import type { WireResult } from './fuzz-wire.js';
 import { RAW_ANSWERS, rawAnswersOf } from './raw-answers.js';
 
 /** Of the proof's short form. */
-const REQUESTS = 4_000;
+const REQUESTS = 2_500;
 const EVENTS = 1_000;
 const TARGET: Target = {
   ...{ id: 'target', provider: 'simulator', reference: 'ch_1', isReferenceKnown: true },

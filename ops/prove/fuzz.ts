@@ -59,12 +59,12 @@ export const fuzz: Proof = {
 async function prove(run: FuzzRun, only: number | undefined): Promise<void> {
   const { stage, system } = run;
   const targets = await targetsIn(system, stage.size(20, 150));
-  const events = stage.size(1_000, 20_000);
+  const events = stage.size(600, 20_000);
   const secrets = { simulator: system.endpoints.webhookSecret, stripe: STRIPE_SECRET };
   const webhooks = new WebhookFuzzer(run, targets, secrets, events);
   const requests = new RequestFuzzer(run);
   const isChosen = (n: number): boolean => only === undefined || n === only;
-  const requestCases = [...Array(stage.size(4_000, 100_000)).keys()].filter(isChosen);
+  const requestCases = [...Array(stage.size(2_500, 100_000)).keys()].filter(isChosen);
   const eventCases = [...Array(events).keys()].map((n) => n + WEBHOOK_CASES_FROM).filter(isChosen);
   await run.all('requests', requestCases, () => requests.worker());
   show(stage, 'requests', requestCases.length, requests.counts);
