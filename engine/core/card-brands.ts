@@ -99,8 +99,8 @@ function cardLike(): string {
   const firstTwo = new Set<string>();
   for (let prefix = 0; prefix < GROUPED_LENGTHS.length; prefix++)
     if (GROUPED_LENGTHS[prefix] !== 0) firstTwo.add(`${prefix}`.slice(0, 2));
-  const rest = CARD_DIGITS_MIN - 2;
-  const inGroups = `(?:${[...firstTwo].join('|')})[0-9]{2}(?:${separators}{0,8}[0-9]){${rest - 2}}`;
+  const rest = CARD_DIGITS_MIN - 4;
+  const inGroups = `(?:${[...firstTwo].join('|')})[0-9]{2}(?:${separators}{0,8}[0-9]){${rest}}`;
   const uniform = [1, 2, 3].map((digits) => {
     // The last group may be shorter.
     const groups = Math.floor((CARD_DIGITS_MIN - 1) / digits);
