@@ -14,6 +14,7 @@ import { PROCESSOR_GROUP, TOPICS } from './core/topics.js';
 import { assertReachable } from './kafka/client.js';
 import { groupProgress } from './kafka/group-progress.js';
 import { onRenewedIdentity } from './kafka/identity.js';
+import { replaceableClient } from './kafka/stuck-client.js';
 import { topicIdentities } from './kafka/topic-identity.js';
 import { TopicWatch } from './kafka/topic-watch.js';
 import { createTopics, topicSpecs } from './kafka/topics-admin.js';
@@ -107,6 +108,9 @@ export class Publishing {
       logger,
       probe: () => publisher.probe(),
       isWaiting: () => publisher.isWaiting,
+      client: replaceableClient(config.kafkaBrokers, TOPICS.accepted, (it) =>
+        publisher.restart(it),
+      ),
     });
     this.#identity = onRenewedIdentity(() => publisher.restart('the certificate was renewed'));
     const file = join(config.dataDir, 'rescan.json');

@@ -6,6 +6,9 @@
  * turns of a timer, so neither a clock that steps nor a process that was stopped for a while
  * makes a dependency lost. While work of ours waits, only that work counts as a success: a broker
  * that answers and delivers nothing is lost.
+ *
+ * A dependency that stays lost while it answers others has a client that is stuck: that client is
+ * replaced, at most once in the time that is allowed.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from './log.js';
@@ -14,6 +17,7 @@ const TURN_MS = 500;
 const PROBES = 4;
 /** A probe must bound itself; this only guards against one that never ends. */
 const PROBE_MS_MAX = 5_000;
+const RECOVERY_MS = 2_000;
 
 export interface DependencyOptions {
   /** As in /readyz: `kafka` or `postgres`. */
@@ -27,6 +31,14 @@ export interface DependencyOptions {
   readonly probe: () => Promise<unknown>;
   /** Work that was handed to the dependency and is not done. Default: there is none. */
   readonly isWaiting?: () => boolean;
+  /** For a client that may not recover by itself. */
+  readonly client?: ReplaceableClient;
+}
+
+export interface ReplaceableClient {
+  /** Asks the dependency without the client, bounded in time. Rejects when there is no answer. */
+  readonly askAnew: () => Promise<unknown>;
+  readonly replace: (reason: string) => void;
 }
 
 export class DependencyHealth {
@@ -35,6 +47,7 @@ export class DependencyHealth {
   readonly #turnsMax: number;
   #silentTurns = 0;
   #isProbing = false;
+  #isProbeAnswered = false;
   #state: 'not yet' | 'well' | 'lost' = 'not yet';
   #reason = 'no answer';
 
@@ -70,7 +83,9 @@ export class DependencyHealth {
   #turn(): void {
     this.#silentTurns++;
     if (this.#silentTurns >= this.#turnsMax / PROBES) void this.#probe();
-    if (this.#silentTurns < this.#turnsMax || this.#state === 'lost') return;
+    if (this.#silentTurns < this.#turnsMax) return;
+    if (this.#silentTurns % this.#turnsMax === 0) void this.#replaceIfStuck();
+    if (this.#state === 'lost') return;
     this.#state = 'lost';
     const { name, use, lostAfterMs, logger } = this.#options;
     const found = { dependency: name, use, reason: this.#reason, silent_for_ms: lostAfterMs };
@@ -86,12 +101,30 @@ export class DependencyHealth {
         throw new Error('the probe did not end');
       });
       await Promise.race([probe(), late]);
+      this.#isProbeAnswered = true;
       if (isWaiting?.()) this.#reason = 'it answers, and work that it was given is not done';
       else this.succeeded();
     } catch (error) {
+      this.#isProbeAnswered = false;
       this.#reason = (error as Error).message;
     } finally {
       this.#isProbing = false;
     }
+  }
+
+  async #replaceIfStuck(): Promise<void> {
+    const { client, name, use, logger } = this.#options;
+    if (client === undefined || this.#isProbeAnswered) return;
+    try {
+      await client.askAnew();
+    } catch {
+      return;
+    }
+    // After an outage the client, too, needs a moment.
+    await sleep(RECOVERY_MS, undefined, { ref: false });
+    if (this.#state !== 'lost' || this.#isProbeAnswered) return;
+    const reason = 'the dependency answers others, and not this client';
+    logger.warn({ dependency: name, use, reason }, 'the client is replaced by a new one');
+    client.replace(reason);
   }
 }

@@ -26,6 +26,8 @@ export interface TopicIdentity {
   /** 32 hexadecimal digits. */
   readonly id: string;
   readonly partitions: number;
+  /** Partitions that no broker leads now. */
+  readonly leaderless: number;
 }
 
 /**
@@ -84,15 +86,19 @@ function topic(reader: AnswerReader): TopicIdentity | undefined {
   const name = reader.string();
   const id = reader.uuid();
   reader.skip(1); // is internal
-  const partitions = reader.array(() => {
-    reader.skip(14); // error, index, leader, leader's epoch
+  const leaders = reader.array(() => {
+    reader.skip(6); // error, index
+    const leader = reader.int32();
+    reader.skip(4); // the leader's epoch
     for (let list = 0; list < 3; list++) reader.array(() => reader.int32());
     reader.tags();
-  }).length;
+    return leader;
+  });
+  const leaderless = leaders.filter((leader) => leader < 0).length;
   reader.int32(); // authorised operations
   reader.tags();
   if (error === UNKNOWN_TOPIC || error === TOPIC_AUTHORIZATION_FAILED) return undefined;
-  if (error === 0) return { name, id, partitions };
+  if (error === 0) return { name, id, partitions: leaders.length, leaderless };
   throw new EngineError('kafka_away', `Kafka's error ${error} for topic ${name}`, {
     canRetry: true,
   });

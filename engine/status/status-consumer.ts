@@ -18,6 +18,7 @@ import { MessageKind } from '../journal/messages.js';
 import { clientSettings } from '../kafka/client.js';
 import { onRenewedIdentity } from '../kafka/identity.js';
 import { askLeader } from '../kafka/probe.js';
+import { replaceableClient } from '../kafka/stuck-client.js';
 import { topicIdentities } from '../kafka/topic-identity.js';
 import { createTopics, topicSpecs } from '../kafka/topics-admin.js';
 import { type LaneProducer, NO_SLOT } from '../ring/lane-producer.js';
@@ -69,10 +70,11 @@ export class StatusConsumer {
       lostAfterMs: parts.config.dependencyLostAfterMs,
       logger: parts.logger,
       probe: () => this.#probe(),
+      client: replaceableClient(parts.config.kafkaBrokers, TOPICS.status, () => this.renew()),
     });
   }
 
-  /** Joins anew: with a renewed certificate, or a topic that was made anew. */
+  /** Joins anew: with a renewed certificate, a topic that was made anew, or a stuck client. */
   renew(): void {
     this.#isRenewed = true;
   }

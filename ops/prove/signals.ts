@@ -115,11 +115,6 @@ class Shown {
       const isConnected = ['cdc', 'status'].every((it) => page.includes(`\n${it}_connected 1\n`));
       return isReady(state) && isConnected;
     });
-    // On a busy machine, statuses were not published for more than 30 s when Kafka froze before the
-    // first one. The cause is not shown (the producer's id is suspected): this proof leaves it out.
-    await post(this.#system.endpoints.api, 'before-any-outage');
-    this.accepted.push('before-any-outage');
-    await until('a first payment succeeds', GREEN_MS_MAX, () => this.allSucceeded());
     this.#always = firing(this.#rules, (await read(this.#system)).pages);
     this.#stage.figure('alerts that are evaluated', this.#rules.length);
   }

@@ -8,6 +8,8 @@ import type { ProcessorConfig } from '../../engine/core/config.js';
 import { DependencyHealth } from '../../engine/core/dependency-health.js';
 import { FailureLog } from '../../engine/core/failure-log.js';
 import type { Logger } from '../../engine/core/log.js';
+import { TOPICS } from '../../engine/core/topics.js';
+import { replaceableClient } from '../../engine/kafka/stuck-client.js';
 import { openPool } from '../postgres/pool.js';
 import { type WaitingPayments, waitingPayments } from '../postgres/waiting-payments.js';
 import { WriteWatch } from '../postgres/write-reports.js';
@@ -17,16 +19,18 @@ const GAUGES_EVERY_MS = 10_000;
 const WAITING = 'payments_waiting';
 const PROBE = 'update payments set version = version where false';
 
-/** A client of Kafka that can be asked. */
-export interface Probed {
+/** A client of Kafka that can be asked, and replaced. */
+export interface WatchedClient {
   /** Rejects when there is no answer. */
   probe(): Promise<void>;
+  /** Goes on with a new client. */
+  renew(reason: string): void;
 }
 
 export interface DependenciesParts {
-  readonly config: Pick<ProcessorConfig, 'databaseUrl' | 'dependencyLostAfterMs'>;
-  readonly consumer: Probed;
-  readonly producer: Probed & { readonly isWaiting: boolean };
+  readonly config: Pick<ProcessorConfig, 'kafkaBrokers' | 'databaseUrl' | 'dependencyLostAfterMs'>;
+  readonly consumer: WatchedClient;
+  readonly producer: WatchedClient & { readonly isWaiting: boolean };
   readonly logger: Logger;
 }
 
@@ -41,7 +45,7 @@ export class Dependencies {
   #waiting: WaitingPayments | undefined;
 
   constructor({ config, consumer, producer, logger }: DependenciesParts) {
-    const { databaseUrl, dependencyLostAfterMs: lostAfterMs } = config;
+    const { kafkaBrokers, databaseUrl, dependencyLostAfterMs: lostAfterMs } = config;
     this.#pool = openPool(databaseUrl, 1, {
       connectionTimeoutMillis: ANSWER_MS_MAX,
       statement_timeout: ANSWER_MS_MAX,
@@ -53,6 +57,7 @@ export class Dependencies {
       name: 'kafka',
       use: 'reading payments',
       probe: () => consumer.probe(),
+      client: replaceableClient(kafkaBrokers, TOPICS.accepted, (it) => consumer.renew(it)),
     });
     this.producer = new DependencyHealth({
       ...common,
@@ -60,6 +65,7 @@ export class Dependencies {
       use: 'publishing statuses',
       probe: () => producer.probe(),
       isWaiting: () => producer.isWaiting,
+      client: replaceableClient(kafkaBrokers, TOPICS.status, (it) => producer.renew(it)),
     });
     this.postgres = new DependencyHealth({
       ...common,

@@ -61,12 +61,19 @@ export class Intake {
 
   /** Rejects when it cannot connect, or when the topics are not known yet: to be called again. */
   async start(): Promise<void> {
-    const consumer = this.#consumer ?? (await this.#connect());
-    await assertTopics(consumer, this.#parts.topics, this.#parts.connectMsMax);
-    if (this.#isClosing) return;
+    const consumer = await this.#connect();
+    try {
+      await assertTopics(consumer, this.#parts.topics, this.#parts.connectMsMax);
+    } catch (error) {
+      void leave(consumer);
+      throw error;
+    }
+    if (this.#isClosing) return void leave(consumer);
+    this.#pauses = new Pauses(consumer);
+    this.#consumer = consumer;
     consumer.subscribe([...this.#parts.topics]);
     consumer.consume((error) => {
-      if (error && this.#consumer === consumer) this.#replace(consumer, error);
+      if (error && this.#consumer === consumer) this.#replace(consumer, error.message);
     });
   }
 
@@ -120,8 +127,6 @@ export class Intake {
     await new Promise<void>((resolve, reject) =>
       consumer.connect({ timeout: connectMsMax }, (error) => (error ? reject(error) : resolve())),
     );
-    this.#pauses = new Pauses(consumer);
-    this.#consumer = consumer;
     return consumer;
   }
 
@@ -154,11 +159,16 @@ export class Intake {
     return consumer;
   }
 
+  /** Reads on with a new client. Does nothing while one is being connected. */
+  renew(reason: string): void {
+    if (this.#consumer) this.#replace(this.#consumer, reason);
+  }
+
   /** The read loop ends at any error that it does not know, and cannot be started twice. */
-  #replace(consumer: KafkaConsumer, error: LibrdKafkaError): void {
+  #replace(consumer: KafkaConsumer, reason: string): void {
     if (this.#isClosing) return;
     const { logger } = this.#parts;
-    logger.warn({ reason: error.message }, 'reading from Kafka ended: connecting again');
+    logger.warn({ reason }, 'reading from Kafka ended: connecting again');
     this.#consumer = undefined;
     this.#pauses = undefined;
     this.#release();

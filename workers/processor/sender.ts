@@ -1,8 +1,9 @@
 /**
  * Sends records to Kafka and resolves when they are delivered. Idempotent, acks=all, no
  * time-out: while Kafka is away the promise waits. A failed connection attempt is repeated with
- * a new client until the sender is closed. A fatal error of the producer ends the process; a
- * restart begins again from what is committed.
+ * a new client until the sender is closed. A client that is stuck is replaced, and what it had
+ * not delivered is sent again, in order. A fatal error of the producer ends the process; a restart
+ * begins again from what is committed.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import rdkafka, { type LibrdKafkaError, type Producer } from 'node-rdkafka';
@@ -36,24 +37,23 @@ export interface SenderOptions {
   readonly onFatal: (reason: string) => void;
 }
 
-type Delivered = (error: LibrdKafkaError | null) => void;
+/** A record that was given to Kafka and is not delivered. */
+interface Open {
+  readonly record: OutgoingRecord;
+  readonly settle: (error: LibrdKafkaError | null) => void;
+}
 
 export class Sender {
   readonly #options: SenderOptions;
   readonly #stop = new AbortController();
-  readonly #connected: Promise<void>;
+  #connected: Promise<void>;
   #producer: Producer | undefined;
-  #open = 0;
+  /** In the order in which they were given. */
+  readonly #open = new Set<Open>();
 
   constructor(options: SenderOptions) {
     this.#options = options;
-    const attempt = (): Promise<void> => this.#connect();
-    this.#connected = untilDone(
-      "the processor's producer",
-      attempt,
-      options.logger,
-      this.#stop.signal,
-    );
+    this.#connected = this.#untilConnected();
   }
 
   /** Resolves once records can be sent, or when the sender is closed before that. */
@@ -67,20 +67,24 @@ export class Sender {
    */
   async send(records: readonly OutgoingRecord[]): Promise<void> {
     await this.#connected;
-    const producer = this.#producer;
-    if (!producer) return new Promise(() => {});
-    this.#open++;
-    try {
-      await Promise.all(records.map((record) => deliver(producer, record)));
-      this.#options.onDelivered();
-    } finally {
-      this.#open--;
-    }
+    if (this.#stop.signal.aborted) return new Promise(() => {});
+    await Promise.all(records.map((record) => this.#deliver(record)));
+    this.#options.onDelivered();
   }
 
   /** Records were given to Kafka and are not delivered. */
   get isWaiting(): boolean {
-    return this.#open > 0;
+    return this.#open.size > 0;
+  }
+
+  /** Goes on with a new producer. Does nothing while one is being connected. */
+  renew(reason: string): void {
+    const stuck = this.#producer;
+    if (!stuck || this.#stop.signal.aborted) return;
+    this.#options.logger.warn({ reason, open: this.#open.size }, 'a new producer sends again');
+    this.#producer = undefined;
+    stuck.disconnect();
+    this.#connected = this.#untilConnected();
   }
 
   /** One request to Kafka by the producer. Rejects when it is not answered. */
@@ -97,6 +101,24 @@ export class Sender {
     await Promise.race([disconnected, sleep(CLOSE_MS_MAX, undefined, { ref: false })]);
   }
 
+  #untilConnected(): Promise<void> {
+    const { logger } = this.#options;
+    return untilDone("the processor's producer", () => this.#connect(), logger, this.#stop.signal);
+  }
+
+  #deliver(record: OutgoingRecord): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const open: Open = { record, settle: (error) => (error ? reject(error) : resolve()) };
+      if (this.#producer) this.#produce(this.#producer, open);
+      this.#open.add(open);
+    });
+  }
+
+  #produce(producer: Producer, open: Open): void {
+    const { topic, partition, key, value } = open.record;
+    producer.produce(topic, partition, value, key, null, open);
+  }
+
   /** A client whose `connect` has failed never becomes ready: each attempt makes a new one. */
   async #connect(): Promise<void> {
     const { brokers, connectMsMax, onFatal } = this.#options;
@@ -108,20 +130,18 @@ export class Sender {
     producer.on('event.error', (error: LibrdKafkaError) => {
       if (error.isFatal) onFatal(`the producer failed: ${error.message}`);
     });
-    producer.on('delivery-report', (error, report) => (report.opaque as Delivered)(error));
+    producer.on('delivery-report', (error, report) => {
+      if (this.#producer !== producer) return;
+      const open = report.opaque as Open;
+      this.#open.delete(open);
+      open.settle(error);
+    });
     await new Promise<void>((resolve, reject) =>
       producer.connect({ timeout: connectMsMax }, (error) => (error ? reject(error) : resolve())),
     );
     producer.setPollInterval(POLL_MS);
+    if (this.#stop.signal.aborted) return void producer.disconnect();
     this.#producer = producer;
-    if (this.#stop.signal.aborted) producer.disconnect();
+    for (const open of this.#open) this.#produce(producer, open);
   }
-}
-
-function deliver(producer: Producer, record: OutgoingRecord): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const delivered: Delivered = (error) => (error ? reject(error) : resolve());
-    const { topic, partition, key, value } = record;
-    producer.produce(topic, partition, value, key, null, delivered);
-  });
 }
