@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import { it } from 'node:test';
 import { topicIdentities } from './topic-identity.js';
 
+const LEADERLESS = 2;
 const ID = '00112233445566778899aabbccddeeff';
 
 /** An answer of Metadata version 10 as a broker writes it: one broker, two topics. */
@@ -10,11 +11,14 @@ function answer(): Buffer {
   const text = (value: string): Buffer =>
     Buffer.concat([Buffer.of(value.length + 1), Buffer.from(value)]);
   const zeros = (count: number): Buffer => Buffer.alloc(count);
-  const partition = Buffer.concat([
-    zeros(14),
-    ...[0, 1, 2].map(() => Buffer.of(2, 0, 0, 0, 1)),
-    zeros(1),
-  ]);
+  const partition = (leader: number): Buffer =>
+    Buffer.concat([
+      zeros(6),
+      Buffer.from(Int32Array.of(leader).buffer),
+      zeros(4),
+      ...[0, 1, 2].map(() => Buffer.of(2, 0, 0, 0, 1)),
+      zeros(1),
+    ]);
   const topic = (error: number, name: string, partitions: number): Buffer =>
     Buffer.concat([
       Buffer.of(0, error),
@@ -22,7 +26,7 @@ function answer(): Buffer {
       Buffer.from(ID, 'hex'),
       zeros(1),
       Buffer.of(partitions + 1),
-      ...Array.from({ length: partitions }, () => partition),
+      ...Array.from({ length: partitions }, (_, index) => partition(index < LEADERLESS ? -1 : 0)),
       zeros(4),
       // One tagged field that no reader here knows.
       Buffer.of(1, 7, 3, 9, 9, 9),
@@ -65,7 +69,7 @@ it('should read id and partitions of the topics that exist, also from an answer 
       ['payments.accepted', 'payments.status'],
       undefined,
     );
-    const accepted = { name: 'payments.accepted', id: ID, partitions: 5 };
+    const accepted = { name: 'payments.accepted', id: ID, partitions: 5, leaderless: 2 };
     assert.deepEqual([...found.values()], [accepted]);
   } finally {
     server.close();

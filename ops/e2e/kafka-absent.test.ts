@@ -69,6 +69,26 @@ describe('a processor that starts before Kafka', { timeout: 120_000 }, () => {
     await eventually('the record is read', 20_000, async () => seen.length === 1);
     assert.deepEqual(seen, ['v']);
   });
+
+  it('should send again in order, and read on, when its clients are replaced', async () => {
+    const values = Array.from({ length: 20 }, (_, index) => `${index}`);
+    process.kill(kafka.pid, 'SIGSTOP');
+    const sent = values.map((value) =>
+      sender.send([
+        { topic: TOPIC, partition: 0, key: Buffer.from('k'), value: Buffer.from(value) },
+      ]),
+    );
+    await eventually('the records are given to Kafka', 5_000, async () => sender.isWaiting);
+    sender.renew('test');
+    intake.renew('test');
+    await sleep(PHASE_MS);
+    process.kill(kafka.pid, 'SIGCONT');
+    await within(20_000, Promise.all(sent));
+    assert.equal(sender.isWaiting, false);
+    await eventually('all are read', 20_000, async () => seen.includes('19'));
+    // What was not committed is read again; what the former producer had under way may arrive too.
+    assert.deepEqual([...new Set(seen)], ['v', ...values]);
+  });
 });
 
 /** A broker that hangs: it takes connections and never answers. */

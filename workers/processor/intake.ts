@@ -4,6 +4,7 @@
  * connect, or whose read loop ends with an error, is replaced by a new one: neither recovers by
  * itself. Works on a main thread only.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import rdkafka, {
   type Assignment,
   type KafkaConsumer,
@@ -143,9 +144,8 @@ export class Intake {
         'queued.max.messages.kbytes': 1_024,
         'fetch.wait.max.ms': 50,
         'topic.metadata.refresh.interval.ms': METADATA_MS,
-        rebalance_cb: (error: LibrdKafkaError, assignment: Assignment[]) => {
-          if (this.#consumer === consumer) this.#rebalance(consumer, error.code, assignment);
-        },
+        rebalance_cb: (error: LibrdKafkaError, assignment: Assignment[]) =>
+          this.#rebalance(consumer, error.code, assignment),
       },
       { 'auto.offset.reset': 'earliest' },
     );
@@ -245,6 +245,11 @@ export class Intake {
    */
   #rebalance(consumer: KafkaConsumer, code: number, assignment: Assignment[]): void {
     if (!consumer.isConnected()) return;
+    if (this.#consumer !== consumer) {
+      // A client that was replaced cannot leave, and holds a thread, until it has let go.
+      if (code !== ASSIGN) consumer.unassign();
+      return;
+    }
     const change = ++this.#changes;
     if (code !== ASSIGN) {
       this.#commit(true);
@@ -292,8 +297,4 @@ export class Intake {
 async function drained(): Promise<void> {
   await sleep(DRAIN_MS);
   await new Promise((resolve) => setImmediate(resolve));
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((done) => setTimeout(done, ms));
 }
