@@ -34,6 +34,7 @@ const OWN_500 = {
   }),
 };
 
+const ENDED = /"status":"(succeeded|failed)"/;
 /** Declined, and captured half a second later. */
 const LATE = 'pm_captured_after_decline';
 
@@ -111,13 +112,17 @@ async function endure(stage: Stage, system: LocalSystem, proxy: ProviderProxy): 
 /** The provider declines, and captures all the same: confirmed, reversed once, shown. */
 async function lateCaptures(stage: Stage, system: LocalSystem): Promise<void> {
   const { api, simulator } = system.endpoints;
+  // The deadlines are short: the processor must have begun.
+  await post(api, 'first');
+  await until('a first payment ends', SETTLE_MS_MAX, allRead(api, ['first'], ENDED));
   const ids = Array.from({ length: stage.size(3, 40) }, (_, i) => `late-${i}`);
   for (const id of ids) await post(api, id, { ...VISA, payment_method: LATE });
-  if (!stage.isShort) for (let i = 0; i < 3; i++) await system.killAndWait('processor');
-  await until('all are reversed', SETTLE_MS_MAX, async () => {
-    const bodies = await Promise.all(ids.map(async (id) => (await get(api, id)).body));
-    return bodies.every((it) => it.includes('captured_after_end_reversed'));
-  });
+  if (!stage.isShort) {
+    // A processor that is killed before it has sent them lets them expire.
+    await until('all are declined', SETTLE_MS_MAX, allRead(api, ids, /card_declined/));
+    for (let i = 0; i < 3; i++) await system.killAndWait('processor');
+  }
+  await until('all are reversed', SETTLE_MS_MAX, allRead(api, ids, /captured_after_end_reversed/));
   const letters = (await lettersOf(system)).filter((it) => it.reason === 'captured_after_end');
   const named = new Set(letters.map((it) => it.key));
   for (const id of ids) {
@@ -131,6 +136,14 @@ async function lateCaptures(stage: Stage, system: LocalSystem): Promise<void> {
   const open = letters.filter((it) => it.state === 'open').length;
   stage.figure('declined, then captured: reversed / letters open', `${ids.length} / ${open}`);
   stage.must(open === 0, 'a letter stays open after the reversal');
+}
+
+/** Whether the answer for each id matches. */
+function allRead(api: string, ids: readonly string[], text: RegExp): () => Promise<boolean> {
+  return async () => {
+    const bodies = await Promise.all(ids.map(async (id) => (await get(api, id)).body));
+    return bodies.every((it) => text.test(it));
+  };
 }
 
 async function lettersOf(system: LocalSystem): Promise<Letter[]> {
