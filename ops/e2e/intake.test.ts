@@ -8,10 +8,12 @@ import { createLogger } from '../../engine/core/log.js';
 import { createTopics } from '../../engine/kafka/topics-admin.js';
 import { Intake } from '../../workers/processor/intake.js';
 import type { Sender } from '../../workers/processor/sender.js';
+import { KafkaProxy } from '../stand-ins/kafka-proxy.js';
 import { type LocalKafka, startKafka } from '../up/kafka.js';
 import { eventually, freePorts } from './engine-process.js';
 import { openSender } from './open-sender.js';
 
+const GROUP = 'intake-test';
 const TOPIC = 'payments.intake';
 const PARTITIONS = 8;
 const IN_FLIGHT_MAX = 4;
@@ -21,13 +23,14 @@ describe('the intake of a processor', { timeout: 120_000 }, () => {
   const intakes: Intake[] = [];
   let brokers: string;
   let kafka: LocalKafka;
+  let proxy: KafkaProxy;
   let sender: Sender;
 
   /** A processor's intake that notes what it is given, and finishes once `opened`. */
   const enter = async (seen: Set<string>, opened: Promise<void>): Promise<Intake> => {
     const intake = new Intake({
       brokers,
-      groupId: 'intake-test',
+      groupId: GROUP,
       topics: [TOPIC],
       inFlightMax: IN_FLIGHT_MAX,
       connectMsMax: 5_000,
@@ -47,16 +50,20 @@ describe('the intake of a processor', { timeout: 120_000 }, () => {
   };
 
   before(async () => {
-    const [port, controllerPort] = (await freePorts(2)) as [number, number];
-    brokers = `127.0.0.1:${port}`;
+    const ports = (await freePorts(3)) as [number, number, number];
+    const [port, controllerPort, advertisedPort] = ports;
+    brokers = `127.0.0.1:${advertisedPort}`;
+    proxy = await KafkaProxy.start({ port: advertisedPort, target: port, group: GROUP });
     const jars = join(stackConfig().cacheDir, 'kafka');
-    kafka = await startKafka({ jars, dir: join(dir, 'kafka'), port, controllerPort });
+    const kafkaDir = join(dir, 'kafka');
+    kafka = await startKafka({ jars, dir: kafkaDir, port, controllerPort, advertisedPort });
     await createTopics(brokers, [{ name: TOPIC, partitions: PARTITIONS }], 1);
     sender = openSender(brokers);
   });
   after(async () => {
     for (const intake of intakes) await intake.close(1_000);
     await sender?.close();
+    await proxy?.close();
     await kafka?.stop('SIGTERM', 10_000);
     rmSync(dir, { recursive: true });
   });
@@ -87,5 +94,16 @@ describe('the intake of a processor', { timeout: 120_000 }, () => {
     await eventually('it owns all again', 20_000, async () => first.partitions === PARTITIONS);
     await send('later', 100);
     await eventually('all are seen again', 20_000, async () => seen.size === 200);
+  });
+
+  it('should read on after an error that ends the read loop of its client', async () => {
+    for (const intake of intakes.splice(0)) await intake.close(1_000);
+    const seen = new Set<string>();
+    proxy.moveCoordinator();
+    const intake = await enter(seen, Promise.resolve());
+    await eventually('the coordinator has moved', 20_000, async () => proxy.refused === 1);
+    await send('moved', 20);
+    await eventually('all are read', 30_000, async () => seen.size >= 20);
+    assert.equal(intake.partitions, PARTITIONS);
   });
 });

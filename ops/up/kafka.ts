@@ -29,6 +29,8 @@ export interface KafkaOptions {
   readonly log?: string;
   /** The folder of `tollgate certs`: mTLS and ACLs. Without: plain text and everything allowed. */
   readonly pki?: string;
+  /** Where clients find the broker, when something stands between. Default: `port`. */
+  readonly advertisedPort?: number;
   /** Added to ours. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -108,14 +110,14 @@ async function listens({ port, pki }: KafkaOptions): Promise<boolean> {
 }
 
 function serverProperties(options: KafkaOptions): string {
-  const { port, controllerPort, pki } = options;
+  const { port, controllerPort, advertisedPort = port, pki } = options;
   const protocol = pki === undefined ? 'PLAINTEXT' : TLS_LISTENER;
   return Object.entries({
     'process.roles': 'broker,controller',
     'node.id': NODE_ID,
     'controller.quorum.voters': `${NODE_ID}@127.0.0.1:${controllerPort}`,
     listeners: `${protocol}://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    'advertised.listeners': `${protocol}://127.0.0.1:${port}`,
+    'advertised.listeners': `${protocol}://127.0.0.1:${advertisedPort}`,
     'inter.broker.listener.name': protocol,
     'listener.security.protocol.map': `${protocol}:${protocol},CONTROLLER:${protocol}`,
     'controller.listener.names': 'CONTROLLER',

@@ -1,29 +1,22 @@
 /**
  * The consumer of what is to be done: hands each record on when its time has come, bounds how
  * many are in work, and commits the low-water mark of what is finished. A client that cannot
- * connect, or whose read loop ends with an error, is replaced by a new one: neither recovers by
+ * connect, or whose read loop has ended, is replaced by a new one: neither recovers by
  * itself. Works on a main thread only.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import rdkafka, {
-  type Assignment,
-  type KafkaConsumer,
-  type LibrdKafkaError,
-  type Message,
-} from 'node-rdkafka';
+import type { Assignment, KafkaConsumer, Message } from 'node-rdkafka';
 import { Fifo } from '../../engine/core/fifo.js';
 import { untilDone } from '../../engine/core/retry.js';
-import { assertReachable, clientSettings } from '../../engine/kafka/client.js';
 import { askForTopic, askLeader, unreadOf } from '../../engine/kafka/probe.js';
 import { assertTopics, leave } from './consumer-client.js';
+import { connectGroupClient, readAll } from './group-client.js';
 import { Held } from './held.js';
 import type { IntakeParts } from './intake-parts.js';
 import { AssignedOffsets, type Offsets } from './offsets.js';
 import { nameOf, Pauses } from './pauses.js';
 
 const COMMIT_MS = 500;
-/** How soon topics and partitions that appear are noticed. */
-const METADATA_MS = 30_000;
 const ASSIGN = -175;
 /**
  * The read loop has popped records that still travel to this thread when their partitions are
@@ -62,9 +55,12 @@ export class Intake {
 
   /** Rejects when it cannot connect, or when the topics are not known yet: to be called again. */
   async start(): Promise<void> {
-    const consumer = await this.#connect();
+    const { topics, connectMsMax } = this.#parts;
+    const consumer = await connectGroupClient(this.#parts, (client, code, assignment) =>
+      this.#rebalance(client, code, assignment),
+    );
     try {
-      await assertTopics(consumer, this.#parts.topics, this.#parts.connectMsMax);
+      await assertTopics(consumer, topics, connectMsMax);
     } catch (error) {
       void leave(consumer);
       throw error;
@@ -72,9 +68,11 @@ export class Intake {
     if (this.#isClosing) return void leave(consumer);
     this.#pauses = new Pauses(consumer);
     this.#consumer = consumer;
-    consumer.subscribe([...this.#parts.topics]);
-    consumer.consume((error) => {
-      if (error && this.#consumer === consumer) this.#replace(consumer, error.message);
+    consumer.on('data', (message) => {
+      if (this.#consumer === consumer) this.#take(message);
+    });
+    readAll(consumer, topics, (reason) => {
+      if (this.#consumer === consumer) this.#replace(consumer, reason);
     });
   }
 
@@ -120,51 +118,11 @@ export class Intake {
     return this.#stop.signal.aborted;
   }
 
-  /** A client whose `connect` has failed never becomes ready: each attempt makes a new one. */
-  async #connect(): Promise<KafkaConsumer> {
-    const { brokers, connectMsMax } = this.#parts;
-    await assertReachable(brokers);
-    const consumer = this.#newClient();
-    await new Promise<void>((resolve, reject) =>
-      consumer.connect({ timeout: connectMsMax }, (error) => (error ? reject(error) : resolve())),
-    );
-    return consumer;
-  }
-
-  #newClient(): KafkaConsumer {
-    const { brokers, groupId, logger, onFatal } = this.#parts;
-    const consumer = new rdkafka.KafkaConsumer(
-      {
-        ...clientSettings(brokers, 'tollgate-processor'),
-        'group.id': groupId,
-        'enable.auto.commit': false,
-        'enable.auto.offset.store': false,
-        'session.timeout.ms': 6_000,
-        'heartbeat.interval.ms': 1_500,
-        'queued.max.messages.kbytes': 1_024,
-        'fetch.wait.max.ms': 50,
-        'topic.metadata.refresh.interval.ms': METADATA_MS,
-        rebalance_cb: (error: LibrdKafkaError, assignment: Assignment[]) =>
-          this.#rebalance(consumer, error.code, assignment),
-      },
-      { 'auto.offset.reset': 'earliest' },
-    );
-    consumer.on('data', (message) => {
-      if (this.#consumer === consumer) this.#take(message);
-    });
-    consumer.on('event.error', (error) => {
-      if (error.isFatal) onFatal(`the consumer failed: ${error.message}`);
-      else logger.debug({ reason: error.message }, 'Kafka');
-    });
-    return consumer;
-  }
-
   /** Reads on with a new client. Does nothing while one is being connected. */
   renew(reason: string): void {
     if (this.#consumer) this.#replace(this.#consumer, reason);
   }
 
-  /** The read loop ends at any error that it does not know, and cannot be started twice. */
   #replace(consumer: KafkaConsumer, reason: string): void {
     if (this.#isClosing) return;
     const { logger } = this.#parts;
