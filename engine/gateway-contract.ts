@@ -20,6 +20,8 @@ export interface GatewayData {
   readonly waitersMax: number;
   /** undefined: no keys, everybody is the default merchant. Changes come by KEYS_CHANNEL. */
   readonly keys: KeyTable | undefined;
+  /** Those that a checkout may go to. */
+  readonly providers: readonly string[];
   /** Providers whose webhooks are taken; any other is unknown. */
   readonly webhookProviders: readonly WebhookProvider[];
   /** Ranges (CIDR) whose X-Real-IP is believed. */

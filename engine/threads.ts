@@ -193,6 +193,7 @@ export class EngineThreads {
       counters: this.gatewayCounters[index]!.memory,
       waitersMax: config.waitersMax,
       keys: this.#options.keys,
+      providers: config.providers,
       webhookProviders: webhookProviders(config),
       trustedProxies: config.trustedProxies,
     };

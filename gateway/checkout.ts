@@ -149,6 +149,7 @@ function detailOf(error: ErrorObject): string {
     allowedValues?: readonly string[];
   };
   if (error.keyword === 'format' || pattern === TEXT_PATTERN) return `must be ${TEXT_RULE}`;
+  if (error.instancePath === '/provider') return 'must be the name of a provider, such as stripe';
   if (allowedValues === undefined) return error.message ?? 'is invalid';
   if (error.instancePath === '/currency') return `must be ${CURRENCY_RULE}`;
   return `must be one of ${allowedValues.join(', ')}`;

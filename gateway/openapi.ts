@@ -77,6 +77,13 @@ const webhookResponses = {
   ...bodyProblems,
   ...always,
 };
+/** The body of a checkout with the providers of this engine by name. */
+function checkoutOf(providers: readonly string[]): object {
+  const { pattern: _, ...provider } = CheckoutBody.properties.provider;
+  const named = providers.length > 0 ? { ...provider, enum: providers } : provider;
+  return { ...CheckoutBody, properties: { ...CheckoutBody.properties, provider: named } };
+}
+
 const path = (name: string, schema: object): object => ({
   name,
   in: 'path',
@@ -140,7 +147,10 @@ function readPayment(operationId: string, method: 'GET' | 'HEAD'): object {
   };
 }
 
-export const openapi = {
+/** @param providers that are configured: another one is refused */
+export const openapi = (providers: readonly string[]): object => document(checkoutOf(providers));
+
+const document = (checkout: object): object => ({
   openapi: '3.1.0',
   info: {
     title: 'tollgate',
@@ -154,7 +164,7 @@ export const openapi = {
         operationId: 'createPayment',
         security,
         parameters: [header('X-PAYMENT-CHECKOUT-ID', true, checkoutId), ...checksumHeaders],
-        requestBody: { required: true, content: { 'application/json': { schema: CheckoutBody } } },
+        requestBody: { required: true, content: { 'application/json': { schema: checkout } } },
         responses: {
           202: {
             description: 'Accepted and durable; the same id and body give the same bytes again.',
@@ -165,8 +175,11 @@ export const openapi = {
             },
             content: { 'application/json': { schema: AcceptedPayment } },
           },
-          400: problem('The request is malformed, or holds card data (`card_data_refused`).'),
+          400: problem(
+            'The request is malformed, holds card data (`card_data_refused`), or names a provider that is not configured (`provider_not_configured`).',
+          ),
           401: unauthorized,
+          403: problem('The merchant may not use this provider (`provider_not_allowed`).'),
           422: problem('The id was used with another body.'),
           ...bodyProblems,
           ...always,
@@ -184,4 +197,4 @@ export const openapi = {
       path('id', checkoutId),
     ]),
   },
-} as const;
+});

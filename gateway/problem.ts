@@ -44,6 +44,18 @@ export const PROBLEMS = {
     'payment_checkout_id differs from the header X-PAYMENT-CHECKOUT-ID.',
     [{ pointer: '/payment_checkout_id', detail: 'must equal the header' }],
   ),
+  providerNotAllowed: problem(
+    '403 Forbidden',
+    'provider_not_allowed',
+    'This merchant may not use this provider; name one that it may use.',
+    [{ pointer: '/provider', detail: 'is not allowed for this merchant' }],
+  ),
+  providerNotConfigured: problem(
+    '400 Bad Request',
+    'provider_not_configured',
+    'This provider is not one of TOLLGATE_PROVIDERS.',
+    [{ pointer: '/provider', detail: 'is not configured' }],
+  ),
   headerRepeated: problem(
     '400 Bad Request',
     'header_repeated',

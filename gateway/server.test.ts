@@ -47,6 +47,7 @@ describe('the boundary around a request', () => {
         },
         beforeAccept: (_reply: unknown, _merchant: string, _id: string, goOn: () => void) => goOn(),
       },
+      providers: { check: () => undefined },
       merchants: new Merchants(undefined),
       webhooks: { handle: () => breakAt('webhook') },
       counts: { add() {} },

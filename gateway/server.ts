@@ -12,6 +12,7 @@ import { checkHead, type Head, isUncoded, readHead } from './head.js';
 import { Caller } from './keys/caller.js';
 import type { Merchants } from './keys/merchants.js';
 import { bodyTooLarge, methodNotAllowed, PROBLEMS, type Problem } from './problem.js';
+import type { ProviderGate } from './provider-gate.js';
 import type { Reads } from './reads.js';
 import { type OnRequestError, Reply, sendProblem, sendWithoutBody } from './reply.js';
 import { BODY_BYTES_MAX } from './schemas.js';
@@ -22,6 +23,7 @@ export interface ServerParts {
   readonly admission: Admission;
   readonly reads: Reads;
   readonly gate: ShardGate;
+  readonly providers: ProviderGate;
   readonly merchants: Merchants;
   readonly webhooks: Webhooks;
   readonly counts: CheckoutCounts;
@@ -129,11 +131,11 @@ function postPayment(parts: ServerParts, reply: Reply, req: HttpRequest, refuse:
     if (forged) return refuse(reply, forged);
     const record = parseCheckout(body, caller.merchant, checkoutId, parts.shard);
     if (isProblem(record)) return refuse(reply, record);
-    parts.gate.beforeAccept(reply, record.merchant, checkoutId, (moving) =>
-      moving
-        ? refuse(reply, moving)
-        : parts.admission.submit(new CheckoutMessage(reply, record, body.length, parts.counts)),
-    );
+    parts.gate.beforeAccept(reply, record.merchant, checkoutId, (moving) => {
+      const refusal = moving ?? parts.providers.check(record, caller.providers);
+      if (refusal) return refuse(reply, refusal);
+      parts.admission.submit(new CheckoutMessage(reply, record, body.length, parts.counts));
+    });
   });
 }
 

@@ -25,6 +25,7 @@ import type { Topology } from '../engine/topology/topology.js';
 import { Admission } from './admission.js';
 import { CHECKOUT_BYTES_MAX } from './checkout-message.js';
 import { Merchants } from './keys/merchants.js';
+import { ProviderGate } from './provider-gate.js';
 import { Reads } from './reads.js';
 import { RequestErrors } from './request-errors.js';
 import { buildServer, type ServerParts } from './server.js';
@@ -61,6 +62,7 @@ class Gateway {
       gate: new ShardGate(store, data.shard, (question, key) =>
         say({ type: 'ask', question, key }),
       ),
+      providers: new ProviderGate(store, data.providers),
       merchants: watchedMerchants(data),
       webhooks: await Webhooks.open(data, { admission, accepting, counts: counters }),
       counts: counters,

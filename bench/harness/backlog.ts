@@ -111,6 +111,7 @@ async function startProcessor(
 ): Promise<ChildProcess> {
   const [port] = (await freePorts(1)) as [number];
   const processor = startTollgate('processor', {
+    TOLLGATE_PROVIDERS: 'simulator',
     TOLLGATE_KAFKA_BROKERS: backlog.brokers,
     TOLLGATE_DATABASE_URL: backlog.databaseUrl,
     TOLLGATE_SIMULATOR_URL: backlog.simulatorUrl,

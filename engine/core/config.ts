@@ -4,7 +4,7 @@
  */
 import { resolve } from 'node:path';
 import { outboundProblem } from './outbound.js';
-import { PROVIDERS } from './payment.js';
+import { PROVIDERS, SIMULATOR, WALLET } from './payment.js';
 import { clientTable } from './settings/client.js';
 import { clusterTable } from './settings/cluster.js';
 import { dnsTable } from './settings/dns.js';
@@ -13,7 +13,7 @@ import { processorTable } from './settings/processor.js';
 import { shared } from './settings/shared.js';
 import { simulatorTable } from './settings/simulator.js';
 import { stackTable } from './settings/stack.js';
-import { type Environment, readSettings, type SettingsOf } from './settings.js';
+import { ConfigurationError, type Environment, readSettings, type SettingsOf } from './settings.js';
 
 export type EngineConfig = SettingsOf<typeof engineTable>;
 export type ProcessorConfig = SettingsOf<typeof processorTable>;
@@ -39,6 +39,7 @@ export function engineConfig(environment: Environment = process.env): EngineConf
     ...(it.apiPort === it.adminPort
       ? ['TOLLGATE_API_PORT and TOLLGATE_ADMIN_PORT are the same']
       : []),
+    ...simulatorProblems(it, [SIMULATOR]),
     ...kafkaTlsProblems(it),
   ]);
   const dataDir = resolve(settings.dataDir || `${settings.home}/data/shard-${settings.shard}`);
@@ -46,9 +47,19 @@ export function engineConfig(environment: Environment = process.env): EngineConf
   return { ...settings, dataDir, markFile };
 }
 
+/** Of a process that sends payments, which would fail for good without a provider. */
+export function payingConfig(environment: Environment = process.env): ProcessorConfig {
+  const config = processorConfig(environment);
+  if (config.providers.length > 0) return config;
+  throw new ConfigurationError([
+    'TOLLGATE_PROVIDERS: name the providers that payments may go to, such as stripe,wallet',
+  ]);
+}
+
 export function processorConfig(environment: Environment = process.env): ProcessorConfig {
   return readSettings(processorTable, environment, (it) => {
-    const known: readonly string[] = [...PROVIDERS, ...Object.keys(it.simulators)];
+    const simulators = Object.keys(it.simulators);
+    const known: readonly string[] = [...PROVIDERS, ...simulators];
     const routed = it.routes.flatMap((route) => route.providers);
     return [
       ...kafkaTlsProblems(it),
@@ -62,12 +73,40 @@ export function processorConfig(environment: Environment = process.env): Process
             'TOLLGATE_STRIPE_RETURN_URL: needed with a key of Stripe, or payers cannot come back from 3-D Secure',
           ]
         : []),
-      ...routed
+      ...it.providers
         .filter((name) => !known.includes(name))
-        .map((name) => `TOLLGATE_ROUTES: there is no provider ${name}`),
-      ...kafkaTlsProblems(it),
+        .map(
+          (name) => `TOLLGATE_PROVIDERS: there is no provider ${name}: name ${known.join(', ')}`,
+        ),
+      ...(it.providers.includes('stripe') && !hasStripe(it)
+        ? ['TOLLGATE_PROVIDERS: stripe needs TOLLGATE_STRIPE_KEY_FILE or TOLLGATE_STRIPE_KEY']
+        : []),
+      ...simulatorProblems(it, [SIMULATOR, ...simulators]),
+      ...routed
+        .filter((name) => !it.providers.includes(name))
+        .map((name) => `TOLLGATE_ROUTES: ${name} is not in TOLLGATE_PROVIDERS`),
     ];
   });
+}
+
+/** TOLLGATE_PROVIDERS of a system on one machine; unless set, all that can work there. */
+export function localProviders(environment: Environment = process.env): string {
+  const { providers, simulators, stripeKey, stripeKeyFromFile } = processorTable;
+  const table = { providers, simulators, stripeKey, stripeKeyFromFile };
+  const it = readSettings(table, environment);
+  const stripe = hasStripe(it) ? ['stripe'] : [];
+  const all = [SIMULATOR, WALLET, ...stripe, ...Object.keys(it.simulators)];
+  return (it.providers.length > 0 ? it.providers : all).join(',');
+}
+
+/** Whoever reaches a simulator makes payments succeed. */
+function simulatorProblems(
+  it: { readonly providers: readonly string[]; readonly production: boolean },
+  simulators: readonly string[],
+): string[] {
+  return it.providers
+    .filter((name) => it.production && simulators.includes(name))
+    .map((name) => `TOLLGATE_PROVIDERS: ${name} is a simulator, and TOLLGATE_PRODUCTION is on`);
 }
 
 function hasStripe(it: { stripeKey: string; stripeKeyFromFile: string }): boolean {
@@ -75,7 +114,11 @@ function hasStripe(it: { stripeKey: string; stripeKeyFromFile: string }): boolea
 }
 
 export function simulatorConfig(environment: Environment = process.env): SimulatorConfig {
-  const settings = readSettings(simulatorTable, environment);
+  const settings = readSettings(simulatorTable, environment, (it) =>
+    it.production
+      ? ['TOLLGATE_PRODUCTION: the simulator takes any payment and must not run in production']
+      : [],
+  );
   return {
     ...settings,
     simulatorDir: resolve(settings.simulatorDir || `${settings.home}/data/simulator`),

@@ -16,6 +16,16 @@ export function isTerminal(status: PaymentStatusName): boolean {
 }
 
 export const PROVIDERS = ['simulator', 'stripe', 'wallet'] as const;
+/** Further simulators have names of their own. */
+export const PROVIDER_PATTERN = '^[a-z][a-z0-9_]{0,31}$';
+/** Pays from balances in Postgres; a checkout goes to it only when it asks for it. */
+export const WALLET = 'wallet';
+export const SIMULATOR = 'simulator';
+
+/** Of the configured providers the one for a checkout that names none. */
+export function defaultProvider(providers: readonly string[]): string | undefined {
+  return providers.find((name) => name !== WALLET);
+}
 
 /** The merchant of a system without API keys. */
 export const DEFAULT_MERCHANT = 'default';

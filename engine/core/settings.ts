@@ -5,10 +5,13 @@
  *
  * Pure but for files of secrets: the environment is handed in, and only `config.ts` reads the real one.
  */
+
 import { readFileSync } from 'node:fs';
 import ipaddr from 'ipaddr.js';
+import { PROVIDER_PATTERN } from './payment.js';
 
 const SECRET_CHARS_MIN = 16;
+const PROVIDER_NAME = new RegExp(PROVIDER_PATTERN);
 
 export interface Setting<T> {
   readonly env: string;
@@ -104,12 +107,24 @@ export function words(env: string, fallback: readonly string[], doc: string) {
   return { env, doc, fallback, parse: split } satisfies Setting<readonly string[]>;
 }
 
+/** Names of providers, each once, separated by commas. */
+export function providers(env: string, doc: string): Setting<readonly string[]> {
+  const parse = (value: string): readonly string[] => {
+    const names = split(value);
+    for (const name of names)
+      if (!PROVIDER_NAME.test(name)) throw new Error(`"${name}" is not a provider name`);
+    if (new Set(names).size !== names.length) throw new Error('a provider is named twice');
+    return names;
+  };
+  return { env, doc, fallback: [], parse };
+}
+
 /** A JSON object whose names are provider names and whose values are URLs. */
 export function urls(env: string, doc: string): Setting<Readonly<Record<string, string>>> {
   const parse = (value: string): Readonly<Record<string, string>> => {
     const found = parseObject(value);
     for (const [name, url] of Object.entries(found)) {
-      if (!/^[a-z][a-z0-9_]{0,31}$/.test(name)) throw new Error(`"${name}" is not a provider name`);
+      if (!PROVIDER_NAME.test(name)) throw new Error(`"${name}" is not a provider name`);
       if (typeof url !== 'string' || !URL.canParse(url)) throw new Error(`${name} has no URL`);
     }
     return found as Record<string, string>;

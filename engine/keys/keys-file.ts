@@ -17,6 +17,7 @@ import {
 import { type Static, Type } from '@sinclair/typebox';
 import { newAjv } from '../core/ajv.js';
 import { EngineError } from '../core/errors.js';
+import { PROVIDER_PATTERN } from '../core/payment.js';
 
 const MERCHANTS_MAX = 10_000;
 const PER_MERCHANT_MAX = 16;
@@ -31,6 +32,12 @@ const MerchantEntry = Type.Object(
     /** With any, every request of the merchant must carry a checksum. */
     checksum_secrets: Type.Optional(
       Type.Array(Type.String({ minLength: 16, maxLength: 256 }), { maxItems: PER_MERCHANT_MAX }),
+    ),
+    /** Those that the merchant's checkouts may go to; without: all that are configured. */
+    providers: Type.Optional(
+      Type.Array(Type.String({ pattern: PROVIDER_PATTERN }), {
+        maxItems: PER_MERCHANT_MAX,
+      }),
     ),
   },
   { additionalProperties: false },

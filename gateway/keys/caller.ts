@@ -2,19 +2,22 @@
 import type { Head } from '../head.js';
 import type { Problem } from '../problem.js';
 import { checkSignedBody, checkSignedHead, type SignedHead } from './checksum.js';
-import type { Merchants } from './merchants.js';
+import type { Merchant, Merchants } from './merchants.js';
 
 const NO_BODY = Buffer.alloc(0);
 
 export class Caller {
   readonly merchant: string;
+  /** That its checkouts may go to; undefined: all that are configured. */
+  readonly providers: readonly string[] | undefined;
   readonly #head: SignedHead;
   readonly #secrets: readonly string[];
 
-  private constructor(merchant: string, head: SignedHead, secrets: readonly string[]) {
-    this.merchant = merchant;
+  private constructor(merchant: Merchant, head: SignedHead) {
+    this.merchant = merchant.name;
+    this.providers = merchant.providers;
     this.#head = head;
-    this.#secrets = secrets;
+    this.#secrets = merchant.checksumSecrets;
   }
 
   static of(
@@ -26,10 +29,9 @@ export class Caller {
   ): Caller | Problem {
     const merchant = merchants.identify(head.authorization);
     if ('code' in merchant) return merchant;
-    const { name, checksumSecrets } = merchant;
     const { timestamp, checksum } = head;
     const signed = { method, path, id, timestamp, checksum };
-    return checkSignedHead(signed, checksumSecrets) ?? new Caller(name, signed, checksumSecrets);
+    return checkSignedHead(signed, merchant.checksumSecrets) ?? new Caller(merchant, signed);
   }
 
   /** @returns why these bytes are not what the merchant has signed */

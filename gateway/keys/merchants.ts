@@ -18,6 +18,8 @@ export interface Merchant {
   readonly name: string;
   /** With any, every request must carry a checksum made with one of them. */
   readonly checksumSecrets: readonly string[];
+  /** undefined: all that are configured. */
+  readonly providers?: readonly string[];
 }
 
 interface Entry {
@@ -40,8 +42,12 @@ export class Merchants {
   /** A rotation: the next request is judged by this table. */
   replace(table: KeyTable): void {
     const entries = new Map<string, Entry>();
-    for (const { merchant, keys, checksum_secrets = [] } of table) {
-      const it: Merchant = { name: merchant, checksumSecrets: checksum_secrets };
+    for (const { merchant, keys, checksum_secrets = [], providers } of table) {
+      const it: Merchant = {
+        name: merchant,
+        checksumSecrets: checksum_secrets,
+        ...(providers && { providers }),
+      };
       for (const key of keys) entries.set(key, { digest: Buffer.from(key, 'hex'), merchant: it });
     }
     this.#entries = entries;

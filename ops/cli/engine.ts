@@ -16,8 +16,11 @@ export function registerEngine(program: Command): void {
     .action(async () => {
       const config = engineConfig();
       const logger = createLogger('engine', config.logLevel);
+      if (config.providers.length === 0)
+        logger.warn('TOLLGATE_PROVIDERS names no provider: every new checkout is refused');
       const gatewayWorker = new URL('../../gateway/worker.js', import.meta.url);
-      const service = await startEngine(config, logger, { gatewayWorker, openapi });
+      const composition = { gatewayWorker, openapi: openapi(config.providers) };
+      const service = await startEngine(config, logger, composition);
       const manager = ServiceManager.started(logger);
       closeWithGrace({ delay: STOP_MS_MAX, logger: false }, async ({ err }) => {
         if (err) logger.fatal({ err }, 'the engine ends');

@@ -2,6 +2,7 @@
 import { hash, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
+import { PROVIDER_PATTERN } from '../../engine/core/payment.js';
 import {
   type KeyTable,
   MERCHANT_PATTERN,
@@ -34,8 +35,9 @@ export function registerKeys(program: Command): void {
   command('add', 'make a further key for a merchant and print it, once')
     .requiredOption('--merchant <name>', '1 to 64 letters, digits, _ or -', merchantName)
     .option('--secret', 'also make a checksum secret: every request must then carry a checksum')
-    .action(({ file, merchant, secret }: Chosen & { secret?: boolean }) => {
-      const made = addKey(file, merchant, secret === true);
+    .option('--providers <names>', 'the only ones it may use, separated by commas', names)
+    .action((it: Chosen & { secret?: boolean; providers?: string[] }) => {
+      const made = addKey(it.file, it.merchant, it.secret === true, it.providers);
       console.log(`key     ${made.key}`);
       if (made.checksumSecret) console.log(`secret  ${made.checksumSecret}`);
     });
@@ -57,16 +59,23 @@ export function registerKeys(program: Command): void {
 }
 
 /** Makes the file where there is none. */
-export function addKey(file: string, merchant: string, withSecret: boolean): NewCredentials {
+export function addKey(
+  file: string,
+  merchant: string,
+  withSecret: boolean,
+  providers?: readonly string[],
+): NewCredentials {
   const table = existsSync(file) ? readKeysFile(file) : [];
   const key = `tg_${randomBytes(32).toString('base64url')}`;
   const secret = withSecret ? [`tgs_${randomBytes(32).toString('base64url')}`] : [];
   const entry = table.find((it) => it.merchant === merchant) ?? { merchant, keys: [] };
   const secrets = [...(entry.checksum_secrets ?? []), ...secret];
+  const allowed = providers ?? entry.providers;
   const changed: MerchantEntry = {
     merchant,
     keys: [...entry.keys, hash('sha256', key, 'hex')],
     ...(secrets.length > 0 ? { checksum_secrets: secrets } : {}),
+    ...(allowed ? { providers: [...allowed] } : {}),
   };
   writeKeysFile(file, [...table.filter((it) => it.merchant !== merchant), changed]);
   return secret[0] === undefined ? { key } : { key, checksumSecret: secret[0] };
@@ -86,6 +95,12 @@ function without(table: KeyTable, merchant: string, beginning: string | undefine
 function merchantName(text: string): string {
   if (!new RegExp(MERCHANT_PATTERN).test(text)) throw new InvalidArgumentError(MERCHANT_PATTERN);
   return text;
+}
+
+function names(text: string): string[] {
+  const found = text.split(',');
+  if (found.every((name) => new RegExp(PROVIDER_PATTERN).test(name))) return found;
+  throw new InvalidArgumentError('names of providers, such as stripe,wallet');
 }
 
 function hex(text: string): string {

@@ -1,7 +1,7 @@
 /** `tollgate processor`: one processor in this process, until SIGINT or SIGTERM. */
 import closeWithGrace from 'close-with-grace';
 import type { Command } from 'commander';
-import { processorConfig } from '../../engine/core/config.js';
+import { payingConfig } from '../../engine/core/config.js';
 import { createLogger } from '../../engine/core/log.js';
 import { Processor } from '../../workers/index.js';
 import { ServiceManager } from './service-manager.js';
@@ -13,7 +13,7 @@ export function registerProcessor(program: Command): void {
     .command('processor')
     .description('run one processor: Kafka in, PSP calls, Postgres and statuses out')
     .action(async () => {
-      const config = processorConfig();
+      const config = payingConfig();
       const logger = createLogger('processor', config.logLevel);
       const processor = await Processor.start(config, logger);
       const manager = ServiceManager.started(logger);

@@ -1,6 +1,6 @@
 /** `tollgate recover postgres`: brings a restored Postgres up to what Kafka proves. */
 import type { Command } from 'commander';
-import { processorConfig } from '../../engine/core/config.js';
+import { payingConfig } from '../../engine/core/config.js';
 import { PROCESSOR_GROUP } from '../../engine/core/topics.js';
 import { recoverPostgres } from '../../workers/recovery/recover-postgres.js';
 
@@ -17,7 +17,7 @@ export function registerRecover(program: Command): void {
 }
 
 async function recover({ json }: { json?: boolean }): Promise<void> {
-  const found = await recoverPostgres(processorConfig(), PROCESSOR_GROUP);
+  const found = await recoverPostgres(payingConfig(), PROCESSOR_GROUP);
   const { statuses, checkouts, added, moved, unknown, unresolved } = found;
   if (json) console.log(JSON.stringify(found));
   else {

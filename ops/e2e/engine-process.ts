@@ -24,6 +24,7 @@ export async function startEngineProcess(settings: Record<string, string>): Prom
   const [apiPort, adminPort] = await freePorts(2);
   const child = spawn(process.execPath, [packageFile('ops/cli/tollgate.mjs'), 'engine'], {
     env: childEnvironment({
+      TOLLGATE_PROVIDERS: 'simulator,stripe,wallet',
       TOLLGATE_API_PORT: `${apiPort}`,
       TOLLGATE_ADMIN_PORT: `${adminPort}`,
       ...settings,

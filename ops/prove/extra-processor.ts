@@ -1,7 +1,7 @@
 /** A processor beside the system's own, for proofs; what it says goes to a file of its own. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { childEnvironment } from '../../engine/core/config.js';
+import { childEnvironment, localProviders } from '../../engine/core/config.js';
 import { packageFile } from '../../engine/core/paths.js';
 import { freePorts } from '../e2e/engine-process.js';
 import { type Running, startChild } from '../up/child.js';
@@ -24,6 +24,7 @@ export async function startExtraProcessor(
   const log = join(system.home, 'logs', `extra-processor-${port}.log`);
   const env = childEnvironment({
     TOLLGATE_HOME: system.home,
+    TOLLGATE_PROVIDERS: localProviders(),
     TOLLGATE_KAFKA_BROKERS: kafka,
     TOLLGATE_DATABASE_URL: postgres,
     TOLLGATE_SIMULATOR_URL: simulator,

@@ -90,6 +90,7 @@ export class PartsSystem {
       TOLLGATE_ADMIN_PORT: `${this.#ports[3]}`,
       TOLLGATE_SIMULATOR_PORT: `${this.#ports[4]}`,
       TOLLGATE_PROCESSOR_ADMIN_PORT: `${this.#ports[5]}`,
+      TOLLGATE_PROVIDERS: 'simulator,wallet',
       TOLLGATE_PARTITIONS: `${PARTITIONS}`,
       TOLLGATE_DISK_FREE_MIN_MB: '64',
       ...this.#settings,

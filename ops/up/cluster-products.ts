@@ -1,6 +1,6 @@
 /** The cluster's engines, processors and simulator: which settings and identity each gets. */
 import { join } from 'node:path';
-import { type ClusterConfig, simulatorConfig } from '../../engine/core/config.js';
+import { type ClusterConfig, localProviders, simulatorConfig } from '../../engine/core/config.js';
 import { caFile, clientTls } from '../pki/authority.js';
 import type { Role } from '../pki/roles.js';
 import { engineSocket, type Shard, type Topology } from '../topology/topology.js';
@@ -89,7 +89,7 @@ function kafkaSettings(
   places: ClusterPlaces,
   role: Role,
 ): Record<string, string> {
-  const common = { TOLLGATE_SHARDS: `${SHARDS_EVER}` };
+  const common = { TOLLGATE_SHARDS: `${SHARDS_EVER}`, TOLLGATE_PROVIDERS: localProviders() };
   if (config.externalKafka) return { ...common, TOLLGATE_KAFKA_BROKERS: config.externalKafka };
   const { ca, cert, key } = clientTls(places.pki, role);
   return {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import {
   childEnvironment,
   engineConfig,
+  localProviders,
   type StackConfig,
   simulatorConfig,
 } from '../../engine/core/config.js';
@@ -41,6 +42,7 @@ function productSpecs(config: StackConfig): ComponentSpec[] {
   const endpoints = singleEndpoints(config);
   const { home } = config;
   const settings = {
+    TOLLGATE_PROVIDERS: localProviders(),
     TOLLGATE_KAFKA_BROKERS: endpoints.kafka,
     TOLLGATE_DATABASE_URL: endpoints.postgres,
     TOLLGATE_SIMULATOR_URL: config.simulatorUrl || endpoints.simulator,

@@ -214,7 +214,7 @@ export class Executor {
 
   #choose(it: Routed & { readonly provider?: string }, refused: string | null): string {
     const { settings, psps, calls } = this.#parts;
-    const candidates = candidatesFor(settings.routes, it);
+    const candidates = candidatesFor(settings, it);
     const isConfigured = (name: string): boolean => psps.has(name);
     const takesCalls = (name: string): boolean => calls.takesCalls(name);
     const chosen = chooseProvider(candidates, isConfigured, takesCalls, refused);

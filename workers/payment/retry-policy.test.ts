@@ -48,7 +48,11 @@ describe('routing', () => {
     { asked: 'stripe', currency: null, amountMin: 1, amountMax: 9e9, providers: ['c'] },
   ];
   const payment = { asked: 'auto', amount: 100, currency: 'EUR', paymentMethod: 'pm_card_visa' };
-  const of = (changes: object) => candidatesFor(rules, { ...payment, ...changes });
+  const of = (changes: object) =>
+    candidatesFor(
+      { routes: rules, providers: ['simulator', 'stripe', 'wallet'] },
+      { ...payment, ...changes },
+    );
 
   it('should take the first rule that matches currency, amount and the provider asked for', () => {
     assert.deepEqual(of({}), ['b', 'a']);

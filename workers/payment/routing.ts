@@ -1,4 +1,5 @@
 /** Which providers may take a checkout, in order of preference. Pure. */
+import { defaultProvider, WALLET } from '../../engine/core/payment.js';
 import type { Route } from '../../engine/core/settings/routes.js';
 
 export interface Routed {
@@ -9,10 +10,15 @@ export interface Routed {
   readonly paymentMethod: string;
 }
 
-const DEFAULT_PROVIDER = 'simulator';
+export interface RoutingSettings {
+  readonly routes: readonly Route[];
+  /** Those that are configured. */
+  readonly providers: readonly string[];
+}
 
-export function candidatesFor(routes: readonly Route[], it: Routed): readonly string[] {
-  if (it.paymentMethod.startsWith('wallet_')) return ['wallet'];
+export function candidatesFor(settings: RoutingSettings, it: Routed): readonly string[] {
+  const { routes, providers } = settings;
+  if (it.paymentMethod.startsWith('wallet_')) return [WALLET];
   const rule = routes.find(
     (rule) =>
       rule.asked === it.asked &&
@@ -21,7 +27,7 @@ export function candidatesFor(routes: readonly Route[], it: Routed): readonly st
       it.amount <= rule.amountMax,
   );
   if (rule) return rule.providers;
-  return [it.asked === 'auto' ? DEFAULT_PROVIDER : it.asked];
+  return [it.asked === 'auto' ? (defaultProvider(providers) ?? it.asked) : it.asked];
 }
 
 /**

@@ -5,6 +5,8 @@ import { StripePsp, type StripeSettings } from './stripe/stripe-psp.js';
 import { WalletPsp, type WalletSettings } from './wallet/wallet-psp.js';
 
 export interface PspSettings extends StripeSettings, WalletSettings {
+  /** Which of them there are. */
+  readonly providers: readonly string[];
   readonly simulatorUrl: string;
   /** Further providers that speak the simulator's API: name to URL. */
   readonly simulators: Readonly<Record<string, string>>;
@@ -31,5 +33,6 @@ export function openPsps(settings: PspSettings): ReadonlyMap<string, Psp> {
       ([name, url]) => new SimulatorPsp(name, url, settings, traits),
     ),
   ];
-  return new Map(psps.map((it) => [it.name, it]));
+  const configured = psps.filter((it) => settings.providers.includes(it.name));
+  return new Map(configured.map((it) => [it.name, it]));
 }

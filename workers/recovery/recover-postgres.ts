@@ -151,7 +151,7 @@ async function readCheckouts(
 function checkoutRow(checkout: CheckoutAccepted, config: ProcessorConfig) {
   const { merchant, checkout_id, shard, amount, currency, payment_method } = checkout;
   const routed = { asked: checkout.provider, amount, currency, paymentMethod: payment_method };
-  const candidates = candidatesFor(config.routes, routed);
+  const candidates = candidatesFor(config, routed);
   return {
     ...{ merchant, checkout_id, shard, amount, currency, payment_method },
     fingerprint: checkout.fingerprint.toString('hex'),

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { processorConfig } from '../config.js';
+import {
+  engineConfig,
+  localProviders,
+  payingConfig,
+  processorConfig,
+  simulatorConfig,
+} from '../config.js';
 
 function problemOf(environment: Record<string, string>): string {
   try {
@@ -32,7 +38,12 @@ describe("a processor's settings", () => {
 
   it('should read routes whole, and name what is wrong with them', () => {
     const rule = { currency: 'EUR', amount_max: 500, provider: 'stripe', fallback: ['simulator'] };
-    const { routes } = processorConfig({ TOLLGATE_ROUTES: JSON.stringify([rule]) });
+    const listed = {
+      TOLLGATE_PROVIDERS: 'simulator,stripe',
+      TOLLGATE_STRIPE_KEY: 'sk_test_x',
+      TOLLGATE_STRIPE_RETURN_URL: 'https://shop.example',
+    };
+    const { routes } = processorConfig({ ...listed, TOLLGATE_ROUTES: JSON.stringify([rule]) });
     assert.deepEqual(routes[0], {
       asked: 'auto',
       currency: 'EUR',
@@ -43,14 +54,45 @@ describe("a processor's settings", () => {
     const wrong: [object, RegExp][] = [
       [{ ...rule, curency: 'EUR' }, /unknown field curency/],
       [{ ...rule, currency: 'eur' }, /ISO 4217 code in capitals/],
-      [{ ...rule, asked: 'paypal' }, /asked is none of/],
+      [{ ...rule, asked: 'PayPal' }, /asked is neither/],
       [{ ...rule, amount_max: 1.5 }, /whole number/],
       [{ ...rule, fallback: 'simulator' }, /not a list/],
       [{ currency: 'EUR' }, /not a provider name/],
-      [{ ...rule, provider: 'nobody' }, /there is no provider nobody/],
+      [{ ...rule, provider: 'nobody' }, /nobody is not in TOLLGATE_PROVIDERS/],
     ];
     for (const [it, problem] of wrong)
-      assert.match(problemOf({ TOLLGATE_ROUTES: JSON.stringify([it]) }), problem);
+      assert.match(problemOf({ ...listed, TOLLGATE_ROUTES: JSON.stringify([it]) }), problem);
     assert.match(problemOf({ TOLLGATE_ROUTES: '{' }), /not JSON/);
+  });
+
+  it('should refuse a provider that cannot work, and in production every simulator', () => {
+    const cases: [Record<string, string>, RegExp][] = [
+      [{ TOLLGATE_PROVIDERS: 'simulator,paypal' }, /there is no provider paypal/],
+      [{ TOLLGATE_PROVIDERS: 'Stripe' }, /"Stripe" is not a provider name/],
+      [{ TOLLGATE_PROVIDERS: 'wallet,wallet' }, /named twice/],
+      [{ TOLLGATE_PROVIDERS: 'stripe' }, /stripe needs TOLLGATE_STRIPE_KEY_FILE/],
+      [{ TOLLGATE_PROVIDERS: 'simulator', TOLLGATE_PRODUCTION: 'on' }, /simulator is a simulator/],
+      [
+        {
+          TOLLGATE_PROVIDERS: 'wallet,second',
+          TOLLGATE_SIMULATORS: '{"second": "http://127.0.0.1:1"}',
+          TOLLGATE_PRODUCTION: 'on',
+        },
+        /second is a simulator/,
+      ],
+    ];
+    for (const [environment, problem] of cases) assert.match(problemOf(environment), problem);
+    assert.equal(problemOf({ TOLLGATE_PROVIDERS: 'wallet', TOLLGATE_PRODUCTION: 'on' }), '');
+    const production = { TOLLGATE_PROVIDERS: 'simulator', TOLLGATE_PRODUCTION: 'on' };
+    assert.throws(() => engineConfig(production), /simulator is a simulator/);
+    assert.throws(() => simulatorConfig(production), /must not run in production/);
+    assert.throws(() => payingConfig({}), /TOLLGATE_PROVIDERS/);
+  });
+
+  it('should name all that can work on one machine, unless the setting names them', () => {
+    assert.equal(localProviders({}), 'simulator,wallet');
+    const more = { TOLLGATE_STRIPE_KEY: 'k', TOLLGATE_SIMULATORS: '{"b": "http://127.0.0.1:1"}' };
+    assert.equal(localProviders(more), 'simulator,wallet,stripe,b');
+    assert.equal(localProviders({ ...more, TOLLGATE_PROVIDERS: 'wallet' }), 'wallet');
   });
 });

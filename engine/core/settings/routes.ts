@@ -3,7 +3,7 @@
  * checked whole.
  */
 import { CURRENCY_RULE, isCurrency } from '../currencies.js';
-import { PROVIDERS } from '../payment.js';
+import { PROVIDER_PATTERN } from '../payment.js';
 import type { Setting } from '../settings.js';
 
 export interface Route {
@@ -48,8 +48,7 @@ function routeOf(rule: unknown, name: string): Route {
     if (!FIELDS.includes(field)) throw new Error(`${name} has an unknown field ${field}`);
   const { asked = 'auto', currency = null, amount_min = 1, fallback = [] } = it;
   const amount_max = it['amount_max'] ?? Number.MAX_SAFE_INTEGER;
-  if (asked !== 'auto' && !PROVIDERS.includes(asked as never))
-    throw new Error(`${name}: asked is none of auto, ${PROVIDERS.join(', ')}`);
+  if (!isProviderName(asked)) throw new Error(`${name}: asked is neither auto nor a provider name`);
   if (currency !== null && !isCurrency(`${currency}`))
     throw new Error(`${name}: currency must be ${CURRENCY_RULE}`);
   if (!Number.isSafeInteger(amount_min) || !Number.isSafeInteger(amount_max))
@@ -57,8 +56,7 @@ function routeOf(rule: unknown, name: string): Route {
   if (!Array.isArray(fallback)) throw new Error(`${name}: fallback is not a list`);
   const providers = [it['provider'], ...fallback];
   for (const provider of providers)
-    if (typeof provider !== 'string' || !/^[a-z][a-z0-9_]{0,31}$/.test(provider))
-      throw new Error(`${name}: "${provider}" is not a provider name`);
+    if (!isProviderName(provider)) throw new Error(`${name}: "${provider}" is not a provider name`);
   return {
     asked: asked as string,
     currency: currency as string | null,
@@ -66,4 +64,8 @@ function routeOf(rule: unknown, name: string): Route {
     amountMax: amount_max as number,
     providers: providers as string[],
   };
+}
+
+function isProviderName(it: unknown): boolean {
+  return typeof it === 'string' && new RegExp(PROVIDER_PATTERN).test(it);
 }

@@ -1,5 +1,5 @@
 /** Settings that several processes share. */
-import { choice, integer, text } from '../settings.js';
+import { choice, flag, integer, providers, text } from '../settings.js';
 
 /** Kafka keeps what the store keeps, or a recovery from it would have holes. */
 export const TOPIC_RETENTION_MS = 28 * 86_400_000;
@@ -12,6 +12,15 @@ export const RETRY_RETENTION_MS = 3 * 86_400_000;
 
 export const shared = {
   home: text('TOLLGATE_HOME', '.run', 'folder of endpoints.json, data and logs'),
+  providers: providers(
+    'TOLLGATE_PROVIDERS',
+    'providers that checkouts may go to, separated by commas; the first but wallet takes those that name none',
+  ),
+  production: flag(
+    'TOLLGATE_PRODUCTION',
+    false,
+    'refuse to start with what is for development only: the simulator',
+  ),
   kafkaBrokers: text(
     'TOLLGATE_KAFKA_BROKERS',
     '127.0.0.1:19092',

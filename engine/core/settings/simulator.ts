@@ -5,6 +5,7 @@ import { shared } from './shared.js';
 export const simulatorTable = {
   home: shared.home,
   logLevel: shared.logLevel,
+  production: shared.production,
   port: port('TOLLGATE_SIMULATOR_PORT', 8090, 'PSP simulator'),
   simulatorDir: text('TOLLGATE_SIMULATOR_DIR', '', 'ledger folder (default HOME/data/simulator)'),
   webhookUrl: text(
