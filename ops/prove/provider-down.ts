@@ -13,7 +13,7 @@ import { LocalSystem, until } from './system.js';
 const RATE = 50;
 const SLOWER_MAX = 1.5;
 /** In the short form the sample is small: a hiccup of the machine is not the provider's. */
-const HICCUP_MS = 150;
+const HICCUP_MS = 1_000;
 const DRAINED_MS_MAX = 90_000;
 const SHORT_TIMES = { TOLLGATE_RETRY_DELAYS: '500ms,2s,10s', TOLLGATE_BREAKER_OPEN_MS: '1000' };
 
