@@ -1,6 +1,7 @@
 /** The engine's admin server, on loopback: health, readiness, metrics, configuration, OpenAPI. */
-import Fastify, { type FastifyInstance } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { Gauge, Registry } from 'prom-client';
+import { newAdminServer } from './core/admin-server.js';
 import type { EngineConfig } from './core/config.js';
 import { engineTable } from './core/settings/engine.js';
 import { shownSettings } from './core/settings.js';
@@ -22,7 +23,7 @@ export interface AdminParts {
 }
 
 export async function startAdmin(parts: AdminParts): Promise<FastifyInstance> {
-  const app = Fastify({ logger: false, bodyLimit: 16 * 1024, requestTimeout: 10_000 });
+  const app = newAdminServer();
   app.get('/healthz', () => ({ status: 'alive' }));
   app.get('/readyz', (_request, reply) => {
     const reasons = parts.notReady();

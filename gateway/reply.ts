@@ -16,6 +16,11 @@ export type OnRequestError = (reply: Reply, problem: Problem, error: Error) => v
  * sends no request while that happens.
  */
 const KEEP_ALIVE = 'timeout=5';
+/** An answer is for its caller alone, and nothing but what its type says. */
+const ALWAYS: Headers = {
+  'Cache-Control': 'no-store',
+  'X-Content-Type-Options': 'nosniff',
+};
 
 export class Reply {
   readonly res: HttpResponse;
@@ -104,6 +109,7 @@ export function sendWithoutBody(reply: Reply, status: string, headers: Headers):
 function writeHead({ res }: Reply, status: string, headers: Headers): void {
   res.writeStatus(status);
   for (const name in headers) res.writeHeader(name, headers[name]!);
+  for (const name in ALWAYS) res.writeHeader(name, ALWAYS[name]!);
 }
 
 /** Without an argument: `endWithoutBody(length)` loses the connection's next request. */

@@ -7,16 +7,20 @@ import { parseTopology } from '../topology/topology.js';
 import type { Moves } from './moves.js';
 import { pageOf, pageStart, rowOf } from './rows.js';
 
+const closed = { additionalProperties: false } as const;
 const RowPath = Type.Object({ merchant: Type.String(), id: Type.String() });
-const RowQuery = Type.Object({ epoch: Type.Integer({ minimum: 1 }) });
-const PageQuery = Type.Object({
-  owner: Type.Integer({ minimum: 0 }),
-  from: Type.String({ pattern: '^(?:[0-9a-f]{2}){1,512}$', default: pageStart(0) }),
-});
-const CopyBody = Type.Object({
-  from: Type.Integer({ minimum: 0 }),
-  accepted_since_ms: Type.Integer({ minimum: 0 }),
-});
+const RowQuery = Type.Object({ epoch: Type.Integer({ minimum: 1 }) }, closed);
+const PageQuery = Type.Object(
+  {
+    owner: Type.Integer({ minimum: 0 }),
+    from: Type.String({ pattern: '^(?:[0-9a-f]{2}){1,512}$', default: pageStart(0) }),
+  },
+  closed,
+);
+const CopyBody = Type.Object(
+  { from: Type.Integer({ minimum: 0 }), accepted_since_ms: Type.Integer({ minimum: 0 }) },
+  closed,
+);
 
 export function moveRoutes(app: FastifyInstance, store: Store, moves: Moves): void {
   app.get('/topology', (_request, reply) =>

@@ -33,7 +33,9 @@ function verdictOf(text: string, signature: string, secret: string, nowMs: numbe
     return 'forged';
   }
   const times = signature.split(',').filter((it) => it.startsWith('t='));
-  const ageSeconds = nowMs / 1_000 - Number(times.at(-1)!.slice(2));
+  const time = times.at(-1)!.slice(2);
+  if (!/^\d{1,12}$/.test(time)) return 'forged';
+  const ageSeconds = nowMs / 1_000 - Number(time);
   return Math.abs(ageSeconds) <= TOLERANCE_SECONDS ? 'genuine' : 'stale';
 }
 

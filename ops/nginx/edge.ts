@@ -177,7 +177,7 @@ function serverLimits(limits: Limits): string[] {
     'send_timeout 10s;',
     // The second time is the hint in `Keep-Alive`: a client that heeds it never meets the close.
     'keepalive_timeout 75s 70s;',
-    'keepalive_requests 100000;',
+    'keepalive_requests 1000;',
     'http2_max_concurrent_streams 128;',
     `limit_req zone=by_key burst=${burst(limits.perKey)} nodelay;`,
     `limit_req zone=by_address burst=${burst(limits.perAddress)} nodelay;`,

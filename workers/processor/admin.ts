@@ -1,6 +1,7 @@
 /** The processor's admin server, on loopback: health, readiness, metrics, dead letters. */
-import Fastify, { type FastifyInstance } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { Gauge, Registry } from 'prom-client';
+import { newAdminServer } from '../../engine/core/admin-server.js';
 import { EngineError } from '../../engine/core/errors.js';
 import type { Dlq, Selection } from './dlq.js';
 
@@ -16,7 +17,7 @@ export interface AdminParts {
 }
 
 export async function startAdmin(parts: AdminParts): Promise<FastifyInstance> {
-  const app = Fastify({ logger: false, bodyLimit: 16 * 1024, requestTimeout: 10_000 });
+  const app = newAdminServer();
   app.get('/healthz', () => ({ status: 'alive' }));
   app.get('/readyz', (_request, reply) => {
     const reasons = parts.notReady();
