@@ -53,6 +53,31 @@ describe('the systemd units', () => {
     }
   });
 
+  it('should leave no dump, and no way to the credentials of the host', () => {
+    for (const unit of HARDENED) {
+      const text = readFileSync(join(folder, `${unit.split('@')[0]}@.service`), 'utf8');
+      assert.match(text, /^LimitCORE=0$/m, unit);
+      assert.match(text, /^IPAddressDeny=169\.254\.169\.254$/m, unit);
+    }
+  });
+
+  it('should give what writes reports a folder of its own', () => {
+    for (const unit of ['processor', 'reconcile']) {
+      const text = readFileSync(join(folder, `tollgate-${unit}@.service`), 'utf8');
+      const state = /^StateDirectory=(\S+)$/m.exec(text)?.[1];
+      const home = /^Environment=TOLLGATE_HOME=(\S+)$/m.exec(text)?.[1];
+      assert.ok(state !== undefined && home === `/var/lib/${state}`, unit);
+    }
+  });
+
+  it('should refuse simulators', () => {
+    for (const unit of ['engine', 'processor'])
+      assert.match(
+        readFileSync(join(folder, `tollgate-${unit}@.service`), 'utf8'),
+        /^Environment=TOLLGATE_PRODUCTION=on$/m,
+      );
+  });
+
   it('should hand secrets over as files of root only, never as arguments or in the unit', () => {
     for (const unit of units) {
       const text = readFileSync(join(folder, unit), 'utf8');
