@@ -2,13 +2,13 @@
  * Who may do what in Kafka. The user is the certificate's common name; what stands nowhere is
  * denied. `kafka` and `admin` are super users.
  */
-import { TOPICS } from '../../engine/core/topics.js';
+import { PROCESSOR_GROUP, TOPICS } from '../../engine/core/topics.js';
 
 export const SUPER_USERS = ['kafka', 'admin'] as const;
 
 /** Numbers of Kafka's protocol (ResourceType, AclOperation, PatternType). */
 export const RESOURCES = { topic: 2, group: 3 } as const;
-export const OPERATIONS = { read: 3, write: 4, create: 5, alter: 7 } as const;
+export const OPERATIONS = { read: 3, write: 4, create: 5, alter: 7, describe: 8 } as const;
 export const PATTERNS = { literal: 3, prefixed: 4 } as const;
 
 export interface Acl {
@@ -19,10 +19,10 @@ export interface Acl {
   readonly name: string;
 }
 
-/** Every topic of ours begins so; an engine or processor that comes first makes what is missing. */
-const OUR_TOPICS = 'payments.';
+/** One a delay of TOLLGATE_RETRY_DELAYS. */
 const RETRY_TOPICS = 'payments.retry.';
-const OUR_GROUPS = 'tollgate-';
+/** Names in which statuses and whole topics are read, by position: nobody joins these groups. */
+const READER_GROUPS = ['tollgate-status', 'tollgate-reader'];
 
 const topic = (user: string, name: string, ...may: Acl['may']): Acl => ({
   user,
@@ -31,29 +31,38 @@ const topic = (user: string, name: string, ...may: Acl['may']): Acl => ({
   pattern: name.endsWith('.') ? 'prefixed' : 'literal',
   name,
 });
-const groups = (user: string): Acl => ({
+const group = (user: string, name: string, ...may: Acl['may']): Acl => ({
   user,
-  may: ['read'],
+  may,
   resource: 'group',
-  pattern: 'prefixed',
-  name: OUR_GROUPS,
+  pattern: 'literal',
+  name,
 });
+/**
+ * Who comes first makes the topics that are missing. Altering: adding partitions to a topic that
+ * has fewer than the settings ask for.
+ */
+const makes = (user: string): Acl[] =>
+  Object.values(TOPICS).map((name) => topic(user, name, 'create', 'alter'));
+const reads = (user: string): Acl[] => READER_GROUPS.map((name) => group(user, name, 'read'));
 
 export const ACLS: readonly Acl[] = [
-  // Altering: adding partitions to a topic that has fewer than the settings ask for.
-  topic('engine', OUR_TOPICS, 'create', 'alter'),
+  ...makes('engine'),
   // Reading: how far Kafka has seen this volume is compared at a start.
   topic('engine', TOPICS.accepted, 'write', 'read'),
   topic('engine', TOPICS.webhooks, 'write', 'read'),
   topic('engine', TOPICS.status, 'read'),
   topic('engine', TOPICS.volumes, 'write', 'read'),
-  groups('engine'),
-  topic('processor', OUR_TOPICS, 'create', 'alter'),
+  ...reads('engine'),
+  // How far the processors have come: the sweeper publishes nothing again that they will reach.
+  group('engine', PROCESSOR_GROUP, 'describe'),
+  ...makes('processor'),
   topic('processor', TOPICS.accepted, 'read'),
   topic('processor', TOPICS.webhooks, 'read'),
-  topic('processor', RETRY_TOPICS, 'read', 'write'),
+  topic('processor', RETRY_TOPICS, 'create', 'alter', 'read', 'write'),
   topic('processor', TOPICS.dlq, 'read', 'write'),
   // Reading: whether Postgres is older than it proves is looked at, at a start.
   topic('processor', TOPICS.status, 'write', 'read'),
-  groups('processor'),
+  ...reads('processor'),
+  group('processor', PROCESSOR_GROUP, 'read'),
 ];

@@ -22,6 +22,7 @@ import {
   type Peer,
   showRefusals,
 } from './bad-certificates.js';
+import { showRights } from './mtls-rights.js';
 import { queryOnce, showRotation } from './mtls-rotation.js';
 import type { Proof, Stage } from './proof.js';
 
@@ -73,6 +74,7 @@ async function kafkaHops(stage: Stage, port: number, from: Certificates): Promis
   });
   await showRefusals(stage, hop('engine', TOPICS.accepted), from);
   await showRefusals(stage, hop('processor', TOPICS.status), from);
+  await showRights(stage, brokers, (role) => clientTls(from.right, role));
 }
 
 async function postgresHop(stage: Stage, port: number, from: Certificates): Promise<void> {
