@@ -58,7 +58,7 @@ export async function startEngine(
     config,
     store,
     gatewayWorker,
-    keys: keys.first,
+    keys: keys.table,
     topology: () => moves.ownership?.topology,
     ask: (key) => moves.ask(key),
     onRequestError: (id, code, stack) =>
@@ -83,6 +83,7 @@ export async function startEngine(
   });
   const bell = listen(threads, [statuses, importer, publishing], (slot) => importer.onAnswer(slot));
   await threads.start();
+  keys.announce();
   publishing.start({
     durableSequence: () => threads.durableSequence,
     statusesAreRead: () => statuses.health.isWell && statuses.lag === 0,

@@ -7,6 +7,7 @@
 import { randomBytes } from 'node:crypto';
 import {
   closeSync,
+  fchownSync,
   fsyncSync,
   openSync,
   readFileSync,
@@ -21,7 +22,7 @@ import { PROVIDER_PATTERN } from '../core/payment.js';
 
 const MERCHANTS_MAX = 10_000;
 const PER_MERCHANT_MAX = 16;
-const OTHERS_MAY_READ = 0o007;
+const OTHERS_MAY_READ = 0o077;
 export const MERCHANT_PATTERN = '^[A-Za-z0-9_-]{1,64}$';
 
 const MerchantEntry = Type.Object(
@@ -77,11 +78,13 @@ export function readKeysFile(path: string): KeyTable {
   return merchants;
 }
 
-/** A running engine sees the old file or the new one, whole. */
+/** A running engine sees the old file or the new one, whole, and still owns it when root has written it. */
 export function writeKeysFile(path: string, merchants: KeyTable): void {
   const next = `${path}.${randomBytes(4).toString('hex')}.next`;
   const fd = openSync(next, 'wx', 0o600);
   try {
+    const before = statSync(path, { throwIfNoEntry: false });
+    if (before) fchownSync(fd, before.uid, before.gid);
     writeFileSync(fd, `${JSON.stringify({ merchants }, null, 2)}\n`);
     fsyncSync(fd);
   } finally {

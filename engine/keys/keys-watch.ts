@@ -17,8 +17,7 @@ export class KeysWatch {
   readonly #logger: Logger;
   readonly #channel = new BroadcastChannel(KEYS_CHANNEL);
   readonly #watch: FileWatch;
-  /** What was in force at the start; undefined without a keys file. */
-  readonly first: KeyTable | undefined;
+  #table: KeyTable | undefined;
   reloaded = 0;
   refused = 0;
 
@@ -30,9 +29,19 @@ export class KeysWatch {
     this.#path = path;
     this.#logger = logger;
     this.#watch = new FileWatch(path === '' ? [] : [path], LOOK_MS, () => this.#reload());
-    this.first = path === '' ? undefined : readKeysFile(path);
+    this.#table = path === '' ? undefined : readKeysFile(path);
     if (path === '')
       logger.warn('no API keys: everybody on this machine is the merchant `default`');
+  }
+
+  /** What is in force; undefined without a keys file. */
+  get table(): KeyTable | undefined {
+    return this.#table;
+  }
+
+  /** Tells all threads again: one that began after a change, and listened too late, has missed it. */
+  announce(): void {
+    if (this.#table !== undefined) this.#channel.postMessage(this.#table);
   }
 
   figures(): Record<string, number> {
@@ -47,7 +56,8 @@ export class KeysWatch {
   #reload(): void {
     try {
       const table = readKeysFile(this.#path);
-      this.#channel.postMessage(table);
+      this.#table = table;
+      this.announce();
       this.reloaded++;
       this.#logger.info({ merchants: table.length }, 'API keys reloaded');
     } catch (error) {

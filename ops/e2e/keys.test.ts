@@ -1,5 +1,13 @@
 import assert from 'node:assert/strict';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -104,18 +112,30 @@ describe('an engine with API keys', () => {
     assert.ok(!engine.output().includes(signed.checksumSecret!));
   });
 
+  it('should stay the file of its owner when root changes it', (test) => {
+    if (process.getuid!() !== 0) return test.skip('takes root');
+    const owned = join(dir, 'owned.json');
+    writeKeysFile(owned, readKeysFile(file));
+    chownSync(owned, 65_534, 65_534);
+    addKey(owned, 'acme', false);
+    const { uid, gid, mode } = statSync(owned);
+    assert.deepEqual([uid, gid, mode & 0o777], [65_534, 65_534, 0o600]);
+  });
+
   it('should not start with a keys file that others can read', async () => {
     const open = join(dir, 'open.json');
     writeKeysFile(open, readKeysFile(file));
-    chmodSync(open, 0o604);
-    await assert.rejects(
-      startEngineProcess({
-        TOLLGATE_DATA_DIR: join(dir, 'data-2'),
-        TOLLGATE_CDC: 'off',
-        TOLLGATE_KEYS_FILE: open,
-      }),
-      /can be read by others/,
-    );
+    for (const mode of [0o604, 0o640]) {
+      chmodSync(open, mode);
+      await assert.rejects(
+        startEngineProcess({
+          TOLLGATE_DATA_DIR: join(dir, 'data-2'),
+          TOLLGATE_CDC: 'off',
+          TOLLGATE_KEYS_FILE: open,
+        }),
+        /can be read by others/,
+      );
+    }
   });
 
   it('should not listen beyond loopback, nor behind a proxy, without keys', async () => {
