@@ -29,6 +29,13 @@ describe('when a payment without a status is swept', () => {
     assert.equal(schedule.next(52_500, 400, progress(31, 31), true), 300);
   });
 
+  it('should not wait for ends that a topic had before it was made anew', () => {
+    const schedule = new SweepSchedule(AFTER_MS);
+    assert.equal(schedule.next(0, 100, progress(5_000, 4_000), true), undefined);
+    assert.equal(schedule.next(1_000, 200, progress(20, 20), true), undefined, 'just finished');
+    assert.equal(schedule.next(2_000, 300, progress(20, 20), true), 200);
+  });
+
   it('should double the wait of each row, and forget a row that got a status', () => {
     const schedule = new SweepSchedule(AFTER_MS);
     const times: number[] = [];

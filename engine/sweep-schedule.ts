@@ -41,6 +41,8 @@ export class SweepSchedule {
     progress: GroupProgress,
     statusesAreRead: boolean,
   ): number | undefined {
+    // Ends only grow, unless the topic was made anew.
+    if (this.#waiting && hasShrunk(this.#waiting.ends, progress.ends)) this.#waiting = undefined;
     this.#waiting ??= { at: publishedUpTo, ends: progress.ends };
     if (!isFinished(this.#waiting.ends, progress)) return undefined;
     const { at } = this.#waiting;
@@ -70,4 +72,8 @@ export class SweepSchedule {
     this.#swept = this.#stillOpen;
     this.#stillOpen = new Map();
   }
+}
+
+function hasShrunk(before: GroupProgress['ends'], now: GroupProgress['ends']): boolean {
+  return [...before].some(([partition, end]) => (now.get(partition) ?? 0) < end);
 }

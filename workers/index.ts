@@ -10,8 +10,7 @@ import type { ProcessorConfig } from '../engine/core/config.js';
 import type { Logger } from '../engine/core/log.js';
 import { paymentKey } from '../engine/core/payment.js';
 import { untilDone } from '../engine/core/retry.js';
-import { PROCESSOR_GROUP, retryTopic, TOPICS } from '../engine/core/topics.js';
-import { createTopics, retryTopicSpecs, topicSpecs } from '../engine/kafka/topics-admin.js';
+import { PROCESSOR_GROUP, TOPICS } from '../engine/core/topics.js';
 import type { DeadPayment, Task } from './payment/tasks.js';
 import type { Ask } from './postgres/asks.js';
 import { PostgresClock } from './postgres/clock.js';
@@ -39,6 +38,7 @@ import { orderOf, taskOf, webhookOrder } from './processor/record-task.js';
 import { holdOf } from './processor/retry-hold.js';
 import { Sender } from './processor/sender.js';
 import { TaskRunner } from './processor/task-runner.js';
+import { ProcessorTopics } from './processor/topics.js';
 import { WebhookRetries } from './processor/webhook-retries.js';
 import { WorkerPool } from './processor/worker-pool.js';
 import { ReconcileScheduler } from './reconcile/scheduler.js';
@@ -56,6 +56,7 @@ export class Processor {
   readonly #workers: WorkerPool;
   readonly #sender: Sender;
   readonly #outbox: OutboxPublisher;
+  readonly #topics: ProcessorTopics;
   readonly #intake: Intake;
   readonly #asker: Asker;
   readonly #webhookRetries: WebhookRetries;
@@ -113,15 +114,13 @@ export class Processor {
       onDone: () => this.#outbox.wake(),
       logger,
     });
+    this.#topics = new ProcessorTopics(config);
     this.#intake = new Intake({
       brokers,
       connectMsMax,
       groupId: PROCESSOR_GROUP,
-      topics: [
-        TOPICS.accepted,
-        TOPICS.webhooks,
-        ...config.retryDelays.map((it) => retryTopic(it.name)),
-      ],
+      topics: this.#topics.names,
+      makeTopics: () => this.#topics.make(),
       onFetch: () => this.#dependencies.consumer.succeeded(),
       holdOf: holdOf(config.retryDelays, () => this.#clock.now),
       inFlightMax: config.inFlightMax,
@@ -168,6 +167,7 @@ export class Processor {
     const loops = Promise.all([this.#reconcile.stop(), this.#maintenance.stop()]);
     await Promise.race([loops, sleep(STEP_MS_MAX)]);
     this.#runner.stop();
+    this.#topics.stop();
     await this.#intake.close(DRAIN_MS_MAX);
     await this.#outbox.stop(STEP_MS_MAX);
     await this.#sender.close();
@@ -190,11 +190,11 @@ export class Processor {
     await until('postgres', () => migrate(config.databaseUrl));
     this.#dependencies.postgres.succeeded();
     this.#blockers.delete('postgres');
-    const specs = [...topicSpecs(config), ...retryTopicSpecs(config)];
-    await until('kafka', () => createTopics(config.kafkaBrokers, specs, config.replication));
+    await until('kafka', () => this.#topics.make());
     await this.#guard.untilCurrent(signal);
     await until('kafka', () => this.#intake.start());
     if (signal.aborted) return;
+    this.#topics.watch((names) => this.#intake.readAnew(names));
     this.#dependencies.consumer.succeeded();
     await Promise.race([this.#sender.connected(), once(signal, 'abort')]);
     if (signal.aborted) return;

@@ -5,9 +5,11 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { stackConfig } from '../../engine/core/config.js';
 import { createLogger } from '../../engine/core/log.js';
+import { topicIdentities } from '../../engine/kafka/topic-identity.js';
 import { createTopics } from '../../engine/kafka/topics-admin.js';
 import { Intake } from '../../workers/processor/intake.js';
 import type { Sender } from '../../workers/processor/sender.js';
+import { deleteTopic } from '../prove/rebirth-topics.js';
 import { KafkaProxy } from '../stand-ins/kafka-proxy.js';
 import { type LocalKafka, startKafka } from '../up/kafka.js';
 import { eventually, freePorts } from './engine-process.js';
@@ -32,6 +34,7 @@ describe('the intake of a processor', { timeout: 120_000 }, () => {
       brokers,
       groupId: GROUP,
       topics: [TOPIC],
+      makeTopics: async () => {},
       inFlightMax: IN_FLIGHT_MAX,
       connectMsMax: 5_000,
       logger: createLogger('test', 'error'),
@@ -78,6 +81,12 @@ describe('the intake of a processor', { timeout: 120_000 }, () => {
       })),
     );
 
+  /** A topic that is being deleted cannot be made. */
+  const isMade = async (): Promise<boolean> => {
+    await createTopics(brokers, [{ name: TOPIC, partitions: PARTITIONS }], 1).catch(() => {});
+    return (await topicIdentities(brokers, [TOPIC])).has(TOPIC);
+  };
+
   it('should take from partitions that were paused, went to another processor, and came back', async () => {
     const seen = new Set<string>();
     let open = (): void => {};
@@ -105,5 +114,20 @@ describe('the intake of a processor', { timeout: 120_000 }, () => {
     await send('moved', 20);
     await eventually('all are read', 30_000, async () => seen.size >= 20);
     assert.equal(intake.partitions, PARTITIONS);
+  });
+
+  it('should read a topic that was made anew from its first record', async () => {
+    const seen = new Set<string>();
+    for (const intake of intakes.splice(0)) await intake.close(1_000);
+    const intake = await enter(seen, Promise.resolve());
+    await send('before', 100);
+    await eventually('the old topic is read', 20_000, async () => seen.has('before-99'));
+    await deleteTopic(brokers, TOPIC);
+    await eventually('it is made anew', 20_000, () => isMade());
+    // More than were read of the old one: its positions lie within the new one.
+    await send('anew', 1_000);
+    intake.readAnew([TOPIC]);
+    const all = (): boolean => [...seen].filter((it) => it.startsWith('anew')).length === 1_000;
+    await eventually('all are read', 30_000, async () => all());
   });
 });

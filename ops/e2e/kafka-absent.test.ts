@@ -39,6 +39,7 @@ describe('a processor that starts before Kafka', { timeout: 120_000 }, () => {
       brokers,
       groupId: 'absent-test',
       topics: [TOPIC],
+      makeTopics: async () => {},
       inFlightMax: 4,
       connectMsMax: CONNECT_MS_MAX,
       logger,

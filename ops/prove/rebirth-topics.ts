@@ -35,7 +35,7 @@ export async function topicsMadeAnew(
 }
 
 /** @returns its id */
-async function deleteTopic(brokers: string, name: string): Promise<string | undefined> {
+export async function deleteTopic(brokers: string, name: string): Promise<string | undefined> {
   const id = (await topicIdentities(brokers, [name])).get(name)?.id;
   const client = rdkafka.AdminClient.create(clientSettings(brokers, 'tollgate-proof'));
   try {

@@ -7,6 +7,8 @@ export interface IntakeParts {
   readonly brokers: string;
   readonly groupId: string;
   readonly topics: readonly string[];
+  /** One try to make those that are missing. */
+  readonly makeTopics: () => Promise<void>;
   readonly inFlightMax: number;
   /** One connection attempt may take this long. */
   readonly connectMsMax: number;

@@ -18,6 +18,7 @@ import { nameOf, Pauses } from './pauses.js';
 
 const COMMIT_MS = 500;
 const ASSIGN = -175;
+const FROM_THE_BEGINNING = -2;
 /**
  * The read loop has popped records that still travel to this thread when their partitions are
  * revoked. New partitions are assigned only after this time: what arrives until then belongs to no
@@ -45,6 +46,8 @@ export class Intake {
   /** What librdkafka had handed over when the pause came: bounded by its own prefetch. */
   readonly #waiting = new Fifo<Taken>();
   readonly #held = new Held((partition) => this.#refill(partition));
+  /** Topics that were made anew: what was committed or read of them says nothing. */
+  readonly #anew = new Set<string>();
   #probes = 0;
   consumed = 0;
 
@@ -56,6 +59,7 @@ export class Intake {
   /** Rejects when it cannot connect, or when the topics are not known yet: to be called again. */
   async start(): Promise<void> {
     const { topics, connectMsMax } = this.#parts;
+    await this.#parts.makeTopics();
     const consumer = await connectGroupClient(this.#parts, (client, code, assignment) =>
       this.#rebalance(client, code, assignment),
     );
@@ -121,6 +125,15 @@ export class Intake {
   /** Reads on with a new client. Does nothing while one is being connected. */
   renew(reason: string): void {
     if (this.#consumer) this.#replace(this.#consumer, reason);
+  }
+
+  /**
+   * Topics were deleted or made anew. librdkafka goes on with their names, and a position that the
+   * new topic has reached would leave out all before it.
+   */
+  readAnew(names: readonly string[]): void {
+    for (const name of names) this.#anew.add(name);
+    this.renew(`topics were deleted or made anew: ${names.join(', ')}`);
   }
 
   #replace(consumer: KafkaConsumer, reason: string): void {
@@ -225,10 +238,15 @@ export class Intake {
     this.#held.clear();
     this.#offsets.assign(assignment);
     this.#assignment = assignment;
-    consumer.assign(assignment);
+    consumer.assign(assignment.map((it) => this.#started(it)));
+    this.#anew.clear();
     if (this.#isPaused) this.#pauses?.pause(assignment);
     else this.#pauses?.resume(assignment);
     this.#parts.logger.info({ partitions: assignment.length }, 'assigned');
+  }
+
+  #started(it: Assignment): Assignment {
+    return this.#anew.has(it.topic) ? { ...it, offset: FROM_THE_BEGINNING } : it;
   }
 
   #release(): void {

@@ -113,13 +113,6 @@ export const engineTable = {
     600_000,
     'a starting engine compares its volume with Kafka for at most this long while a broker listens, before it accepts unchecked',
   ),
-  topicLookMs: integer(
-    'TOLLGATE_TOPIC_LOOK_MS',
-    5_000,
-    100,
-    600_000,
-    'how often the engine looks whether a topic was deleted or made anew',
-  ),
   sweepAfterMs: integer(
     'TOLLGATE_SWEEP_AFTER_MS',
     600_000,

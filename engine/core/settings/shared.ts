@@ -47,6 +47,13 @@ export const shared = {
     60_000,
     'Kafka or Postgres counts as lost after so long without a delivery, fetch, query or probe',
   ),
+  topicLookMs: integer(
+    'TOLLGATE_TOPIC_LOOK_MS',
+    5_000,
+    100,
+    600_000,
+    'how often it is looked whether a topic was deleted or made anew',
+  ),
   partitions: integer(
     'TOLLGATE_PARTITIONS',
     64,
