@@ -117,7 +117,8 @@ export class Publishing {
     this.#rescan = new Rescan({ file, store, publisher, logger });
     this.#rescan.start(this.#start.rescan);
     const watched = topicSpecs(config).map((it) => it.name);
-    this.#watch = new TopicWatch(config.kafkaBrokers, watched, config.topicLookMs, (names) => {
+    this.#watch = new TopicWatch(config.kafkaBrokers, watched, config.topicLookMs, (gone, anew) => {
+      const names = [...gone, ...anew];
       logger.error({ topics: names }, 'topics were deleted or made anew: clients join again');
       publisher.restart(`topics were deleted or made anew: ${names.join(', ')}`);
       onTopicsChanged();

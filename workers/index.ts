@@ -194,7 +194,7 @@ export class Processor {
     await this.#guard.untilCurrent(signal);
     await until('kafka', () => this.#intake.start());
     if (signal.aborted) return;
-    this.#topics.watch((names) => this.#intake.readAnew(names));
+    this.#topics.watch((gone, anew) => this.#intake.onTopicsChanged(gone, anew));
     this.#dependencies.consumer.succeeded();
     await Promise.race([this.#sender.connected(), once(signal, 'abort')]);
     if (signal.aborted) return;

@@ -4,22 +4,27 @@
  */
 import { topicIdentities } from './topic-identity.js';
 
+/**
+ * @param gone topics that were absent at two looks: deleted, or a broker does not know them yet
+ * @param anew topics that have another id
+ */
+export type OnTopicsChanged = (gone: readonly string[], anew: readonly string[]) => void;
+
 export class TopicWatch {
   readonly #brokers: string;
   readonly #names: readonly string[];
-  readonly #onChange: (names: readonly string[]) => void;
+  readonly #onChange: OnTopicsChanged;
   readonly #timer: NodeJS.Timeout;
   #isLooking = false;
   #ids = new Map<string, string>();
   /** Known topics that were absent at the last look: a broker that starts may not know all yet. */
   #missing = new Set<string>();
 
-  /** @param onChange with the topics that are gone at two looks, or that have another id */
   constructor(
     brokers: string,
     names: readonly string[],
     lookMs: number,
-    onChange: (names: readonly string[]) => void,
+    onChange: OnTopicsChanged,
   ) {
     this.#brokers = brokers;
     this.#names = names;
@@ -54,6 +59,6 @@ export class TopicWatch {
     );
     this.#missing = new Set(absent);
     for (const [name, id] of found) this.#ids.set(name, id);
-    if (gone.length + others.length > 0) this.#onChange([...gone, ...others]);
+    if (gone.length + others.length > 0) this.#onChange(gone, others);
   }
 }

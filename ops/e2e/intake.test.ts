@@ -126,7 +126,7 @@ describe('the intake of a processor', { timeout: 120_000 }, () => {
     await eventually('it is made anew', 20_000, () => isMade());
     // More than were read of the old one: its positions lie within the new one.
     await send('anew', 1_000);
-    intake.readAnew([TOPIC]);
+    intake.onTopicsChanged([], [TOPIC]);
     const all = (): boolean => [...seen].filter((it) => it.startsWith('anew')).length === 1_000;
     await eventually('all are read', 30_000, async () => all());
   });

@@ -1,6 +1,6 @@
-/** Each topic that an engine knows is deleted in turn, and made anew, while all processes run. */
+/** Each topic, and one of the retries, is deleted in turn and made anew while all processes run. */
 import rdkafka from 'node-rdkafka';
-import { TOPICS } from '../../engine/core/topics.js';
+import { retryTopic, TOPICS } from '../../engine/core/topics.js';
 import { clientSettings } from '../../engine/kafka/client.js';
 import { topicIdentities } from '../../engine/kafka/topic-identity.js';
 import type { Stage } from './proof.js';
@@ -15,7 +15,7 @@ export async function topicsMadeAnew(
   accepted: string[],
 ): Promise<void> {
   const { accepted: first, webhooks, status, dlq, volumes } = TOPICS;
-  for (const topic of [first, webhooks, status, dlq, volumes]) {
+  for (const topic of [first, webhooks, status, dlq, volumes, retryTopic('5s')]) {
     const count = stage.size(20, 200);
     const name = topic.replaceAll('.', '-');
     const before = await acceptAll(system, `before-${name}`, count);

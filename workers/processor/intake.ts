@@ -128,12 +128,12 @@ export class Intake {
   }
 
   /**
-   * Topics were deleted or made anew. librdkafka goes on with their names, and a position that the
-   * new topic has reached would leave out all before it.
+   * librdkafka goes on with the name of a topic that was made anew, and a position that the new one
+   * has reached would leave out all before it. One that is gone is made again by `start`.
    */
-  readAnew(names: readonly string[]): void {
-    for (const name of names) this.#anew.add(name);
-    this.renew(`topics were deleted or made anew: ${names.join(', ')}`);
+  onTopicsChanged(gone: readonly string[], anew: readonly string[]): void {
+    for (const name of anew) this.#anew.add(name);
+    this.renew(`topics were deleted or made anew: ${[...gone, ...anew].join(', ')}`);
   }
 
   #replace(consumer: KafkaConsumer, reason: string): void {

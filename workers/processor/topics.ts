@@ -1,7 +1,7 @@
 /** The topics that a processor reads and writes: made when missing, and watched. */
 import type { ProcessorConfig } from '../../engine/core/config.js';
 import { retryTopic, TOPICS } from '../../engine/core/topics.js';
-import { TopicWatch } from '../../engine/kafka/topic-watch.js';
+import { type OnTopicsChanged, TopicWatch } from '../../engine/kafka/topic-watch.js';
 import { createTopics, retryTopicSpecs, topicSpecs } from '../../engine/kafka/topics-admin.js';
 
 export class ProcessorTopics {
@@ -23,10 +23,9 @@ export class ProcessorTopics {
     return createTopics(kafkaBrokers, specs, replication);
   }
 
-  /** @param onAnew with the topics that were deleted or made anew */
-  watch(onAnew: (names: readonly string[]) => void): void {
+  watch(onChange: OnTopicsChanged): void {
     const { kafkaBrokers, topicLookMs } = this.#config;
-    this.#watch = new TopicWatch(kafkaBrokers, this.names, topicLookMs, onAnew);
+    this.#watch = new TopicWatch(kafkaBrokers, this.names, topicLookMs, onChange);
   }
 
   stop(): void {
