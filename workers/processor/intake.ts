@@ -9,7 +9,7 @@ import type { Assignment, KafkaConsumer, Message } from 'node-rdkafka';
 import { Fifo } from '../../engine/core/fifo.js';
 import { untilDone } from '../../engine/core/retry.js';
 import { askForTopic, askLeader, unreadOf } from '../../engine/kafka/probe.js';
-import { assertTopics, leave } from './consumer-client.js';
+import { assertTopics, drained, leave } from './consumer-client.js';
 import { connectGroupClient, readAll } from './group-client.js';
 import { Held } from './held.js';
 import type { IntakeParts } from './intake-parts.js';
@@ -19,12 +19,6 @@ import { nameOf, Pauses } from './pauses.js';
 const COMMIT_MS = 500;
 const ASSIGN = -175;
 const FROM_THE_BEGINNING = -2;
-/**
- * The read loop has popped records that still travel to this thread when their partitions are
- * revoked. New partitions are assigned only after this time: what arrives until then belongs to no
- * assignment and is dropped.
- */
-const DRAIN_MS = 25;
 
 interface Taken {
   readonly message: Message;
@@ -216,20 +210,19 @@ export class Intake {
    */
   #rebalance(consumer: KafkaConsumer, code: number, assignment: Assignment[]): void {
     if (!consumer.isConnected()) return;
-    if (this.#consumer !== consumer) {
-      // A client that was replaced cannot leave, and holds a thread, until it has let go.
-      if (code !== ASSIGN) consumer.unassign();
-      return;
-    }
+    // A client that was replaced cannot leave, and holds a thread, until it has answered.
+    if (this.#consumer !== consumer) return void consumer.unassign();
     const change = ++this.#changes;
     if (code !== ASSIGN) {
       this.#commit(true);
       this.#release();
       consumer.unassign();
     } else {
+      // What arrives until then belongs to no assignment and is dropped.
       void drained().then(() => {
-        if (change !== this.#changes || !consumer.isConnected()) return;
-        this.#assign(consumer, assignment);
+        if (!consumer.isConnected()) return;
+        if (this.#consumer !== consumer) consumer.unassign();
+        else if (change === this.#changes) this.#assign(consumer, assignment);
       });
     }
   }
@@ -267,10 +260,4 @@ export class Intake {
       this.#parts.logger.debug({ reason: (error as Error).message }, 'not committed');
     }
   }
-}
-
-/** Resolves once what the read loop had popped has been delivered, also on a busy thread. */
-async function drained(): Promise<void> {
-  await sleep(DRAIN_MS);
-  await new Promise((resolve) => setImmediate(resolve));
 }
