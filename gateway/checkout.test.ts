@@ -47,9 +47,10 @@ describe('the provider of a checkout', () => {
     });
 
   it('should have the form of a name', () => {
-    assert.deepEqual(errorsOf({ provider: 'PayPal' }), [
-      { pointer: '/provider', detail: 'must be the name of a provider, such as stripe' },
-    ]);
+    for (const provider of ['PayPal', 'auto', '', 'a b', 'x'.repeat(33)])
+      assert.deepEqual(errorsOf({ provider }), [
+        { pointer: '/provider', detail: 'must be the name of a provider, such as stripe' },
+      ]);
   });
 });
 

@@ -16,8 +16,8 @@ export function isTerminal(status: PaymentStatusName): boolean {
 }
 
 export const PROVIDERS = ['simulator', 'stripe', 'wallet'] as const;
-/** Further simulators have names of their own. */
-export const PROVIDER_PATTERN = '^[a-z][a-z0-9_]{0,31}$';
+/** Further simulators have names of their own; `auto` stands for none. */
+export const PROVIDER_PATTERN = '^(?!auto$)[a-z][a-z0-9_]{0,31}$';
 /** Pays from balances in Postgres; a checkout goes to it only when it asks for it. */
 export const WALLET = 'wallet';
 export const SIMULATOR = 'simulator';

@@ -69,6 +69,7 @@ describe("a processor's settings", () => {
     const cases: [Record<string, string>, RegExp][] = [
       [{ TOLLGATE_PROVIDERS: 'simulator,paypal' }, /there is no provider paypal/],
       [{ TOLLGATE_PROVIDERS: 'Stripe' }, /"Stripe" is not a provider name/],
+      [{ TOLLGATE_PROVIDERS: 'auto' }, /"auto" is not a provider name/],
       [{ TOLLGATE_PROVIDERS: 'wallet,wallet' }, /named twice/],
       [{ TOLLGATE_PROVIDERS: 'stripe' }, /stripe needs TOLLGATE_STRIPE_KEY_FILE/],
       [{ TOLLGATE_PROVIDERS: 'simulator', TOLLGATE_PRODUCTION: 'on' }, /simulator is a simulator/],

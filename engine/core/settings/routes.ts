@@ -48,7 +48,8 @@ function routeOf(rule: unknown, name: string): Route {
     if (!FIELDS.includes(field)) throw new Error(`${name} has an unknown field ${field}`);
   const { asked = 'auto', currency = null, amount_min = 1, fallback = [] } = it;
   const amount_max = it['amount_max'] ?? Number.MAX_SAFE_INTEGER;
-  if (!isProviderName(asked)) throw new Error(`${name}: asked is neither auto nor a provider name`);
+  if (asked !== 'auto' && !isProviderName(asked))
+    throw new Error(`${name}: asked is neither auto nor a provider name`);
   if (currency !== null && !isCurrency(`${currency}`))
     throw new Error(`${name}: currency must be ${CURRENCY_RULE}`);
   if (!Number.isSafeInteger(amount_min) || !Number.isSafeInteger(amount_max))
