@@ -99,7 +99,7 @@ export function localProviders(environment: Environment = process.env): string {
   return (it.providers.length > 0 ? it.providers : all).join(',');
 }
 
-/** Whoever reaches a simulator makes payments succeed. */
+/** Anybody who can reach a simulator can make payments succeed. */
 function simulatorProblems(
   it: { readonly providers: readonly string[]; readonly production: boolean },
   simulators: readonly string[],

@@ -18,9 +18,14 @@ export function isTerminal(status: PaymentStatusName): boolean {
 export const PROVIDERS = ['simulator', 'stripe', 'wallet'] as const;
 /** Further simulators have names of their own; `auto` stands for none. */
 export const PROVIDER_PATTERN = '^(?!auto$)[a-z][a-z0-9_]{0,31}$';
+const PROVIDER_NAME = new RegExp(PROVIDER_PATTERN);
 /** Pays from balances in Postgres; a checkout goes to it only when it asks for it. */
 export const WALLET = 'wallet';
 export const SIMULATOR = 'simulator';
+
+export function isProviderName(it: unknown): it is string {
+  return typeof it === 'string' && PROVIDER_NAME.test(it);
+}
 
 /** Of the configured providers the one for a checkout that names none. */
 export function defaultProvider(providers: readonly string[]): string | undefined {

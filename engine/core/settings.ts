@@ -8,10 +8,9 @@
 
 import { readFileSync } from 'node:fs';
 import ipaddr from 'ipaddr.js';
-import { PROVIDER_PATTERN } from './payment.js';
+import { isProviderName } from './payment.js';
 
 const SECRET_CHARS_MIN = 16;
-const PROVIDER_NAME = new RegExp(PROVIDER_PATTERN);
 
 export interface Setting<T> {
   readonly env: string;
@@ -112,7 +111,7 @@ export function providers(env: string, doc: string): Setting<readonly string[]> 
   const parse = (value: string): readonly string[] => {
     const names = split(value);
     for (const name of names)
-      if (!PROVIDER_NAME.test(name)) throw new Error(`"${name}" is not a provider name`);
+      if (!isProviderName(name)) throw new Error(`"${name}" is not a provider name`);
     if (new Set(names).size !== names.length) throw new Error('a provider is named twice');
     return names;
   };
@@ -124,7 +123,7 @@ export function urls(env: string, doc: string): Setting<Readonly<Record<string, 
   const parse = (value: string): Readonly<Record<string, string>> => {
     const found = parseObject(value);
     for (const [name, url] of Object.entries(found)) {
-      if (!PROVIDER_NAME.test(name)) throw new Error(`"${name}" is not a provider name`);
+      if (!isProviderName(name)) throw new Error(`"${name}" is not a provider name`);
       if (typeof url !== 'string' || !URL.canParse(url)) throw new Error(`${name} has no URL`);
     }
     return found as Record<string, string>;

@@ -2,7 +2,7 @@
 import { hash, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
-import { PROVIDER_PATTERN } from '../../engine/core/payment.js';
+import { isProviderName } from '../../engine/core/payment.js';
 import {
   type KeyTable,
   MERCHANT_PATTERN,
@@ -99,7 +99,7 @@ function merchantName(text: string): string {
 
 function names(text: string): string[] {
   const found = text.split(',');
-  if (found.every((name) => new RegExp(PROVIDER_PATTERN).test(name))) return found;
+  if (found.every(isProviderName)) return found;
   throw new InvalidArgumentError('names of providers, such as stripe,wallet');
 }
 

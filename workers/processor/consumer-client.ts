@@ -1,6 +1,7 @@
 /** Calls on a consumer of librdkafka, each bounded: some of its own never return. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KafkaConsumer } from 'node-rdkafka';
+import { settledWithin } from '../../engine/core/settled-within.js';
 
 const CLOSE_MS_MAX = 3_000;
 /** How long records that the read loop has popped may travel to this thread. */
@@ -39,6 +40,5 @@ export async function leave(consumer: KafkaConsumer | undefined): Promise<void> 
     consumer.unassign();
     await drained();
   }
-  const left = new Promise<void>((resolve) => consumer.disconnect(() => resolve()));
-  await Promise.race([left, new Promise((done) => setTimeout(done, CLOSE_MS_MAX))]);
+  await settledWithin(CLOSE_MS_MAX, (done) => consumer.disconnect(() => done()));
 }

@@ -3,7 +3,7 @@
  * checked whole.
  */
 import { CURRENCY_RULE, isCurrency } from '../currencies.js';
-import { PROVIDER_PATTERN } from '../payment.js';
+import { isProviderName } from '../payment.js';
 import type { Setting } from '../settings.js';
 
 export interface Route {
@@ -65,8 +65,4 @@ function routeOf(rule: unknown, name: string): Route {
     amountMax: amount_max as number,
     providers: providers as string[],
   };
-}
-
-function isProviderName(it: unknown): boolean {
-  return typeof it === 'string' && new RegExp(PROVIDER_PATTERN).test(it);
 }
