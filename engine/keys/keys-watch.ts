@@ -39,7 +39,7 @@ export class KeysWatch {
     return this.#table;
   }
 
-  /** Tells all threads again: one that began after a change, and listened too late, has missed it. */
+  /** Sends the table to all gateway threads. A thread that listens only after a change has missed it. */
   announce(): void {
     if (this.#table !== undefined) this.#channel.postMessage(this.#table);
   }

@@ -21,7 +21,7 @@ export interface Acl {
 
 /** One a delay of TOLLGATE_RETRY_DELAYS. */
 const RETRY_TOPICS = 'payments.retry.';
-/** Names in which statuses and whole topics are read, by position: nobody joins these groups. */
+/** Readers of statuses and of whole topics name these groups and never join them. */
 const READER_GROUPS = ['tollgate-status', 'tollgate-reader'];
 
 const topic = (user: string, name: string, ...may: Acl['may']): Acl => ({

@@ -40,7 +40,7 @@ export class Intake {
   /** What librdkafka had handed over when the pause came: bounded by its own prefetch. */
   readonly #waiting = new Fifo<Taken>();
   readonly #held = new Held((partition) => this.#refill(partition));
-  /** Topics that were made anew: what was committed or read of them says nothing. */
+  /** Topics that were made anew. Their committed offsets belong to the former topic. */
   readonly #anew = new Set<string>();
   #probes = 0;
   consumed = 0;
