@@ -5,6 +5,7 @@
 import { resolve } from 'node:path';
 import { outboundProblem } from './outbound.js';
 import { PROVIDERS, SIMULATOR, WALLET } from './payment.js';
+import { unknownNames } from './settings/catalogue.js';
 import { clientTable } from './settings/client.js';
 import { clusterTable } from './settings/cluster.js';
 import { dnsTable } from './settings/dns.js';
@@ -13,7 +14,13 @@ import { processorTable } from './settings/processor.js';
 import { shared } from './settings/shared.js';
 import { simulatorTable } from './settings/simulator.js';
 import { stackTable } from './settings/stack.js';
-import { ConfigurationError, type Environment, readSettings, type SettingsOf } from './settings.js';
+import {
+  ConfigurationError,
+  type Environment,
+  readSettings,
+  type SettingsOf,
+  type SettingsTable,
+} from './settings.js';
 
 export type EngineConfig = SettingsOf<typeof engineTable>;
 export type ProcessorConfig = SettingsOf<typeof processorTable>;
@@ -23,8 +30,17 @@ export type ClientConfig = SettingsOf<typeof clientTable>;
 export type DnsConfig = SettingsOf<typeof dnsTable>;
 export type ClusterConfig = SettingsOf<typeof clusterTable>;
 
+/** The table of a whole process: a name that no process knows is a problem too. */
+function readProcess<T extends SettingsTable>(
+  table: T,
+  environment: Environment,
+  relations: (settings: SettingsOf<T>) => readonly string[] = () => [],
+): SettingsOf<T> {
+  return readSettings(table, environment, (it) => [...unknownNames(environment), ...relations(it)]);
+}
+
 export function engineConfig(environment: Environment = process.env): EngineConfig {
-  const settings = readSettings(engineTable, environment, (it) => [
+  const settings = readProcess(engineTable, environment, (it) => [
     ...(it.shard < it.shards
       ? []
       : [`TOLLGATE_SHARD: ${it.shard} is not below TOLLGATE_SHARDS (${it.shards})`]),
@@ -36,9 +52,7 @@ export function engineConfig(environment: Environment = process.env): EngineConf
     ...(it.socket === '' || it.keysFile !== ''
       ? []
       : ['TOLLGATE_SOCKET: what is behind a proxy needs API keys (TOLLGATE_KEYS_FILE)']),
-    ...(it.apiPort === it.adminPort
-      ? ['TOLLGATE_API_PORT and TOLLGATE_ADMIN_PORT are the same']
-      : []),
+    ...samePorts({ TOLLGATE_API_PORT: [it.apiPort], TOLLGATE_ADMIN_PORT: [it.adminPort] }),
     ...simulatorProblems(it, [SIMULATOR]),
     ...kafkaTlsProblems(it),
   ]);
@@ -57,7 +71,7 @@ export function payingConfig(environment: Environment = process.env): ProcessorC
 }
 
 export function processorConfig(environment: Environment = process.env): ProcessorConfig {
-  return readSettings(processorTable, environment, (it) => {
+  return readProcess(processorTable, environment, (it) => {
     const simulators = Object.keys(it.simulators);
     const known: readonly string[] = [...PROVIDERS, ...simulators];
     const routed = it.routes.flatMap((route) => route.providers);
@@ -114,7 +128,7 @@ function hasStripe(it: { stripeKey: string; stripeKeyFromFile: string }): boolea
 }
 
 export function simulatorConfig(environment: Environment = process.env): SimulatorConfig {
-  const settings = readSettings(simulatorTable, environment, (it) =>
+  const settings = readProcess(simulatorTable, environment, (it) =>
     it.production
       ? ['TOLLGATE_PRODUCTION: the simulator takes any payment and must not run in production']
       : [],
@@ -126,12 +140,12 @@ export function simulatorConfig(environment: Environment = process.env): Simulat
 }
 
 export function stackConfig(environment: Environment = process.env): StackConfig {
-  const settings = readSettings(stackTable, environment, (it) => duplicatePorts(it));
+  const settings = readProcess(stackTable, environment, (it) => samePorts(stackPorts(it)));
   return { ...settings, home: resolve(settings.home), cacheDir: resolve(settings.cacheDir) };
 }
 
 export function dnsConfig(environment: Environment = process.env): DnsConfig {
-  return readSettings(dnsTable, environment);
+  return readProcess(dnsTable, environment);
 }
 
 /** What systemd tells a unit of Type=notify; undefined where nobody wants to be told. */
@@ -144,22 +158,23 @@ export function notifyConfig(
 }
 
 export function clusterConfig(environment: Environment = process.env): ClusterConfig {
-  const settings = readSettings(clusterTable, environment, (it) => {
-    const { adminPorts, processorAdminPorts, simulatorPort, edgePort } = it;
-    const { kafkaPort, kafkaControllerPort, postgresPort } = it;
-    const servers = [simulatorPort, edgePort, kafkaPort, kafkaControllerPort, postgresPort];
-    return [
-      ...duplicates([...adminPorts, ...processorAdminPorts, ...servers]),
-      ...(it.shards <= adminPorts.length
-        ? []
-        : [`TOLLGATE_ADMIN_PORTS: ${adminPorts.length} for ${it.shards} shards`]),
-    ];
-  });
+  const settings = readProcess(clusterTable, environment, (it) => [
+    ...samePorts({
+      TOLLGATE_ADMIN_PORTS: it.adminPorts,
+      TOLLGATE_PROCESSOR_ADMIN_PORTS: it.processorAdminPorts,
+      TOLLGATE_SIMULATOR_PORT: [it.simulatorPort],
+      TOLLGATE_EDGE_PORT: [it.edgePort],
+      ...serverPorts(it),
+    }),
+    ...(it.shards <= it.adminPorts.length
+      ? []
+      : [`TOLLGATE_ADMIN_PORTS: ${it.adminPorts.length} for ${it.shards} shards`]),
+  ]);
   return { ...settings, home: resolve(settings.home), cacheDir: resolve(settings.cacheDir) };
 }
 
 export function clientConfig(environment: Environment = process.env): ClientConfig {
-  return readSettings(clientTable, environment);
+  return readProcess(clientTable, environment);
 }
 
 /** Files of one process' identity on the way to Kafka. */
@@ -207,20 +222,44 @@ function isLoopback(host: string): boolean {
   return host === '127.0.0.1' || host === '::1' || host === 'localhost';
 }
 
-function duplicatePorts(settings: SettingsOf<typeof stackTable>): string[] {
-  return duplicates([
-    settings.apiPort,
-    settings.adminPort,
-    settings.processorAdminPort,
-    settings.simulatorPort,
-    settings.kafkaPort,
-    settings.kafkaControllerPort,
-    settings.postgresPort,
-  ]);
+function stackPorts(settings: SettingsOf<typeof stackTable>): Record<string, readonly number[]> {
+  return {
+    TOLLGATE_API_PORT: [settings.apiPort],
+    TOLLGATE_ADMIN_PORT: [settings.adminPort],
+    TOLLGATE_PROCESSOR_ADMIN_PORT: [settings.processorAdminPort],
+    TOLLGATE_SIMULATOR_PORT: [settings.simulatorPort],
+    ...serverPorts(settings),
+  };
 }
 
-function duplicates(ports: readonly number[]): string[] {
-  return new Set(ports).size === ports.length
-    ? []
-    : [`two ports are the same: ${ports.join(', ')}`];
+/** Of those servers that are started here. */
+function serverPorts(
+  it: Pick<
+    StackConfig,
+    'externalKafka' | 'externalDatabase' | 'kafkaPort' | 'kafkaControllerPort' | 'postgresPort'
+  >,
+): Record<string, readonly number[]> {
+  return {
+    ...(it.externalKafka
+      ? {}
+      : {
+          TOLLGATE_KAFKA_PORT: [it.kafkaPort],
+          TOLLGATE_KAFKA_CONTROLLER_PORT: [it.kafkaControllerPort],
+        }),
+    ...(it.externalDatabase ? {} : { TOLLGATE_POSTGRES_PORT: [it.postgresPort] }),
+  };
+}
+
+/** @param byVariable each port under the variable that moves it */
+function samePorts(byVariable: Readonly<Record<string, readonly number[]>>): string[] {
+  const users = new Map<number, string[]>();
+  for (const [variable, numbers] of Object.entries(byVariable))
+    for (const number of numbers) users.set(number, [...(users.get(number) ?? []), variable]);
+  return [...users]
+    .filter(([, variables]) => variables.length > 1)
+    .map(([number, [first, ...others]]) =>
+      others.every((it) => it === first)
+        ? `${first} names port ${number} twice`
+        : `${first} and ${[...new Set(others)].join(' and ')} are both ${number}`,
+    );
 }

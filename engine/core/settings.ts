@@ -18,6 +18,10 @@ export interface Setting<T> {
   readonly fallback: T;
   /** Throws an Error whose message says what would be accepted. */
   readonly parse: (text: string) => T;
+  /** What the parser takes, for the reference page. */
+  readonly accepts?: string;
+  /** The default as the reference page shows it, where it depends on the machine. */
+  readonly shown?: string;
   /** Never shown: not in logs, not on the admin page. */
   readonly isSecret?: true;
 }
@@ -33,7 +37,8 @@ export class ConfigurationError extends Error {
   readonly problems: readonly string[];
 
   constructor(problems: readonly string[]) {
-    super(`the configuration has ${problems.length} problem(s):\n  - ${problems.join('\n  - ')}`);
+    const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
+    super(`the configuration has ${count}:\n  - ${problems.join('\n  - ')}`);
     this.name = 'ConfigurationError';
     this.problems = problems;
   }
@@ -79,7 +84,7 @@ export function integer(
     }
     return value;
   };
-  return { env, doc, fallback, parse };
+  return { env, doc, fallback, parse, accepts: `${min} to ${max}` };
 }
 
 export function port(env: string, fallback: number, doc: string): Setting<number> {
@@ -94,7 +99,7 @@ export function ports(
 ): Setting<readonly number[]> {
   const parse = (value: string): readonly number[] =>
     value.split(',').map((it) => port(env, 1, doc).parse(it.trim()));
-  return { env, doc, fallback, parse };
+  return { env, doc, fallback, parse, accepts: 'ports, separated by commas' };
 }
 
 export function text(env: string, fallback: string, doc: string): Setting<string> {
@@ -137,7 +142,7 @@ export function flag(env: string, fallback: boolean, doc: string): Setting<boole
     if (value === 'off' || value === 'false' || value === '0') return false;
     throw new Error(`"${value}" is neither on nor off`);
   };
-  return { env, doc, fallback, parse };
+  return { env, doc, fallback, parse, accepts: 'on or off' };
 }
 
 export function choice<const C extends readonly string[]>(
@@ -150,7 +155,7 @@ export function choice<const C extends readonly string[]>(
     if (choices.includes(value)) return value;
     throw new Error(`"${value}" is none of ${choices.join(', ')}`);
   };
-  return { env, doc, fallback, parse };
+  return { env, doc, fallback, parse, accepts: choices.join(', ') };
 }
 
 /** Secrets, separated by commas: the current one, and during a rotation the one before it. */
@@ -216,7 +221,7 @@ export function powerOfTwo(
     if ((number & (number - 1)) !== 0) throw new Error(`"${value}" is not a power of two`);
     return number;
   };
-  return { ...whole, parse };
+  return { ...whole, parse, accepts: `a power of two, ${whole.accepts}` };
 }
 
 export interface NamedDelay {

@@ -1,6 +1,7 @@
 /** The command line. Exit codes: 0 done, 1 failed, 2 wrong use, 3 done with open items. */
 import { Command, CommanderError } from 'commander';
 import { stopsWithParent } from '../../engine/core/config.js';
+import { ConfigurationError } from '../../engine/core/settings.js';
 
 /** By the file's name, which may hold several commands. Only what is called is loaded. */
 const COMMANDS: Record<string, () => Promise<(program: Command) => void>> = {
@@ -36,6 +37,6 @@ try {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
   else {
     console.error(`tollgate: ${(error as Error).message}`);
-    process.exit(1);
+    process.exit(error instanceof ConfigurationError ? 2 : 1);
   }
 }

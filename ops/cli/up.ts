@@ -1,6 +1,7 @@
 /** `tollgate up`: the whole system on this machine, in the foreground, until Ctrl-C. */
 import type { Command } from 'commander';
 import { clusterConfig, stackConfig } from '../../engine/core/config.js';
+import { checkSettings } from '../up/check-settings.js';
 import { stopLiving } from '../up/child.js';
 import { clusterPlan } from '../up/cluster.js';
 import type { ClusterEndpoints, Endpoints } from '../up/endpoints.js';
@@ -14,11 +15,12 @@ export function registerUp(program: Command): void {
     .command('up')
     .description('run everything on loopback: Kafka, Postgres, simulator, engine, processor')
     .option('--cluster', 'two shards and two processors behind nginx, with TLS and mTLS')
-    .action((options: { cluster?: true }) =>
-      options.cluster
+    .action((options: { cluster?: true }) => {
+      checkSettings(options.cluster === true);
+      return options.cluster
         ? run(clusterPlan(clusterConfig()), clusterWelcome)
-        : run(singlePlan(stackConfig()), welcome),
-    );
+        : run(singlePlan(stackConfig()), welcome);
+    });
 }
 
 async function run<E extends Endpoints | ClusterEndpoints>(

@@ -38,14 +38,14 @@ export const engineTable = {
     'unix socket instead of address and port: gateway thread N listens on SOCKET.N',
   ),
   adminPort: port('TOLLGATE_ADMIN_PORT', 8081, 'engine admin, loopback only'),
-  gatewayThreads: integer(
-    'TOLLGATE_GATEWAY_THREADS',
-    Math.max(1, cores >> 2),
-    1,
-    64,
-    'HTTP threads',
-  ),
-  writerThreads: integer('TOLLGATE_WRITER_THREADS', cores >= 8 ? 2 : 1, 1, 16, 'journal threads'),
+  gatewayThreads: {
+    ...integer('TOLLGATE_GATEWAY_THREADS', Math.max(1, cores >> 2), 1, 64, 'HTTP threads'),
+    shown: 'a quarter of the cores, at least 1',
+  },
+  writerThreads: {
+    ...integer('TOLLGATE_WRITER_THREADS', cores >= 8 ? 2 : 1, 1, 16, 'journal threads'),
+    shown: '1, from 8 cores on 2',
+  },
   laneSlots: powerOfTwo('TOLLGATE_LANE_SLOTS', 8192, 256, 1 << 20, 'slots of 256 bytes a lane'),
   batchMax: integer('TOLLGATE_BATCH_MAX', 512, 1, 8192, 'messages in one synced write'),
   waitStrategy: choice('TOLLGATE_WAIT_STRATEGY', 'park', ['park', 'spin'], 'how idle writers wait'),

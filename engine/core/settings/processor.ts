@@ -23,13 +23,16 @@ export const processorTable = {
     'TOLLGATE_SIMULATORS',
     'further providers that speak the API of the simulator, as JSON: {"name": "url"}',
   ),
-  workerThreads: integer(
-    'TOLLGATE_PROCESSOR_THREADS',
-    Math.max(1, cores >> 1),
-    1,
-    64,
-    'piscina worker threads',
-  ),
+  workerThreads: {
+    ...integer(
+      'TOLLGATE_PROCESSOR_THREADS',
+      Math.max(1, cores >> 1),
+      1,
+      64,
+      'piscina worker threads',
+    ),
+    shown: 'half of the cores, at least 1',
+  },
   inFlightMax: integer(
     'TOLLGATE_IN_FLIGHT_MAX',
     2_000,
