@@ -13,6 +13,8 @@ export interface ApiOptions extends Credentials {
 export interface ApiAnswer {
   readonly status: number;
   readonly body: string;
+  /** What Retry-After says; 0 without one. */
+  readonly retryAfterMs: number;
 }
 
 export class ApiClient {
@@ -53,6 +55,7 @@ export class ApiClient {
       dispatcher: this.#agent,
       signal: AbortSignal.timeout(ANSWER_MS_MAX + waitMs),
     });
-    return { status: answer.statusCode, body: await answer.body.text() };
+    const retryAfterMs = 1_000 * (Number(answer.headers['retry-after']) || 0);
+    return { status: answer.statusCode, body: await answer.body.text(), retryAfterMs };
   }
 }

@@ -15,6 +15,7 @@ const READ_MS_MAX = 10_000;
 const READERS = 32;
 
 export interface LoadOptions {
+  /** May have a path, below which the API is. */
   readonly api: string;
   /** PEM of who signed the API's certificate, where that is not a public one. */
   readonly ca?: string;
@@ -59,6 +60,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
 class Load {
   readonly #options: LoadOptions;
   readonly #pool: Pool;
+  readonly #base: string;
   readonly #accepted: string[] = [];
   readonly #refused = new Map<string, number>();
   readonly #statuses = new Map<string, PaymentStatusName>();
@@ -68,7 +70,9 @@ class Load {
 
   constructor(options: LoadOptions) {
     this.#options = options;
-    this.#pool = new Pool(options.api, {
+    const { origin, pathname } = new URL(options.api);
+    this.#base = pathname.replace(/\/+$/, '');
+    this.#pool = new Pool(origin, {
       connections: CONNECTIONS_MAX,
       headersTimeout: READ_MS_MAX,
       bodyTimeout: READ_MS_MAX,
@@ -191,7 +195,7 @@ class Load {
     const proof = proofHeaders(credentials, { method, path, id, body: sent });
     const answer = await this.#pool.request({
       method,
-      path,
+      path: `${this.#base}${path}`,
       headers: { ...(isPost ? posted : {}), ...proof, ...headers },
       body: isPost ? sent : null,
     });

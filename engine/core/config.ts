@@ -199,6 +199,12 @@ export function stopsWithParent(environment: Environment = process.env): boolean
   return environment[STOP_WITH_PARENT] === 'on';
 }
 
+/** For this process and its threads: values of settings that nobody has set. */
+export function setDefaults(defaults: Environment): void {
+  for (const [name, value] of Object.entries(defaults))
+    if (!process.env[name] && value !== undefined) process.env[name] = value;
+}
+
 /** The environment handed to a child process: ours, with `overrides` on top. */
 export function childEnvironment(overrides: Environment): Environment {
   return { ...process.env, ...overrides };

@@ -7,9 +7,7 @@ import { ROLES, type Role } from '../pki/roles.js';
 import { loadCertificates, runningCluster } from '../up/rotation.js';
 
 export function registerCerts(program: Command): void {
-  const dir = new Option('--dir <dir>', 'where the certificates are').default(
-    join(stackConfig().home, 'pki'),
-  );
+  const dir = new Option('--dir <dir>', 'where the certificates are (default: HOME/pki)');
   const certs = program
     .command('certs')
     .description('a development CA and its certificates: one file a role, key and certificate');
@@ -17,23 +15,29 @@ export function registerCerts(program: Command): void {
     .command('init')
     .description('make a CA and a certificate for every role')
     .addOption(dir)
-    .action((options: { dir: string }) => {
-      initPki(options.dir);
-      console.log(`${options.dir}: ca.pem, and for ${LEAF_DAYS} days ${ROLES.join(', ')}`);
+    .action((options: { dir?: string }) => {
+      const dir = options.dir ?? defaultDir();
+      initPki(dir);
+      console.log(`${dir}: ca.pem, and for ${LEAF_DAYS} days ${ROLES.join(', ')}`);
     });
   certs
     .command('rotate')
     .description('new keys and certificates; a cluster that runs here takes them at once')
     .addArgument(new Argument('[roles...]', 'default: all').choices(ROLES))
     .addOption(dir)
-    .action(async (roles: Role[], options: { dir: string }) => {
+    .action(async (roles: Role[], options: { dir?: string }) => {
+      const dir = options.dir ?? defaultDir();
       const chosen = roles.length > 0 ? roles : ROLES;
-      rotate(options.dir, chosen);
-      console.log(`${options.dir}: new for ${LEAF_DAYS} days: ${chosen.join(', ')}`);
+      rotate(dir, chosen);
+      console.log(`${dir}: new for ${LEAF_DAYS} days: ${chosen.join(', ')}`);
       const { home } = stackConfig();
       const cluster = runningCluster(home);
-      if (cluster?.pki !== resolve(options.dir)) return;
+      if (cluster?.pki !== resolve(dir)) return;
       await loadCertificates(home, cluster);
       console.log('the running cluster has loaded them');
     });
+}
+
+function defaultDir(): string {
+  return join(stackConfig().home, 'pki');
 }

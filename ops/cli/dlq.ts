@@ -1,9 +1,13 @@
 /** `tollgate dlq`: what waits in the dead-letter queue, and redriving it. Asks a processor. */
 import { type Command, InvalidArgumentError } from 'commander';
-import { stackConfig } from '../../engine/core/config.js';
 import type { Letter, Redriven, Selection } from '../../workers/processor/dlq.js';
+import { codeOf, connectionProblem } from '../client-errors.js';
+import { processorAdmins } from './running.js';
 
-const ANSWER_MS_MAX = 60_000;
+/** Of a look; a redrive of many takes longer. */
+const ANSWER_MS_MAX = 4_500;
+const REDRIVE_MS_MAX = 60_000;
+const PROCESSOR_ADMIN = 'processor admin (default: that of the system that runs here)';
 const UNIT_MS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 interface Filter {
@@ -11,12 +15,11 @@ interface Filter {
   readonly olderThan?: number;
   readonly all?: boolean;
   readonly json?: boolean;
-  readonly url: string;
+  readonly url?: string;
 }
 
 export function registerDlq(program: Command): void {
   const dlq = program.command('dlq').description('the dead-letter queue: list, show, redrive');
-  const url = `http://127.0.0.1:${stackConfig().processorAdminPort}`;
   dlq
     .command('list')
     .description('what waits for a person; --all: also what was redriven')
@@ -24,15 +27,15 @@ export function registerDlq(program: Command): void {
     .option('--older-than <age>', 'only older than this, e.g. 10m', age)
     .option('--all', 'also what is no longer open')
     .option('--json', 'as JSON')
-    .option('--url <url>', 'processor admin', url)
+    .option('--url <url>', PROCESSOR_ADMIN)
     .action((filter: Filter) => list(filter));
   dlq
     .command('show')
     .description('one letter: its reason, its last answer and what it holds')
     .argument('<id>', 'a letter, merchant/checkout id, or a checkout id')
-    .option('--url <url>', 'processor admin', url)
-    .action(async (id: string, { url }: { url: string }) => {
-      console.log(JSON.stringify(await ask(`${url}/dlq/${encodeURIComponent(id)}`), null, 2));
+    .option('--url <url>', PROCESSOR_ADMIN)
+    .action(async (id: string, { url }: { url?: string }) => {
+      console.log(JSON.stringify(await ask(url, `/dlq/${encodeURIComponent(id)}`), null, 2));
     });
   dlq
     .command('redrive')
@@ -41,7 +44,7 @@ export function registerDlq(program: Command): void {
     .option('--reason <code>', 'all with this reason')
     .option('--older-than <age>', 'all older than this, e.g. 10m', age)
     .option('--all', 'all that are open')
-    .option('--url <url>', 'processor admin', url)
+    .option('--url <url>', PROCESSOR_ADMIN)
     .action((ids: string[], filter: Filter, command: Command) => {
       const isNamed = ids.length > 0 || filter.reason || filter.olderThan !== undefined;
       if (!isNamed && !filter.all)
@@ -51,7 +54,7 @@ export function registerDlq(program: Command): void {
 }
 
 async function list({ url, all, json, reason, olderThan }: Filter): Promise<void> {
-  const { dead_letters } = (await ask(`${url}/dlq`)) as { dead_letters: Letter[] };
+  const { dead_letters } = (await ask(url, '/dlq')) as { dead_letters: Letter[] };
   const shown = dead_letters.filter(
     (it) =>
       (all || it.state === 'open') &&
@@ -73,7 +76,7 @@ async function redrive(ids: readonly string[], filter: Filter): Promise<void> {
     ...(filter.reason ? { reason: filter.reason } : {}),
     older_than_ms: filter.olderThan ?? 0,
   };
-  const answer = (await ask(`${filter.url}/dlq/redrive`, selection)) as Redriven;
+  const answer = (await ask(filter.url, '/dlq/redrive', selection)) as Redriven;
   const { matched, redriven, failed } = answer;
   for (const id of redriven) console.log(`redriven ${id}`);
   for (const { id, reason } of failed) console.log(`failed ${id}: ${reason}`);
@@ -84,11 +87,29 @@ async function redrive(ids: readonly string[], filter: Filter): Promise<void> {
   if (matched === 0 && ids.length > 0) throw new Error('no such dead letter');
 }
 
-async function ask(url: string, body?: object): Promise<unknown> {
+/** The first processor that listens answers for all; each sees the whole queue. */
+async function ask(given: string | undefined, path: string, body?: object): Promise<unknown> {
+  const urls = given === undefined ? processorAdmins() : [given];
+  for (const [i, url] of urls.entries())
+    try {
+      return await askOne(`${url}${path}`, body);
+    } catch (error) {
+      const isAway = codeOf(error) === 'ECONNREFUSED' && i < urls.length - 1;
+      if (!isAway)
+        throw error instanceof TypeError || codeOf(error) !== '' ? awayOf(error, url) : error;
+    }
+  throw new Error('no processor is known: --url names its admin');
+}
+
+function awayOf(error: unknown, url: string): Error {
+  return connectionProblem(error, 'processor', url, 'TOLLGATE_PROCESSOR_ADMIN_PORT');
+}
+
+async function askOne(url: string, body?: object): Promise<unknown> {
   const response = await fetch(url, {
     ...(body ? { method: 'POST', body: JSON.stringify(body) } : {}),
     headers: body ? { 'Content-Type': 'application/json' } : {},
-    signal: AbortSignal.timeout(ANSWER_MS_MAX),
+    signal: AbortSignal.timeout(body ? REDRIVE_MS_MAX : ANSWER_MS_MAX),
   });
   if (response.status === 404) throw new Error('no such dead letter');
   if (!response.ok) throw new Error(`the processor answers ${response.status}`);

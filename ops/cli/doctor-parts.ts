@@ -13,7 +13,6 @@ import { topicIdentities } from '../../engine/kafka/topic-identity.js';
 import { ApiClient } from '../api-client.js';
 import { clientTls } from '../pki/authority.js';
 import type { ClusterEndpoints, Endpoints } from '../up/endpoints.js';
-import { singleEndpoints } from '../up/single.js';
 
 /** A part that has not answered by then is not well. */
 const ANSWER_MS_MAX = 4_000;
@@ -32,11 +31,6 @@ export interface Part {
   readonly log?: string;
   /** Resolves with what is wrong, or undefined; rejects when there is no answer. */
   readonly check: () => Promise<string | undefined>;
-}
-
-/** What runs here, or where the settings say that it should. */
-export function endpointsOf(stack: StackConfig): Endpoints | ClusterEndpoints {
-  return readEndpoints(join(stack.home, 'endpoints.json')) ?? singleEndpoints(stack);
 }
 
 export function partsOf(stack: StackConfig, endpoints: Endpoints | ClusterEndpoints): Part[] {
@@ -95,14 +89,6 @@ function numbered(
     return [{ name, url: urls, pid: typeof pids === 'number' ? pids : undefined }];
   const list = Array.isArray(pids) ? (pids as number[]) : [];
   return urls.map((url, i) => ({ name: `${name}-${i}`, url, pid: list[i] }));
-}
-
-function readEndpoints(file: string): Endpoints | ClusterEndpoints | undefined {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8')) as Endpoints | ClusterEndpoints;
-  } catch {
-    return undefined;
-  }
 }
 
 /** A real metadata request: the broker answers, and the topics are there. */

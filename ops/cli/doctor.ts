@@ -2,8 +2,9 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { stackConfig } from '../../engine/core/config.js';
-import { endpointsOf, examine, type Finding, partsOf } from './doctor-parts.js';
+import { examine, type Finding, partsOf } from './doctor-parts.js';
 import { measureFdatasync } from './fsync-probe.js';
+import { endpointsOf } from './running.js';
 
 const FSYNC_P50_MS_MAX = 5;
 

@@ -7,6 +7,7 @@ import { processorConfig } from '../../engine/core/config.js';
 import { migrate } from '../../workers/postgres/migrate.js';
 import { maintainPartitions, tableSizes } from '../../workers/postgres/partitions.js';
 import { openConnection } from '../../workers/reconcile/connection.js';
+import { useRunning } from './running.js';
 
 export function registerMaintain(program: Command): void {
   program
@@ -18,6 +19,7 @@ export function registerMaintain(program: Command): void {
 }
 
 async function maintain(): Promise<void> {
+  useRunning();
   const config = processorConfig();
   await migrate(config.databaseUrl);
   const client = await openConnection(config.databaseUrl);

@@ -1,14 +1,16 @@
 /** `tollgate pay` and `tollgate get`: a client of the public API, for one payment or many. */
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
-import { clientConfig, stackConfig } from '../../engine/core/config.js';
-import { ApiClient, type ApiOptions } from '../api-client.js';
+import { type ApiAnswer, ApiClient, type ApiOptions } from '../api-client.js';
 import { type LoadProgress, type LoadResult, runLoad } from '../load.js';
 import { currencyOf } from './arguments.js';
+import { apiOptions, asClient, type ClientOptions, reaching } from './client-options.js';
 
 const WAIT_SECONDS = 30;
+const READ_SECONDS = 5;
+const RETRY_MS = 1_000;
 
 interface PayOptions {
   readonly amount: number;
@@ -17,13 +19,6 @@ interface PayOptions {
   readonly count: number;
   readonly rate: number;
   readonly prefix?: string;
-}
-
-interface ClientOptions {
-  readonly url: string;
-  readonly keyFile?: string;
-  readonly secretFile?: string;
-  readonly ca?: string;
 }
 
 export function registerPay(program: Command): void {
@@ -36,58 +31,72 @@ export function registerPay(program: Command): void {
     .option('--count <n>', 'how many payments', wholeNumber, 1)
     .option('--rate <per second>', 'posts a second, whether or not answers come', wholeNumber, 100)
     .option('--prefix <text>', 'ids are <prefix>-<n>')
-    .action((id: string | undefined, options: PayOptions & ClientOptions) => {
-      const api = apiOptions(options);
-      return options.count === 1 ? payOne(api, id ?? newId(), options) : payMany(api, options);
+    .action((id: string | undefined, options: PayOptions & ClientOptions, command: Command) => {
+      if (id !== undefined && options.count > 1)
+        command.error('tollgate: a checkout id is of one payment: with --count give --prefix', {
+          exitCode: 2,
+        });
+      const api = apiOptions(command, options);
+      const isOne = options.count === 1;
+      const paid = isOne ? payOne(api, id ?? newId(), options) : payMany(api, options);
+      return reaching(api.url, paid);
     });
   asClient(program.command('get'))
     .description('read a payment')
     .argument('<checkout-id>')
     .option('--wait <seconds>', 'wait for a change at most so long', wholeNumber)
-    .action(async (id: string, options: ClientOptions & { wait?: number }) => {
-      const answer = await new ApiClient(apiOptions(options)).get(id, options.wait);
+    .action(async (id: string, options: ClientOptions & { wait?: number }, command: Command) => {
+      const api = apiOptions(command, options);
+      const answer = await reaching(api.url, new ApiClient(api).get(id, options.wait));
       console.log(JSON.stringify(JSON.parse(answer.body), null, 2));
       if (answer.status !== 200) process.exitCode = 1;
     });
 }
 
-/** Secrets come from a file or the environment: everybody can read an argument. */
-function asClient(command: Command): Command {
-  return command
-    .option('--url <url>', 'public API', `http://127.0.0.1:${stackConfig().apiPort}`)
-    .option('--key-file <file>', 'holds the API key (or TOLLGATE_KEY)')
-    .option('--secret-file <file>', 'holds the checksum secret (or TOLLGATE_CHECKSUM_SECRET)')
-    .option('--ca <file>', 'who signed the API, where that is no public authority');
-}
-
-function apiOptions({ url, keyFile, secretFile, ca }: ClientOptions): ApiOptions {
-  const config = clientConfig();
-  const fileOf = (path: string): string => readFileSync(path, 'utf8').trim();
-  const key = keyFile ? fileOf(keyFile) : config.key;
-  const checksumSecret = secretFile ? fileOf(secretFile) : config.checksumSecret;
-  const caFile = ca ?? config.ca;
-  return { url, key, checksumSecret, ...(caFile ? { ca: fileOf(caFile) } : {}) };
-}
-
+/** A 503 or 429 is tried again when its Retry-After says: the id makes that safe. */
 async function payOne(api: ApiOptions, id: string, options: PayOptions): Promise<void> {
   const client = new ApiClient(api);
-  const posted = await client.post(id, bodyOf(options));
+  const giveUpAt = Date.now() + WAIT_SECONDS * 1_000;
+  const patiently = async (send: () => Promise<ApiAnswer>): Promise<ApiAnswer> => {
+    for (;;) {
+      const answer = await send();
+      const waitMs = answer.retryAfterMs || RETRY_MS;
+      const isLater = answer.status === 503 || answer.status === 429;
+      if (!isLater || Date.now() + waitMs > giveUpAt) return answer;
+      await sleep(waitMs);
+    }
+  };
+  const posted = await patiently(() => client.post(id, bodyOf(options)));
   console.log(posted.body);
   if (posted.status !== 202) {
     process.exitCode = 1;
     return;
   }
-  const giveUpAt = Date.now() + WAIT_SECONDS * 1_000;
-  let payment: Record<string, unknown> = {};
-  while (Date.now() < giveUpAt && !/succeeded|failed|canceled/.test(`${payment['status']}`)) {
-    payment = JSON.parse((await client.get(id, 5)).body);
-  }
-  console.log(JSON.stringify(payment, null, 2));
-  if (payment['status'] !== 'succeeded') process.exitCode = 1;
+  let answer: ApiAnswer;
+  do answer = await patiently(() => client.get(id, READ_SECONDS));
+  while (answer.status === 200 && !isEnded(answer) && Date.now() < giveUpAt);
+  console.log(JSON.stringify(JSON.parse(answer.body), null, 2));
+  if (!isEnded(answer))
+    throw new Error(
+      `not finished after ${WAIT_SECONDS} s: \`tollgate dlq show ${id}\` or get it later`,
+    );
+  if (statusOf(answer) !== 'succeeded') process.exitCode = 1;
+}
+
+function isEnded(answer: ApiAnswer): boolean {
+  return /^(succeeded|failed|canceled)$/.test(statusOf(answer));
+}
+
+function statusOf({ body }: ApiAnswer): string {
+  return `${(JSON.parse(body) as { status: unknown }).status}`;
 }
 
 async function payMany(api: ApiOptions, options: PayOptions): Promise<void> {
   const prefix = options.prefix ?? newId();
+  // Where nothing answers, or the key is wrong, one request says so; every payment would repeat it.
+  const probe = await new ApiClient(api).get(`${prefix}-0`);
+  if (probe.status === 401) throw new Error(`the API answers 401: ${probe.body}`);
+  console.log(`checkout ids ${prefix}-0 to ${prefix}-${options.count - 1}`);
   const result = await runLoad({
     api: api.url,
     credentials: api,
@@ -124,7 +133,9 @@ export function summaryOf(result: LoadResult, count: number): string {
     `accepted   ${result.accepted.length} of ${count} in ${result.acceptSeconds.toFixed(1)} s, ${result.retries} tries repeated`,
     `refused    ${list(result.refused)}`,
     `terminal   ${result.statuses.size} (${list(statuses)}), the last ${result.settleSeconds.toFixed(1)} s after the last post`,
-    `to the 202 p50 ${ms(50)}, p99 ${ms(99)}, p99.9 ${ms(99.9)} from the moment each was due`,
+    latency.totalCount === 0
+      ? 'to the 202 nothing was answered 202'
+      : `to the 202 p50 ${ms(50)}, p99 ${ms(99)}, p99.9 ${ms(99.9)} from the moment each was due`,
   ].join('\n');
 }
 

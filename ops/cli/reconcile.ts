@@ -19,6 +19,7 @@ import { ALL_STATES, type Item, readItems, resolveItem } from '../../workers/rec
 import { type RunResult, reconcile } from '../../workers/reconcile/run.js';
 import { reconcileSettings, settlementSources } from '../../workers/reconcile/settings.js';
 import { ProgressBar } from './progress-bar.js';
+import { useRunning } from './running.js';
 
 const WRONG_USE = 2;
 const OPEN_ITEMS = 3;
@@ -52,6 +53,7 @@ export function registerReconcile(program: Command): void {
 }
 
 async function runAll(command: Command, kind: PeriodKind, asked?: string): Promise<void> {
+  useRunning();
   const config = processorConfig();
   const settings = reconcileSettings(config);
   await migrate(config.databaseUrl);
@@ -156,6 +158,7 @@ async function withConnection<T>(
     clock: ReturnType<typeof reconcileSettings>,
   ) => Promise<T>,
 ): Promise<T> {
+  useRunning();
   const config = processorConfig();
   const client = await openConnection(config.databaseUrl);
   try {

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { payingConfig } from '../../engine/core/config.js';
 import { PROCESSOR_GROUP } from '../../engine/core/topics.js';
 import { recoverPostgres } from '../../workers/recovery/recover-postgres.js';
+import { useRunning } from './running.js';
 
 const OPEN_ITEMS = 3;
 
@@ -17,6 +18,7 @@ export function registerRecover(program: Command): void {
 }
 
 async function recover({ json }: { json?: boolean }): Promise<void> {
+  useRunning();
   const found = await recoverPostgres(payingConfig(), PROCESSOR_GROUP);
   const { statuses, checkouts, added, moved, unknown, unresolved } = found;
   if (json) console.log(JSON.stringify(found));

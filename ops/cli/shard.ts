@@ -1,12 +1,19 @@
 /** `tollgate shard`: add one while load runs, build a lost one anew from Kafka. */
 import { createReadStream } from 'node:fs';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Command } from 'commander';
 import { type Mark, markFile } from '../../engine/cdc/mark.js';
-import { clusterConfig, engineConfig } from '../../engine/core/config.js';
+import {
+  clusterConfig,
+  type EngineConfig,
+  engineConfig,
+  setDefaults,
+} from '../../engine/core/config.js';
 import { createLogger } from '../../engine/core/log.js';
 import { type Recovered, recoverFromKafka } from '../../engine/recovery.js';
 import { growCluster } from '../up/cluster-growth.js';
+import { clusterOf, useRunning } from './running.js';
 
 interface RecoverOptions {
   readonly fromKafka: true;
@@ -32,8 +39,16 @@ export function registerShard(program: Command): void {
     .action(recover);
 }
 
+/** Of a cluster that runs here the shard's volume has its place, as that of `make run` has. */
+function recoveredShard(): EngineConfig {
+  const cluster = clusterOf(useRunning());
+  const { shard } = engineConfig();
+  if (cluster) setDefaults({ TOLLGATE_DATA_DIR: join(cluster.dataDir, `shard-${shard}`) });
+  return engineConfig();
+}
+
 async function recover(options: RecoverOptions): Promise<void> {
-  const config = engineConfig();
+  const config = recoveredShard();
   const mark = options.mark ? markFile(options.mark).load() : undefined;
   const logger = createLogger('recover', config.logLevel);
   const found = await recoverFromKafka(config, logger, {

@@ -6,7 +6,9 @@ import { processorConfig } from '../../engine/core/config.js';
 import { migrate } from '../../workers/postgres/migrate.js';
 import { openPool } from '../../workers/postgres/pool.js';
 import { creditWallet, readWallets } from '../../workers/psp/wallet/operations.js';
+import { withinAnswerTime } from './answer-time.js';
 import { currencyOf } from './arguments.js';
+import { useRunning } from './running.js';
 
 interface CreditOptions {
   readonly amount: number;
@@ -54,12 +56,14 @@ async function show(db: ClientBase, name: string, merchant: string): Promise<voi
 }
 
 async function withDatabase(work: (db: ClientBase) => Promise<void>): Promise<void> {
+  useRunning();
   const { databaseUrl } = processorConfig();
-  await migrate(databaseUrl);
+  await withinAnswerTime(migrate(databaseUrl), 'Postgres', databaseUrl, 'TOLLGATE_DATABASE_URL');
   const pool = openPool(databaseUrl, 1);
   try {
     const db = await pool.connect();
-    await work(db).finally(() => db.release());
+    const done = work(db).finally(() => db.release());
+    await withinAnswerTime(done, 'Postgres', databaseUrl, 'TOLLGATE_DATABASE_URL');
   } finally {
     await pool.end();
   }

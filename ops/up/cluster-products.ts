@@ -11,7 +11,7 @@ import { postgresTlsUrl } from './postgres-tls.js';
 import type { ComponentSpec } from './supervisor.js';
 
 /** Partitions of `payments.status`: a shard that comes later finds its own there. */
-const SHARDS_EVER = 16;
+export const SHARDS_EVER = 16;
 
 const adminOf = (port: number): string => `http://127.0.0.1:${port}`;
 

@@ -1,0 +1,62 @@
+/**
+ * The system that a command works on: what runs in this home by its `endpoints.json`, else what
+ * the settings say. A setting or an option that is given counts before both.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  localProviders,
+  type StackConfig,
+  setDefaults,
+  stackConfig,
+} from '../../engine/core/config.js';
+import { clientTls } from '../pki/authority.js';
+import { SHARDS_EVER } from '../up/cluster-products.js';
+import type { ClusterEndpoints, Endpoints } from '../up/endpoints.js';
+import { singleEndpoints } from '../up/single.js';
+
+export type AnyEndpoints = Endpoints | ClusterEndpoints;
+
+/** What runs here, or where the settings say that it should. */
+export function endpointsOf(stack: StackConfig): AnyEndpoints {
+  return readEndpoints(stack.home) ?? singleEndpoints(stack);
+}
+
+export function clusterOf(endpoints: AnyEndpoints): ClusterEndpoints | undefined {
+  return 'pki' in endpoints ? endpoints : undefined;
+}
+
+/** Lets every setting that nobody has set name a part of this home's system. */
+export function useRunning(): AnyEndpoints {
+  const stack = stackConfig();
+  const running = readEndpoints(stack.home);
+  const endpoints = running ?? singleEndpoints(stack);
+  const cluster = clusterOf(endpoints);
+  const isOwnKafka = cluster?.pids.kafka !== undefined && !stack.externalKafka;
+  const tls = isOwnKafka ? clientTls(cluster.pki, 'admin') : undefined;
+  setDefaults({
+    TOLLGATE_DATABASE_URL: endpoints.postgres,
+    TOLLGATE_SIMULATOR_URL: endpoints.simulator,
+    TOLLGATE_KAFKA_BROKERS: endpoints.kafka,
+    TOLLGATE_KAFKA_CA: tls?.ca,
+    TOLLGATE_KAFKA_CERT: tls?.cert,
+    TOLLGATE_KAFKA_KEY: tls?.key,
+    TOLLGATE_PROVIDERS: running && localProviders(),
+    TOLLGATE_SHARDS: cluster && `${SHARDS_EVER}`,
+  });
+  return endpoints;
+}
+
+/** The admin of a processor; each sees the whole dead-letter queue. */
+export function processorAdmins(): readonly string[] {
+  const { processorAdmin } = endpointsOf(stackConfig());
+  return typeof processorAdmin === 'string' ? [processorAdmin] : processorAdmin;
+}
+
+function readEndpoints(home: string): AnyEndpoints | undefined {
+  try {
+    return JSON.parse(readFileSync(join(home, 'endpoints.json'), 'utf8')) as AnyEndpoints;
+  } catch {
+    return undefined;
+  }
+}
