@@ -4,14 +4,17 @@
  */
 import { readFileSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { engineConfig, kafkaTls, type StackConfig } from '../../engine/core/config.js';
+import { ShardRing } from '../../engine/core/shard-ring.js';
 import { TOPICS } from '../../engine/core/topics.js';
 import { topicIdentities } from '../../engine/kafka/topic-identity.js';
 import { ApiClient } from '../api-client.js';
+import { EDGE_NAME, shardFileName } from '../nginx/files.js';
 import { clientTls } from '../pki/authority.js';
+import { currentShards, readTopology, shardServer } from '../topology/topology.js';
+import { logFile } from '../up/components.js';
 import type { ClusterEndpoints, Endpoints } from '../up/endpoints.js';
 
 /** A part that has not answered by then is not well. */
@@ -39,7 +42,7 @@ export function partsOf(stack: StackConfig, endpoints: Endpoints | ClusterEndpoi
   const brokers = stack.externalKafka || endpoints.kafka;
   const tls = cluster && !stack.externalKafka ? clientTls(cluster.pki, 'admin') : kafkaTls();
   const database = stack.externalDatabase || endpoints.postgres;
-  const log = (name: string): string => join(stack.home, 'logs', `${name}.log`);
+  const log = (name: string): string => logFile(stack, name);
   const ours = (name: string, pid: number | undefined) => ({ name, pid, log: log(name) });
   return [
     {
@@ -61,7 +64,9 @@ export function partsOf(stack: StackConfig, endpoints: Endpoints | ClusterEndpoi
     ...numbered('processor', endpoints.processorAdmin, pids.processor).map(
       ({ name, url, pid }) => ({ ...ours(name, pid), check: () => answers(`${url}/readyz`) }),
     ),
-    { name: `API ${endpoints.api}`, check: () => api(endpoints.api, cluster) },
+    ...(cluster
+      ? edgeParts(stack, cluster)
+      : [{ name: `API ${endpoints.api}`, check: () => api(endpoints.api) }]),
     { name: `disk of ${endpoints.dataDir}`, check: () => disk(endpoints.dataDir) },
   ];
 }
@@ -73,10 +78,11 @@ export async function examine(part: Part): Promise<Finding> {
   });
   const checked = Promise.race([part.check(), late]);
   const problem = await checked.catch((error: Error) => reasonOf(error));
-  const what = part.pid === undefined ? part.name : `${part.name} (pid ${part.pid})`;
-  if (problem === undefined) return { what, problem };
-  const hints = [problem, processProblem(part.pid), part.log && `log: ${part.log}`];
-  return { what, problem: hints.filter((hint) => hint).join('; ') };
+  const where = [part.pid && `pid ${part.pid}`, part.log && `log ${part.log}`].filter((it) => it);
+  const what = where.length === 0 ? part.name : `${part.name} (${where.join(', ')})`;
+  // A process that is stopped is found here also where another one answers for it.
+  const problems = [problem, processProblem(part.pid)].filter((it) => it !== undefined);
+  return { what, problem: problems.length === 0 ? undefined : problems.join('; ') };
 }
 
 /** One of `make run`, or several of the cluster. */
@@ -143,10 +149,34 @@ async function engine(admin: string): Promise<string | undefined> {
   return lost.length === 0 ? undefined : `has lost Kafka (${lost.join(' and ')} is 0)`;
 }
 
+/** The edge, and for each shard the nginx beside it: an id of each shard is read through both. */
+function edgeParts(stack: StackConfig, cluster: ClusterEndpoints): Part[] {
+  const topology = readTopology(cluster.topology);
+  const shards = currentShards(topology).map((it) => it.number);
+  const ring = new ShardRing(shards.map((number) => shardServer(topology, number)));
+  const log = (name: string): string => logFile(stack, `${name}.nginx`);
+  const { edge, engineHost } = cluster.pids;
+  const idOf = (shard: number): string => {
+    for (let n = 0; ; n++) if (ring.ownerOf(`doctor-${n}`) === shard) return `doctor-${n}`;
+  };
+  const host = (number: number, i: number): Part => ({
+    name: `host-${number} behind ${cluster.api}`,
+    pid: engineHost[topology.shards.findIndex((it) => it.number === number)],
+    log: log(shardFileName(number)),
+    check: () => api(cluster.api, cluster, idOf(i)),
+  });
+  const front = { name: `edge ${cluster.api}`, pid: edge, log: log(EDGE_NAME) };
+  return [
+    { ...front, check: () => api(cluster.api, cluster) },
+    ...shards.map((number, i) => host(number, i)),
+  ];
+}
+
 /** A read of an id that nobody uses goes through a gateway thread to the store. */
 async function api(
   url: string,
-  cluster: ClusterEndpoints | undefined,
+  cluster?: ClusterEndpoints,
+  id = `doctor-${Date.now()}`,
 ): Promise<string | undefined> {
   const key = cluster ? Object.values(cluster.keys)[0] : undefined;
   const client = new ApiClient({
@@ -154,7 +184,7 @@ async function api(
     ...(cluster ? { ca: readFileSync(cluster.ca, 'utf8') } : {}),
     ...(key === undefined ? {} : { key }),
   });
-  const { status, body } = await client.get(`doctor-${Date.now()}`);
+  const { status, body } = await client.get(id);
   return status < 500 ? undefined : `a GET is answered ${status}: ${body}`;
 }
 

@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { connect } from 'node:tls';
+import { childEnvironment } from '../../engine/core/config.js';
+import { packageFile } from '../../engine/core/paths.js';
 import { roleFile, rotate } from '../pki/authority.js';
 import { ClusterSystem } from '../prove/cluster-system.js';
 import { until } from '../prove/system.js';
@@ -70,6 +74,37 @@ describe('tollgate up --cluster', { timeout: 240_000 }, () => {
     await paid('second');
   });
 
+  it('should be looked at by commands that know its folder only', async () => {
+    const run = (...args: string[]) => runCli(system.home, args);
+    assert.match((await run('get', 'second')).output, /"status": "succeeded"/);
+    assert.match((await run('pay', 'from-cli')).output, /"status": "succeeded"/);
+    assert.equal((await run('dlq', 'list')).output, '0 dead letters\n');
+    assert.match((await run('wallet', 'credit', 'anna', '--amount', '5')).output, /^anna 5 USD/m);
+    const { code, output } = await run('doctor');
+    const { pids } = system.endpoints;
+    const parts = ['kafka', 'postgres', 'simulator', 'engine-0', 'engine-1', 'processor-0'];
+    for (const name of [...parts, 'processor-1', 'edge', 'host-0', 'host-1'])
+      assert.match(output, new RegExp(`^ok {3}${name}\\b.*\\(pid \\d+, log .*\\.log\\)$`, 'm'));
+    assert.doesNotMatch(output.replace(/.*fdatasync.*/, ''), /^BAD/m, `${code}`);
+    const frozen: [string, number][] = [
+      ['kafka', pids.kafka!],
+      ['engine-1', pids.engine[1]!],
+      ['host-0', pids.engineHost[0]!],
+      ['postgres', pids.postgres!],
+    ];
+    for (const [name, pid] of frozen) {
+      process.kill(pid, 'SIGSTOP');
+      const since = Date.now();
+      const said = await run('doctor');
+      const looked = name === 'postgres' ? [await run('wallet', 'show', 'anna')] : [];
+      process.kill(pid, 'SIGCONT');
+      assert.match(said.output, new RegExp(`^BAD  ${name}.*process ${pid} is stopped`, 'm'));
+      assert.equal(said.code, 1);
+      assert.ok(Date.now() - since < 12_000);
+      for (const it of looked) assert.match(it.output, /Postgres does not answer within 4 s/);
+    }
+  });
+
   it('should take renewed certificates without an error for anybody', async () => {
     const { pki } = system.endpoints;
     let isOver = false;
@@ -115,6 +150,18 @@ function shownSerial(port: number): Promise<string> {
     });
     socket.once('error', reject);
   });
+}
+
+async function runCli(
+  home: string,
+  args: readonly string[],
+): Promise<{ code: number | null; output: string }> {
+  const env = childEnvironment({ TOLLGATE_HOME: home, TOLLGATE_DISK_FREE_MIN_MB: '64' });
+  const child = spawn(process.execPath, [packageFile('ops/cli/tollgate.mjs'), ...args], { env });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (it) => (output += it));
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code, output };
 }
 
 /** Whose command line or environment names this home. */
