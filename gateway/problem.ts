@@ -122,7 +122,12 @@ export const PROBLEMS = {
   checksumInvalid: problem(
     '401 Unauthorized',
     'checksum_invalid',
-    'The checksum is not that of this request: sha256= and the hex HMAC over timestamp, method, path, id and body.',
+    'The checksum is not that of this request: sha256= and the lower-case hex HMAC-SHA256 over timestamp, method, path without query, id and body, joined by line feeds.',
+  ),
+  timestampNotSeconds: problem(
+    '401 Unauthorized',
+    'checksum_invalid',
+    'X-PAYMENT-TIMESTAMP is in Unix seconds.',
   ),
   timestampOutOfRange: problem(
     '401 Unauthorized',

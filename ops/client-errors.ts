@@ -44,8 +44,11 @@ function firstOf(error: Error): unknown {
   return error.cause ?? (error instanceof AggregateError ? error.errors[0] : undefined);
 }
 
-function messageOf(error: unknown): string {
+/** One line: with the cause where the message leaves it out, as `fetch failed` does. */
+export function messageOf(error: unknown): string {
   const { message = '', cause } = error as Error;
-  const reason = cause instanceof Error ? cause.message : '';
-  return message.includes(reason) ? message : `${message}: ${reason}`;
+  const own = message || codeOf(error) || `${error}`;
+  const reason = cause instanceof Error ? cause.message || codeOf(cause) : '';
+  const isTold = error instanceof TypeError && !own.includes(reason);
+  return isTold ? `${own}: ${reason}` : own;
 }

@@ -39,6 +39,7 @@ export class HttpConnection {
   #received: Buffer | undefined;
   #isOffered = false;
   #isClosed = false;
+  #problem = '';
 
   /** @param onReady called whenever it may take a request */
   constructor(target: Target, onReady: (connection: HttpConnection) => void) {
@@ -49,6 +50,11 @@ export class HttpConnection {
 
   get isConnected(): boolean {
     return this.#socket !== undefined;
+  }
+
+  /** Why the last attempt to connect failed; '' where none did. */
+  get problem(): string {
+    return this.#problem;
   }
 
   /** It will not be used as it was offered: it calls `onReady` again once it is connected. */
@@ -76,6 +82,7 @@ export class HttpConnection {
     socket.setNoDelay(true);
     socket.once(isTls ? 'secureConnect' : 'connect', () => {
       this.#socket = socket;
+      this.#problem = '';
       this.#offer();
     });
     let problem = 'closed';
@@ -87,6 +94,7 @@ export class HttpConnection {
   }
 
   #lost(problem: string): void {
+    if (this.#socket === undefined) this.#problem = problem;
     this.#socket = undefined;
     this.#received = undefined;
     this.#finish({ status: 0, head: '', body: '', problem });

@@ -1,122 +1,14 @@
-/**
- * `npm run load`: checkouts at a constant rate against any deployment, latency from the moment
- * each was due. With `--json` the histograms go to standard output, for the benches.
- */
-import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { Command, InvalidArgumentError } from 'commander';
-import { targetOf } from './http-connection.js';
-import { OpenLoop } from './open-loop.js';
-import { type LoadReport, reportOf, sentOf } from './report.js';
+/** The load client as a program of its own, for the benches: `tollgate load` without the rest. */
+import { Command } from 'commander';
+import { ConfigurationError } from '../../engine/core/settings.js';
+import { messageOf } from '../../ops/client-errors.js';
+import { registerLoad } from './command.js';
 
-interface Options {
-  readonly url: string;
-  readonly key?: string;
-  readonly ca?: string;
-  readonly rate: number;
-  readonly duration: number;
-  readonly warmUp: number;
-  readonly connections: number;
-  readonly prefix: string;
-  readonly body: string;
-  readonly get?: string;
-  readonly path: string;
-  readonly expect: number;
-  readonly poll?: boolean;
-  readonly json?: boolean;
-}
-
-const VISA = '{"amount": 1999, "currency": "USD", "payment_method": "pm_card_visa"}';
-
-new Command('load')
-  .description('open-loop load: latency is counted from the moment each request was due')
-  .requiredOption('--url <url>', 'public API, http or https')
-  .option('--key <key,…>', 'API keys, used in turns')
-  .option('--ca <file>', 'certificate authority of the server')
-  .option('--rate <n>', 'requests a second', positive, 100)
-  .option('--duration <seconds>', 'how long it is measured', positive, 10)
-  .option('--warm-up <seconds>', 'before that, not recorded', notNegative, 2)
-  .option('--connections <n>', 'at most so many requests wait for answers', positive, 128)
-  .option('--prefix <text>', 'ids are <prefix>-<n>', `load-${randomBytes(4).toString('hex')}`)
-  .option('--body <json>', 'what is posted', VISA)
-  .option('--path <path>', 'where it is posted', '/payments')
-  .option('--expect <status>', 'the answer that counts', positive, 202)
-  .option(
-    '--get <prefix:count>',
-    'read payments <prefix>-0 to <prefix>-<count-1> at random instead',
-  )
-  .option('--poll', 'read every accepted payment every 2 s until it is terminal')
-  .option('--json', 'histograms as JSON, for programs')
-  .action(run)
-  .parse();
-
-async function run(options: Options): Promise<void> {
-  const ca = options.ca ? readFileSync(options.ca, 'utf8') : undefined;
-  const target = targetOf(options.url, ca);
-  const heads = (options.key?.split(',') ?? [undefined]).map((key) =>
-    headOf(key, target.host, target.port),
-  );
-  const headFor = (n: number): string => heads[n % heads.length]!;
-  const startedAt = Date.now();
-  const loop = new OpenLoop({
-    target,
-    ratePerSecond: options.rate,
-    seconds: options.duration,
-    warmUpSeconds: options.warmUp,
-    connections: options.connections,
-    requestOf: options.get ? readsOf(options.get, headFor) : postsOf(options, headFor),
-    expected: options.get ? 0 : options.expect,
-    pollOf: options.poll ? (n) => getOf(`${options.prefix}-${n}`, headFor(n)) : undefined,
-    ...(options.json ? {} : { onSecond: showProgress }),
-  });
-  const { posts, reads } = await loop.run();
-  const sent = [sentOf(posts, options.rate, startedAt)];
-  if (options.poll) sent.push(sentOf(reads, options.rate, startedAt));
-  if (options.json) process.stdout.write(JSON.stringify(sent));
-  else for (const [i, it] of sent.entries()) print(i === 0 ? 'requests' : 'reads', reportOf(it));
-  if (Object.keys(posts.failures).length > 0) process.exitCode = 1;
-}
-
-type HeadFor = (n: number) => string;
-
-function headOf(key: string | undefined, host: string, port: number): string {
-  const authorization = key ? `Authorization: Bearer ${key}\r\n` : '';
-  return ` HTTP/1.1\r\nHost: ${host}:${port}\r\n${authorization}`;
-}
-
-function postsOf({ body, path, prefix }: Options, headFor: HeadFor): (n: number) => string {
-  const rest = `\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${Buffer.from(body).toString('latin1')}`;
-  return (n) => `POST ${path}${headFor(n)}X-PAYMENT-CHECKOUT-ID: ${prefix}-${n}${rest}`;
-}
-
-function readsOf(ids: string, headFor: HeadFor): (n: number) => string {
-  const [prefix, count] = ids.split(':') as [string, string];
-  return (n) => getOf(`${prefix}-${Math.floor(Math.random() * Number(count))}`, headFor(n));
-}
-
-function getOf(id: string, head: string): string {
-  return `GET /payments/${id}${head}\r\n`;
-}
-
-function showProgress(sent: number, answered: number): void {
-  process.stderr.write(`\rsent ${sent}, answered ${answered}   `);
-}
-
-function print(what: string, it: LoadReport): void {
-  const ms = (value: number): string => `${value.toFixed(2)} ms`;
-  console.log(`
-${what}: ${it.count} at ${it.rate_achieved.toFixed(0)} of ${it.rate_target}/s
-  p50 ${ms(it.p50)}  p90 ${ms(it.p90)}  p99 ${ms(it.p99)}  p99.9 ${ms(it.p99_9)}  max ${ms(it.max)}
-  sent late by the client itself: p99 ${ms(it.client_late_p99)}`);
-  for (const [why, count] of Object.entries(it.failures)) console.log(`  ${count} failed: ${why}`);
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (!(value > 0 && value <= 10_000_000)) throw new InvalidArgumentError('a number above 0');
-  return value;
-}
-
-function notNegative(text: string): number {
-  return text === '0' ? 0 : positive(text);
+const program = new Command('bench');
+registerLoad(program);
+try {
+  await program.parseAsync(['load', ...process.argv.slice(2)], { from: 'user' });
+} catch (error) {
+  console.error(`tollgate: ${messageOf(error)}`);
+  process.exit(error instanceof ConfigurationError ? 2 : 1);
 }

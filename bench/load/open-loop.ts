@@ -5,6 +5,7 @@
  * construction). Bounded: one request a connection.
  */
 import { build, type Histogram } from 'hdr-histogram-js';
+import { connectionProblem } from '../../ops/client-errors.js';
 import { type Answer, HttpConnection, type Target } from './http-connection.js';
 import { startTicker } from './ticker.js';
 
@@ -15,6 +16,7 @@ const POLL_AFTER_MS = 2_000;
 /** After the last request was due, as long as all of it was to take and this much more. */
 const GRACE_MS = 10_000;
 const POLLS_MAX = 30;
+const TERMINAL = /"status":"(succeeded|failed|canceled)"/;
 
 export interface OpenLoopPlan {
   readonly target: Target;
@@ -36,6 +38,8 @@ export interface Recorded {
   /** Sent after due, of the client itself or for want of a free connection. */
   readonly late: Histogram;
   readonly failures: Record<string, number>;
+  /** Terminal statuses that were read. */
+  readonly outcomes: Record<string, number>;
   readonly perSecond: number;
 }
 
@@ -102,9 +106,20 @@ export class OpenLoop {
 
   async #untilConnected(): Promise<void> {
     const giveUpAt = Date.now() + 10_000;
-    while (this.#free.length < this.#all.length && Date.now() < giveUpAt)
+    while (this.#free.length < this.#all.length && Date.now() < giveUpAt && !this.#isRefused())
       await new Promise((resolve) => setTimeout(resolve, 5));
-    if (this.#free.length === 0) throw new Error('nothing answers at the address');
+    if (this.#free.length > 0) return;
+    const { host, port, isTls } = this.#plan.target;
+    const code = this.#all.find((it) => it.problem !== '')?.problem ?? 'ETIMEDOUT';
+    const error = Object.assign(new Error(code), { code });
+    const url = `${isTls ? 'https' : 'http'}://${host}:${port}`;
+    throw connectionProblem(error, 'API', url, '--url, TOLLGATE_API_PORT');
+  }
+
+  /** Nobody is connected, and what stands in the way does not go away by itself. */
+  #isRefused(): boolean {
+    const isLost = this.#all.every(({ problem }) => problem !== '' && problem !== 'closed');
+    return this.#free.length === 0 && isLost;
   }
 
   #dueAt(n: number): number {
@@ -168,9 +183,10 @@ export class OpenLoop {
     this.#pollHead++;
     this.#send(this.#plan.pollOf!(n), (answer) => {
       if (n >= this.#warmUp) record(this.#reads, answer, answer.status === 200, dueAt, now);
-      const isTerminal = /"status":"(succeeded|failed|canceled)"/.test(answer.body.slice(0, 300));
-      if (!isTerminal && polls < POLLS_MAX) this.#pollLater(n, polls + 1);
-      else if (!isTerminal) fail(this.#reads, 'never terminal');
+      const status = TERMINAL.exec(answer.body.slice(0, 300))?.[1];
+      if (status !== undefined) count(this.#reads.outcomes, status);
+      else if (polls < POLLS_MAX) this.#pollLater(n, polls + 1);
+      else count(this.#reads.failures, 'never terminal');
     });
   }
 
@@ -198,7 +214,7 @@ type Recording = Omit<Recorded, 'perSecond'> & { lastAt: number };
 
 function recorded(): Recording {
   const histogram = (): Histogram => build({ highestTrackableValue: MICROS_MAX });
-  return { histogram: histogram(), late: histogram(), failures: {}, lastAt: 0 };
+  return { histogram: histogram(), late: histogram(), failures: {}, outcomes: {}, lastAt: 0 };
 }
 
 function record(
@@ -209,7 +225,8 @@ function record(
   sentAt: number,
 ): void {
   if (!isGood) {
-    fail(to, answer.problem || `${answer.status}`);
+    const code = /"code":"(\w+)"/.exec(answer.body)?.[1];
+    count(to.failures, answer.problem || [answer.status, code].filter((it) => it).join(' '));
     return;
   }
   to.lastAt = performance.now();
@@ -218,8 +235,8 @@ function record(
   to.late.recordValue(Math.min(MICROS_MAX, Math.max(1, Math.round((sentAt - dueAt) * 1_000))));
 }
 
-function fail(to: Recording, why: string): void {
-  to.failures[why] = (to.failures[why] ?? 0) + 1;
+function count(to: Record<string, number>, name: string): void {
+  to[name] = (to[name] ?? 0) + 1;
 }
 
 /** @param from when the first that is recorded was due */

@@ -1,6 +1,7 @@
 /** Runs the load client as a process of its own, so that its work is not the server's. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { childEnvironment } from '../../engine/core/config.js';
 import { packageFile } from '../../engine/core/paths.js';
 import { type LoadReport, reportOf, type Sent } from './report.js';
 
@@ -25,11 +26,13 @@ export interface LoadArguments {
 
 /** @returns the requests' report, and the reads' where they are polled */
 export async function load(given: LoadArguments): Promise<LoadReport[]> {
-  const flags = Object.entries(given).flatMap(([name, value]) =>
+  const { key = '', ...options } = given;
+  const flags = Object.entries(options).flatMap(([name, value]) =>
     value === true ? [`--${name}`] : [`--${name}`, `${value}`],
   );
   const file = packageFile('dist/bench/load/main.js');
   const child = promisify(execFile)(process.execPath, [file, '--json', ...flags], {
+    env: childEnvironment({ TOLLGATE_KEY: key }),
     maxBuffer: OUTPUT_BYTES_MAX,
     timeout: given.duration * 3_000 + SLACK_MS,
   }).catch((error: Error & { stdout?: string }) => {

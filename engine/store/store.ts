@@ -60,7 +60,9 @@ export class Store {
     } catch (cause) {
       throw new EngineError(
         'store_open_failed',
-        `RocksDB in ${dataDir} does not open: ${reasonOf(cause)}`,
+        isLocked(cause)
+          ? `an engine runs on this volume: stop it (${dataDir})`
+          : `RocksDB in ${dataDir} does not open: ${reasonOf(cause)}`,
         { cause },
       );
     }
@@ -146,6 +148,13 @@ export class WriteBatch {
 /** Where a scan goes on behind a key. */
 export function behind(key: Buffer): Buffer {
   return Buffer.concat([key, Buffer.alloc(1)]);
+}
+
+/** RocksDB holds a lock on its folder, in this process or in another one. */
+function isLocked(error: unknown): boolean {
+  return /\/LOCK: Resource temporarily unavailable|lock hold by current process/.test(
+    reasonOf(error),
+  );
 }
 
 function reasonOf(error: unknown): string {

@@ -27,7 +27,8 @@ export function checkSignedHead(
 ): Problem | undefined {
   if (secrets.length === 0) return undefined;
   if (head.checksum === '' || head.timestamp === '') return PROBLEMS.checksumRequired;
-  if (!HEX.test(head.checksum) || !SECONDS.test(head.timestamp)) return PROBLEMS.checksumInvalid;
+  if (!SECONDS.test(head.timestamp)) return PROBLEMS.timestampNotSeconds;
+  if (!HEX.test(head.checksum)) return PROBLEMS.checksumInvalid;
   const ageSeconds = Math.abs(Math.floor(nowMs / 1_000) - Number(head.timestamp));
   return ageSeconds > WINDOW_SECONDS ? PROBLEMS.timestampOutOfRange : undefined;
 }

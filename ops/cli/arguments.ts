@@ -2,6 +2,9 @@
 import { InvalidArgumentError } from 'commander';
 import { CURRENCY_RULE, isCurrency } from '../../engine/core/currencies.js';
 
+/** Of merchants, wallets and checkout ids. */
+export const NAME_RULE = '1 to 64 letters, digits, _ or -';
+
 export function currencyOf(text: string): string {
   if (!isCurrency(text)) throw new InvalidArgumentError(CURRENCY_RULE);
   return text;

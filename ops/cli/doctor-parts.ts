@@ -11,6 +11,7 @@ import { ShardRing } from '../../engine/core/shard-ring.js';
 import { TOPICS } from '../../engine/core/topics.js';
 import { topicIdentities } from '../../engine/kafka/topic-identity.js';
 import { ApiClient } from '../api-client.js';
+import { messageOf } from '../client-errors.js';
 import { EDGE_NAME, shardFileName } from '../nginx/files.js';
 import { clientTls } from '../pki/authority.js';
 import { currentShards, readTopology, shardServer } from '../topology/topology.js';
@@ -77,7 +78,7 @@ export async function examine(part: Part): Promise<Finding> {
     throw new Error(`no answer within ${ANSWER_MS_MAX / 1_000} s`);
   });
   const checked = Promise.race([part.check(), late]);
-  const problem = await checked.catch((error: Error) => reasonOf(error));
+  const problem = await checked.catch((error: Error) => messageOf(error));
   const where = [part.pid && `pid ${part.pid}`, part.log && `log ${part.log}`].filter((it) => it);
   const what = where.length === 0 ? part.name : `${part.name} (${where.join(', ')})`;
   // A process that is stopped is found here also where another one answers for it.
@@ -206,10 +207,4 @@ function processProblem(pid: number | undefined): string | undefined {
   } catch {
     return `process ${pid} does not run`;
   }
-}
-
-function reasonOf(error: Error): string {
-  const message = error.message || (error as NodeJS.ErrnoException).code || 'no answer';
-  const cause = error.cause instanceof Error ? error.cause.message : '';
-  return message.includes(cause) ? message : `${message}: ${cause}`;
 }

@@ -11,6 +11,8 @@ import {
   writeKeysFile,
 } from '../../engine/keys/keys-file.js';
 
+import { NAME_RULE } from './arguments.js';
+
 const HASH_SHOWN = 12;
 
 export interface NewCredentials {
@@ -93,7 +95,7 @@ function without(table: KeyTable, merchant: string, beginning: string | undefine
 }
 
 function merchantName(text: string): string {
-  if (!new RegExp(MERCHANT_PATTERN).test(text)) throw new InvalidArgumentError(MERCHANT_PATTERN);
+  if (!new RegExp(MERCHANT_PATTERN).test(text)) throw new InvalidArgumentError(NAME_RULE);
   return text;
 }
 

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { stopsWithParent } from '../../engine/core/config.js';
 import { ConfigurationError } from '../../engine/core/settings.js';
+import { messageOf } from '../client-errors.js';
 
 /** By the file's name, which may hold several commands. Only what is called is loaded. */
 const COMMANDS: Record<string, () => Promise<(program: Command) => void>> = {
@@ -9,6 +10,7 @@ const COMMANDS: Record<string, () => Promise<(program: Command) => void>> = {
   processor: async () => (await import('./processor.js')).registerProcessor,
   simulator: async () => (await import('./simulator.js')).registerSimulator,
   up: async () => (await import('./up.js')).registerUp,
+  load: async () => (await import('../../bench/load/command.js')).registerLoad,
   pay: async () => (await import('./pay.js')).registerPay,
   dlq: async () => (await import('./dlq.js')).registerDlq,
   wallet: async () => (await import('./wallet.js')).registerWallet,
@@ -36,7 +38,7 @@ try {
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
   else {
-    console.error(`tollgate: ${(error as Error).message}`);
+    console.error(`tollgate: ${messageOf(error)}`);
     process.exit(error instanceof ConfigurationError ? 2 : 1);
   }
 }

@@ -19,6 +19,7 @@ interface PayOptions {
   readonly count: number;
   readonly rate: number;
   readonly prefix?: string;
+  readonly wait: number;
 }
 
 export function registerPay(program: Command): void {
@@ -31,6 +32,7 @@ export function registerPay(program: Command): void {
     .option('--count <n>', 'how many payments', wholeNumber, 1)
     .option('--rate <per second>', 'posts a second, whether or not answers come', wholeNumber, 100)
     .option('--prefix <text>', 'ids are <prefix>-<n>')
+    .option('--wait <seconds>', 'for the outcome of one payment', wholeNumber, WAIT_SECONDS)
     .action((id: string | undefined, options: PayOptions & ClientOptions, command: Command) => {
       if (id !== undefined && options.count > 1)
         command.error('tollgate: a checkout id is of one payment: with --count give --prefix', {
@@ -56,7 +58,7 @@ export function registerPay(program: Command): void {
 /** A 503 or 429 is tried again when its Retry-After says: the id makes that safe. */
 async function payOne(api: ApiOptions, id: string, options: PayOptions): Promise<void> {
   const client = new ApiClient(api);
-  const giveUpAt = Date.now() + WAIT_SECONDS * 1_000;
+  const giveUpAt = Date.now() + options.wait * 1_000;
   const patiently = async (send: () => Promise<ApiAnswer>): Promise<ApiAnswer> => {
     for (;;) {
       const answer = await send();
@@ -73,12 +75,12 @@ async function payOne(api: ApiOptions, id: string, options: PayOptions): Promise
     return;
   }
   let answer: ApiAnswer;
-  do answer = await patiently(() => client.get(id, READ_SECONDS));
+  do answer = await patiently(() => client.get(id, Math.min(options.wait, READ_SECONDS)));
   while (answer.status === 200 && !isEnded(answer) && Date.now() < giveUpAt);
   console.log(JSON.stringify(JSON.parse(answer.body), null, 2));
   if (!isEnded(answer))
     throw new Error(
-      `not finished after ${WAIT_SECONDS} s: \`tollgate dlq show ${id}\` or get it later`,
+      `not finished after ${options.wait} s: \`tollgate dlq show ${id}\` or get it later`,
     );
   if (statusOf(answer) !== 'succeeded') process.exitCode = 1;
 }

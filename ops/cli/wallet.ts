@@ -7,7 +7,7 @@ import { migrate } from '../../workers/postgres/migrate.js';
 import { openPool } from '../../workers/postgres/pool.js';
 import { creditWallet, readWallets } from '../../workers/psp/wallet/operations.js';
 import { withinAnswerTime } from './answer-time.js';
-import { currencyOf } from './arguments.js';
+import { currencyOf, NAME_RULE } from './arguments.js';
 import { useRunning } from './running.js';
 
 interface CreditOptions {
@@ -42,10 +42,18 @@ export function registerWallet(program: Command): void {
 
 async function credit(db: ClientBase, name: string, options: CreditOptions): Promise<void> {
   const { merchant, currency, amount, key } = options;
+  console.log(
+    `key ${key}: repeat with --key if this command is cut off, the same key credits once`,
+  );
   const funds = { merchant, checkoutId: null, currency, amountMinor: amount };
   const done = await creditWallet(db, { ...funds, key: `${merchant}/credit/${key}` }, name);
   if (done.isReused) throw new Error(`the key ${key} was used for another credit`);
-  console.log(`credited ${amount} ${currency} to ${name}: ${done.operation.reference}, key ${key}`);
+  if (done.isReplayed)
+    console.log(`${done.operation.reference}, key ${key}, was credited before; nothing changed`);
+  else
+    console.log(
+      `credited ${amount} ${currency} to ${name}: ${done.operation.reference}, key ${key}`,
+    );
   await show(db, name, merchant);
 }
 
@@ -70,8 +78,7 @@ async function withDatabase(work: (db: ClientBase) => Promise<void>): Promise<vo
 }
 
 function nameOf(text: string): string {
-  if (!/^[A-Za-z0-9_-]{1,64}$/.test(text))
-    throw new InvalidArgumentError('1 to 64 of A-Z, a-z, 0-9, _ and -');
+  if (!/^[A-Za-z0-9_-]{1,64}$/.test(text)) throw new InvalidArgumentError(NAME_RULE);
   return text;
 }
 

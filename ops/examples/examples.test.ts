@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { it } from 'node:test';
 import { promisify } from 'node:util';
+import { childEnvironment } from '../../engine/core/config.js';
 import { packageFile } from '../../engine/core/paths.js';
 import { LocalSystem } from '../prove/system.js';
 
@@ -26,6 +27,12 @@ it('should run the examples of the README as they are', { timeout: 120_000 }, as
     assert.match(got.stdout, /"payment_checkout_id": "from-cli"/);
     await assert.rejects(run(process.execPath, [cli, 'get', 'nobody', '--url', api]), { code: 1 });
     await assert.rejects(run(process.execPath, [cli, 'pay', '--count', 'x']), { code: 2 });
+    const credit = ['wallet', 'credit', 'anna', '--amount', '700', '--key', 'once'];
+    const here = { env: childEnvironment({ TOLLGATE_HOME: system.home }) };
+    const credited = await run(process.execPath, [cli, ...credit], here);
+    assert.match(credited.stdout, /credited 700 USD to anna[\s\S]*anna 700 USD/);
+    const again = await run(process.execPath, [cli, ...credit], here);
+    assert.match(again.stdout, /was credited before; nothing changed[\s\S]*anna 700 USD/);
   } finally {
     await system.stop();
   }

@@ -5,6 +5,7 @@ import { EngineError } from '../../engine/core/errors.js';
 import { packageFile } from '../../engine/core/paths.js';
 import { becomes, startChild } from './child.js';
 import { startKafka } from './kafka.js';
+import { logEnd, startProblem } from './log-tail.js';
 import { startPostgres } from './postgres.js';
 import type { PortClaim } from './stack.js';
 import type { ComponentSpec } from './supervisor.js';
@@ -101,12 +102,13 @@ export function productSpec(options: ProductOptions): ComponentSpec {
     stopMsMax: CLIENT_STOP_MS_MAX,
     async start() {
       const log = logFile(options, name);
+      const from = logEnd(log);
       const args = [packageFile('ops/cli/tollgate.mjs'), command];
       const isPatient = command !== 'engine';
       const child = startChild(process.execPath, args, log, { env, stdio: 'pipe', isPatient });
       if (await becomes(() => answersOk(`${adminUrl}/healthz`), child, ALIVE_MS_MAX)) return child;
       await child.stop('SIGKILL', 1_000);
-      throw new EngineError('start_failed', `${name} did not start: see ${log}.`);
+      throw new EngineError('start_failed', startProblem(`${name} did not start`, log, from));
     },
     async readiness(child) {
       const readyUrl = `${adminUrl}/readyz`;

@@ -12,6 +12,7 @@ import { caFile, clientTls, roleFile } from '../pki/authority.js';
 import { ACLS, SUPER_USERS } from '../pki/kafka-acls.js';
 import { createAcls, reloadKeyStore } from '../pki/kafka-admin.js';
 import { accepts, becomes, type Running, startChild } from './child.js';
+import { logEnd, startProblem } from './log-tail.js';
 
 const CLUSTER_ID = 'dG9sbGdhdGUtbG9jYWwtMQ';
 const LISTEN_MS_MAX = 60_000;
@@ -87,12 +88,13 @@ export async function startKafka(options: KafkaOptions): Promise<LocalKafka> {
   ];
   const args = [...heap, '-cp', jars, 'kafka.Kafka', properties];
   const env = childEnvironment(options.env ?? {});
+  const from = logEnd(log);
   const broker = startChild('java', args, log, { isPatient: true, env });
   if (await becomes(() => listens(options), broker, LISTEN_MS_MAX)) return broker;
   await broker.stop('SIGKILL', 1_000);
   throw new EngineError(
     'kafka_start_failed',
-    `Kafka does not listen on port ${options.port}: see ${log}.`,
+    startProblem(`Kafka does not listen on port ${options.port}`, log, from),
   );
 }
 

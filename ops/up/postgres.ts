@@ -11,6 +11,7 @@ import pg from 'pg';
 import { childEnvironment } from '../../engine/core/config.js';
 import { EngineError } from '../../engine/core/errors.js';
 import { becomes, type Running, startChild } from './child.js';
+import { logEnd, startProblem } from './log-tail.js';
 import { installPostgresTls, postgresTlsUrl } from './postgres-tls.js';
 
 const START_MS_MAX = 30_000;
@@ -59,12 +60,16 @@ export async function startPostgres(options: PostgresOptions): Promise<LocalPost
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   const [command, ...args] = [...prefix, binaries.postgres, '-D', data, ...flags];
   const env = childEnvironment(options.env ?? {});
+  const from = logEnd(log);
   const server = startChild(command!, args, log, { isPatient: true, env });
   const admin =
     pki === undefined ? plainAdminUrl(port) : postgresTlsUrl(port, pki, 'admin', 'postgres');
   if (!(await becomes(() => answers(admin), server, START_MS_MAX))) {
     await server.stop('SIGKILL', 1_000);
-    throw new EngineError('postgres_start_failed', `Postgres did not start: see ${log}.`);
+    throw new EngineError(
+      'postgres_start_failed',
+      startProblem('Postgres did not start', log, from),
+    );
   }
   await createDatabase(admin, pki === undefined ? USER : 'processor');
   return {

@@ -38,8 +38,15 @@ export interface Movement {
   readonly amountMinor: number;
 }
 
-/** `reused`: the key came with another meaning before; nothing is known of this one. */
-export type Done = { readonly isReused: boolean; readonly operation: WalletOperation };
+/**
+ * `isReused`: the key came with another meaning before; nothing is known of this one.
+ * `isReplayed`: it came with the same meaning; nothing was changed now.
+ */
+export type Done = {
+  readonly isReused: boolean;
+  readonly isReplayed: boolean;
+  readonly operation: WalletOperation;
+};
 
 const UNIQUE_VIOLATION = '23505';
 const COLUMNS = `reference, operation, merchant, checkout_id, name, currency, amount_minor, outcome,
@@ -159,7 +166,7 @@ async function operate(
   ];
   try {
     const { rows } = await db.query<WalletOperation>(text, values);
-    return { isReused: false, operation: rows[0]! };
+    return { isReused: false, isReplayed: false, operation: rows[0]! };
   } catch (error) {
     if ((error as { code?: string }).code !== UNIQUE_VIOLATION) throw error;
   }
@@ -170,5 +177,5 @@ async function operate(
     known.checkout_id === checkoutId &&
     known.currency === currency &&
     known.amount_minor === amountMinor;
-  return { isReused: !isSame, operation: known };
+  return { isReused: !isSame, isReplayed: isSame, operation: known };
 }
