@@ -30,10 +30,12 @@ const MerchantEntry = Type.Object(
     merchant: Type.String({ pattern: MERCHANT_PATTERN }),
     /** SHA-256 of each key, lower-case hex. */
     keys: Type.Array(Type.String({ pattern: '^[0-9a-f]{64}$' }), { maxItems: PER_MERCHANT_MAX }),
-    /** With any, every request of the merchant must carry a checksum. */
+    /** With any, every request of the merchant must carry a checksum, unless they are optional. */
     checksum_secrets: Type.Optional(
       Type.Array(Type.String({ minLength: 16, maxLength: 256 }), { maxItems: PER_MERCHANT_MAX }),
     ),
+    /** A phase of introduction: a checksum that comes is checked, and none is taken too. */
+    checksums_optional: Type.Optional(Type.Literal(true)),
     /** Those that the merchant's checkouts may go to; without: all that are configured. */
     providers: Type.Optional(
       Type.Array(Type.String({ pattern: PROVIDER_PATTERN }), {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { hash } from 'node:crypto';
 import { describe, it } from 'node:test';
+import type { Head } from '../head.js';
+import { Caller } from './caller.js';
 import { checkSignedBody, checkSignedHead, type SignedHead } from './checksum.js';
 import { Merchants } from './merchants.js';
 
@@ -84,6 +86,24 @@ describe('the request checksum', () => {
       assert.equal(codeOf({}, NOW_MS + seconds * 1_000), undefined);
     for (const seconds of [301, -301])
       assert.equal(codeOf({}, NOW_MS + seconds * 1_000), 'timestamp_out_of_range');
+  });
+
+  it('should check what comes while checksums are optional, and take requests without one', () => {
+    const entry = { merchant: 'new', keys: [sha256('n-key')], checksum_secrets: [SECRET] };
+    const codeOf = (isOptional: boolean, sent: Partial<Head>): string => {
+      const optional = isOptional ? { checksums_optional: true as const } : {};
+      const merchants = new Merchants([{ ...entry, ...optional }]);
+      const unsigned = { authorization: 'Bearer n-key', timestamp: '', checksum: '' };
+      const asked = { ...unsigned, ...sent } as Head;
+      const caller = Caller.of(merchants, asked, 'POST', '/payments', 'order-1');
+      return 'code' in caller ? caller.code : (caller.checkBody(body)?.code ?? 'taken');
+    };
+    const now = `${Math.floor(Date.now() / 1_000)}`;
+    const wrong = { timestamp: now, checksum: `sha256=${'0'.repeat(64)}` };
+    assert.equal(codeOf(true, {}), 'taken');
+    assert.equal(codeOf(false, {}), 'checksum_required');
+    assert.equal(codeOf(true, wrong), 'checksum_invalid');
+    assert.equal(codeOf(true, { timestamp: now }), 'checksum_required');
   });
 
   it('should ask nothing of a merchant without a secret', () => {

@@ -16,8 +16,9 @@ const BEARER = /^bearer +([\x21-\x7e]{1,256})$/i;
 
 export interface Merchant {
   readonly name: string;
-  /** With any, every request must carry a checksum made with one of them. */
+  /** With any, every request must carry a checksum made with one of them, unless optional. */
   readonly checksumSecrets: readonly string[];
+  readonly checksumsOptional?: true;
   /** undefined: all that are configured. */
   readonly providers?: readonly string[];
 }
@@ -42,10 +43,11 @@ export class Merchants {
   /** A rotation: the next request is judged by this table. */
   replace(table: KeyTable): void {
     const entries = new Map<string, Entry>();
-    for (const { merchant, keys, checksum_secrets = [], providers } of table) {
+    for (const { merchant, keys, checksum_secrets = [], checksums_optional, providers } of table) {
       const it: Merchant = {
         name: merchant,
         checksumSecrets: checksum_secrets,
+        ...(checksums_optional && { checksumsOptional: true }),
         ...(providers && { providers }),
       };
       for (const key of keys) entries.set(key, { digest: Buffer.from(key, 'hex'), merchant: it });

@@ -43,6 +43,30 @@ describe('tollgate keys', () => {
     assert.deepEqual(readKeysFile(file)[0]!.keys, [second]);
   });
 
+  it('should bring in checksums in a phase of their own, and end secrets', () => {
+    const secrets = (...args: string[]) =>
+      tollgate('secret', ...args, '--file', file, '--merchant', 'shop');
+    add('--merchant', 'shop');
+    assert.match(secrets('add', '--optional').stdout, /^secret {2}tgs_\S{43}$/m);
+    const entry = () => readKeysFile(file).find((it) => it.merchant === 'shop')!;
+    assert.equal(entry().checksums_optional, true);
+    assert.match(tollgate('list', '--file', file).stdout, /^shop .* \(optional\)$/m);
+    assert.equal(secrets('require').status, 0);
+    assert.equal(entry().checksums_optional, undefined);
+    assert.match(secrets('add', '--optional').stderr, /must send checksums already/);
+    assert.equal(secrets('add').status, 0);
+    const [first, second] = entry().checksum_secrets!.map((it) => hash('sha256', it, 'hex'));
+    assert.equal(secrets('remove', '--hash', first!.slice(0, 12)).status, 0);
+    assert.equal(entry().checksum_secrets?.length, 1);
+    const last = ['remove', '--hash', second!.slice(0, 12)];
+    assert.match(secrets(...last).stderr, /the last secret of shop.*--last/);
+    assert.equal(secrets(...last, '--last').status, 0);
+    assert.equal(entry().checksum_secrets, undefined);
+    assert.match(secrets('require').stderr, /no checksum secret/);
+    assert.equal(tollgate('add', '--file', file, '--merchant', 'x', '--optional').status, 2);
+    tollgate('remove', '--file', file, '--merchant', 'shop');
+  });
+
   it('should end a merchant', () => {
     add('--merchant', 'other', '--secret');
     assert.equal(tollgate('remove', '--file', file, '--merchant', 'acme').status, 0);

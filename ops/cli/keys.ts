@@ -12,8 +12,16 @@ import {
 } from '../../engine/keys/keys-file.js';
 
 import { NAME_RULE } from './arguments.js';
+import { newSecret, registerSecrets, secretName, withSecret } from './keys-secret.js';
 
 const HASH_SHOWN = 12;
+const KEYS_FILE = 'keys file (TOLLGATE_KEYS_FILE of the engine)';
+
+interface NewKey {
+  readonly secret?: true;
+  readonly optional?: true;
+  readonly providers?: string[];
+}
 
 export interface NewCredentials {
   readonly key: string;
@@ -30,26 +38,49 @@ export function registerKeys(program: Command): void {
     .command('keys')
     .description('API keys of merchants; a running engine takes a change within two seconds');
   const command = (name: string, description: string) =>
-    keys
-      .command(name)
-      .description(description)
-      .requiredOption('--file <file>', 'keys file (TOLLGATE_KEYS_FILE of the engine)');
+    keys.command(name).description(description).requiredOption('--file <file>', KEYS_FILE);
   command('add', 'make a further key for a merchant and print it, once')
     .requiredOption('--merchant <name>', '1 to 64 letters, digits, _ or -', merchantName)
-    .option('--secret', 'also make a checksum secret: every request must then carry a checksum')
+    .option(
+      '--secret',
+      'also make a checksum secret: every request, with any key of the merchant, must then carry a checksum',
+    )
+    .option(
+      '--optional',
+      'with --secret: requests without a checksum are taken until `secret require`',
+    )
     .option('--providers <names>', 'the only ones it may use, separated by commas', names)
-    .action((it: Chosen & { secret?: boolean; providers?: string[] }) => {
-      const made = addKey(it.file, it.merchant, it.secret === true, it.providers);
+    .action((it: Chosen & NewKey, add: Command) => {
+      if (it.optional && !it.secret)
+        add.error('tollgate: --optional goes with --secret', { exitCode: 2 });
+      const made = addKey(it.file, it.merchant, it.secret === true, it.providers, it.optional);
       console.log(`key     ${made.key}`);
       if (made.checksumSecret) console.log(`secret  ${made.checksumSecret}`);
     });
   command('list', 'merchants, with the beginning of the hash of each key').action(
     ({ file }: Chosen) => {
-      for (const { merchant, keys: hashes, checksum_secrets = [] } of readKeysFile(file)) {
+      for (const {
+        merchant,
+        keys: hashes,
+        checksum_secrets = [],
+        checksums_optional,
+      } of readKeysFile(file)) {
         const shown = hashes.map((it) => it.slice(0, HASH_SHOWN)).join(' ') || 'no key';
-        console.log(`${merchant}  ${shown}  ${checksum_secrets.length} checksum secrets`);
+        const secrets = checksum_secrets.map(secretName).join(' ') || 'none';
+        const phase = checksums_optional ? ' (optional)' : '';
+        console.log(`${merchant}  ${shown}  checksum secrets: ${secrets}${phase}`);
       }
     },
+  );
+  const secrets = keys.command('secret').description('checksum secrets of a merchant');
+  registerSecrets(
+    (name, description) =>
+      secrets
+        .command(name)
+        .description(description)
+        .requiredOption('--file <file>', KEYS_FILE)
+        .requiredOption('--merchant <name>', 'whose', merchantName),
+    hex,
   );
   command('remove', 'end a key, or a whole merchant')
     .requiredOption('--merchant <name>', 'whose', merchantName)
@@ -60,27 +91,26 @@ export function registerKeys(program: Command): void {
     });
 }
 
-/** Makes the file where there is none. */
+/** Makes the file where there is none. @param hasSecret also makes a checksum secret */
 export function addKey(
   file: string,
   merchant: string,
-  withSecret: boolean,
+  hasSecret: boolean,
   providers?: readonly string[],
+  isOptional = false,
 ): NewCredentials {
   const table = existsSync(file) ? readKeysFile(file) : [];
   const key = `tg_${randomBytes(32).toString('base64url')}`;
-  const secret = withSecret ? [`tgs_${randomBytes(32).toString('base64url')}`] : [];
+  const secret = hasSecret ? newSecret() : undefined;
   const entry = table.find((it) => it.merchant === merchant) ?? { merchant, keys: [] };
-  const secrets = [...(entry.checksum_secrets ?? []), ...secret];
-  const allowed = providers ?? entry.providers;
-  const changed: MerchantEntry = {
-    merchant,
+  const keyed: MerchantEntry = {
+    ...entry,
     keys: [...entry.keys, hash('sha256', key, 'hex')],
-    ...(secrets.length > 0 ? { checksum_secrets: secrets } : {}),
-    ...(allowed ? { providers: [...allowed] } : {}),
+    ...(providers ? { providers: [...providers] } : {}),
   };
+  const changed = secret === undefined ? keyed : withSecret(keyed, secret, isOptional);
   writeKeysFile(file, [...table.filter((it) => it.merchant !== merchant), changed]);
-  return secret[0] === undefined ? { key } : { key, checksumSecret: secret[0] };
+  return secret === undefined ? { key } : { key, checksumSecret: secret };
 }
 
 function without(table: KeyTable, merchant: string, beginning: string | undefined): KeyTable {

@@ -1,6 +1,6 @@
 /** `tollgate up`: the whole system on this machine, in the foreground, until Ctrl-C. */
 import type { Command } from 'commander';
-import { clusterConfig, stackConfig } from '../../engine/core/config.js';
+import { clusterConfig, engineConfig, stackConfig } from '../../engine/core/config.js';
 import { checkSettings } from '../up/check-settings.js';
 import { stopLiving } from '../up/child.js';
 import { clusterPlan } from '../up/cluster.js';
@@ -19,7 +19,9 @@ export function registerUp(program: Command): void {
       checkSettings(options.cluster === true);
       return options.cluster
         ? run(clusterPlan(clusterConfig()), clusterWelcome)
-        : run(singlePlan(stackConfig()), welcome);
+        : run(singlePlan(stackConfig()), (endpoints) =>
+            welcome(endpoints, engineConfig().keysFile),
+          );
     });
 }
 
@@ -54,19 +56,25 @@ async function run<E extends Endpoints | ClusterEndpoints>(
   process.exit(0);
 }
 
-function welcome(endpoints: Endpoints): string {
+/** @param keysFile '' where the engine has none: everybody is the merchant `default` */
+export function welcome(endpoints: Endpoints, keysFile: string): string {
+  const needsKey = keysFile !== '';
+  const authorization = needsKey ? ` -H "Authorization: Bearer $TOLLGATE_KEY"` : '';
+  const hint = needsKey
+    ? `, with TOLLGATE_KEY as \`tollgate keys add --merchant acme --file ${keysFile}\` prints it`
+    : '';
   return `
   API        ${endpoints.api}
   admin      ${endpoints.admin}   processor ${endpoints.processorAdmin}
   simulator  ${endpoints.simulator}
   Kafka      ${endpoints.kafka}   Postgres ${endpoints.postgres}
 
-Try it:
+Try it${hint}:
 
-  curl -i ${endpoints.api}/payments \\
+  curl -i ${endpoints.api}/payments${authorization} \\
     -H 'X-PAYMENT-CHECKOUT-ID: order-1' -H 'Content-Type: application/json' \\
     -d '{"amount": 1999, "currency": "USD", "payment_method": "pm_card_visa"}'
-  curl -i ${endpoints.api}/payments/order-1 -H 'Prefer: wait=10'
+  curl -i ${endpoints.api}/payments/order-1${authorization} -H 'Prefer: wait=10'
 
 Ctrl-C stops it all.`;
 }

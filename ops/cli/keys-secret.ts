@@ -1,0 +1,97 @@
+/** `tollgate keys secret`: the checksum secrets of a merchant, from the first to the last. */
+import { hash, randomBytes } from 'node:crypto';
+import type { Command } from 'commander';
+import {
+  type KeyTable,
+  type MerchantEntry,
+  readKeysFile,
+  writeKeysFile,
+} from '../../engine/keys/keys-file.js';
+
+const HASH_SHOWN = 12;
+
+export type MakeCommand = (name: string, description: string) => Command;
+
+interface Chosen {
+  readonly file: string;
+  readonly merchant: string;
+}
+
+export function newSecret(): string {
+  return `tgs_${randomBytes(32).toString('base64url')}`;
+}
+
+/** A secret is named by the beginning of its hash, as a key is. */
+export function secretName(secret: string): string {
+  return hash('sha256', secret, 'hex').slice(0, HASH_SHOWN);
+}
+
+/** @param command makes a command with the options `--file` and `--merchant` */
+export function registerSecrets(command: MakeCommand, hex: (text: string) => string): void {
+  command('add', 'make a checksum secret and print it, once')
+    .option('--optional', 'requests without a checksum are taken too, until `secret require`')
+    .action(({ file, merchant, optional }: Chosen & { optional?: true }) => {
+      const secret = newSecret();
+      change(file, merchant, (it) => withSecret(it, secret, optional === true));
+      console.log(`secret  ${secret}`);
+    });
+  command('require', 'every request must carry a checksum from now on').action(
+    ({ file, merchant }: Chosen) => {
+      change(file, merchant, ({ checksums_optional: _, ...it }) => {
+        if ((it.checksum_secrets ?? []).length > 0) return it;
+        throw new Error(`${merchant} has no checksum secret: \`keys secret add\` makes one`);
+      });
+    },
+  );
+  command('remove', 'end a checksum secret')
+    .requiredOption('--hash <beginning>', 'of its SHA-256, as `keys list` shows it', hex)
+    .option('--last', 'also the last one: then the requests of the merchant need no checksum')
+    .action(({ file, merchant, hash: beginning, last }: Chosen & { hash: string; last?: true }) =>
+      change(file, merchant, (it) => withoutSecret(it, beginning, last === true)),
+    );
+}
+
+/**
+ * The first secret makes checksums mandatory unless it is `isOptional`. A further one leaves that
+ * as it is, and cannot make optional what was mandatory.
+ */
+export function withSecret(it: MerchantEntry, secret: string, isOptional: boolean): MerchantEntry {
+  const secrets = it.checksum_secrets ?? [];
+  if (isOptional && secrets.length > 0 && !it.checksums_optional)
+    throw new Error(
+      `${it.merchant} must send checksums already: add the secret without --optional`,
+    );
+  return {
+    ...it,
+    checksum_secrets: [...secrets, secret],
+    ...(isOptional ? { checksums_optional: true } : {}),
+  };
+}
+
+function withoutSecret(it: MerchantEntry, beginning: string, mayBeLast: boolean): MerchantEntry {
+  const { checksum_secrets: secrets = [], checksums_optional, ...rest } = it;
+  const left = secrets.filter((secret) => !hash('sha256', secret, 'hex').startsWith(beginning));
+  const gone = secrets.length - left.length;
+  if (gone !== 1) throw new Error(`${it.merchant} has ${gone} such secrets: nothing was changed`);
+  if (left.length > 0)
+    return {
+      ...rest,
+      checksum_secrets: left,
+      ...(checksums_optional ? { checksums_optional } : {}),
+    };
+  if (mayBeLast) return rest;
+  throw new Error(
+    `it is the last secret of ${it.merchant}, whose requests would need no checksum: --last removes it`,
+  );
+}
+
+function change(file: string, merchant: string, to: (it: MerchantEntry) => MerchantEntry): void {
+  const table: KeyTable = readKeysFile(file);
+  const entry = table.find((it) => it.merchant === merchant);
+  if (!entry) throw new Error(`${file} has no merchant ${merchant}`);
+  const changed = to(entry);
+  writeKeysFile(
+    file,
+    table.map((it) => (it === entry ? changed : it)),
+  );
+}
