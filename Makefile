@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 # Where set-up puts Node 20 when the machine has none.
 export PATH := $(CURDIR)/.cache/node/bin:$(PATH)
-.PHONY: help setup build run cluster stand-ins test check engine bench bench-growth prove-bench prove unit clean
+.PHONY: help setup build run cluster reset stand-ins test check engine bench bench-growth prove-bench prove unit clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -18,6 +18,9 @@ run: setup ## the whole system on this machine, in the foreground
 
 cluster: setup ## two shards and two processors behind nginx, with TLS and mTLS
 	@exec ./ops/cli/tollgate.mjs up --cluster
+
+reset: ## remove all payments, logs and reports of .run: an empty start
+	@exec ./ops/cli/tollgate.mjs reset
 
 engine: setup ## run one shard in the foreground (Kafka at TOLLGATE_KAFKA_BROKERS)
 	@exec ./ops/cli/tollgate.mjs engine

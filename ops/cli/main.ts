@@ -16,6 +16,7 @@ const COMMANDS: Record<string, () => Promise<(program: Command) => void>> = {
   wallet: async () => (await import('./wallet.js')).registerWallet,
   recover: async () => (await import('./recover.js')).registerRecover,
   shard: async () => (await import('./shard.js')).registerShard,
+  reset: async () => (await import('./reset.js')).registerReset,
   certs: async () => (await import('./certs.js')).registerCerts,
   keys: async () => (await import('./keys.js')).registerKeys,
   reconcile: async () => (await import('./reconcile.js')).registerReconcile,

@@ -7,6 +7,6 @@ process.env.UV_THREADPOOL_SIZE ??= '16';
 const main = new URL('../../dist/ops/cli/main.js', import.meta.url);
 if (existsSync(main)) await import(main.href);
 else {
-  console.error('tollgate is not built yet: run `make build` first.');
+  console.error('tollgate is not installed yet: run `make setup` first.');
   process.exit(1);
 }

@@ -42,3 +42,16 @@ describe('the settings page', () => {
     }
   });
 });
+
+describe('the pages', () => {
+  it('should call what set-up has installed, never what npx may fetch', () => {
+    const entries = readdirSync(packageRoot, { recursive: true, encoding: 'utf8' });
+    const pages = entries.filter(
+      (it) => /\.md$|Makefile$/.test(it) && !/node_modules|^\./.test(it),
+    );
+    for (const page of pages.filter((it) => it !== 'CHANGELOG.md')) {
+      const text = readFileSync(join(packageRoot, page), 'utf8');
+      assert.doesNotMatch(text, /npx (tollgate|tsc|biome)/, page);
+    }
+  });
+});

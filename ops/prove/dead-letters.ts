@@ -109,7 +109,7 @@ export async function openLetters(system: LocalSystem): Promise<Letter[]> {
   return (page as { dead_letters: Letter[] }).dead_letters.filter((it) => it.state === 'open');
 }
 
-/** `npx tollgate dlq redrive …`. @returns its output */
+/** `node_modules/.bin/tollgate dlq redrive …`. @returns its output */
 async function redrive(system: LocalSystem, args: readonly string[]): Promise<string> {
   const url = system.endpoints.processorAdmin;
   const command = [packageFile('ops/cli/tollgate.mjs'), 'dlq', 'redrive', ...args, '--url', url];

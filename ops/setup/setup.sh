@@ -125,6 +125,8 @@ if ! cmp -s ops/setup/schemathesis.txt "$fuzzer/.requirements" &&
   "$fuzzer/bin/pip" install -q --disable-pip-version-check -r ops/setup/schemathesis.txt
   cp ops/setup/schemathesis.txt "$fuzzer/.requirements"
 fi
+# The command line beside those of the packages: before set-up its path is not there, and says so.
+ln -sfn ../../ops/cli/tollgate.mjs node_modules/.bin/tollgate
 say "build"
 node_modules/.bin/tsc -p tsconfig.json
 say "done"
