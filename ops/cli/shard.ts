@@ -2,7 +2,7 @@
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { type Mark, markFile } from '../../engine/cdc/mark.js';
 import {
   clusterConfig,
@@ -15,6 +15,8 @@ import { type Recovered, recoverFromKafka } from '../../engine/recovery.js';
 import { growCluster } from '../up/cluster-growth.js';
 import { clusterOf, useRunning } from './running.js';
 
+const SHARD_MAX = 4095;
+
 interface RecoverOptions {
   readonly fromKafka: true;
   readonly mark?: string;
@@ -26,9 +28,14 @@ export function registerShard(program: Command): void {
   shard
     .command('add')
     .description('grow the local cluster by one shard while it serves')
-    .action(async () => {
+    .option(
+      '--number <n>',
+      'of the new shard: repeated, the command adds no other one',
+      shardNumber,
+    )
+    .action(async ({ number }: { number?: number }) => {
       const say = (line: string): void => console.log(`tollgate: ${line}`);
-      console.log(`${await growCluster(clusterConfig(), say)} payments were copied`);
+      console.log(`${await growCluster(clusterConfig(), say, number)} payments were copied`);
     });
   shard
     .command('recover')
@@ -71,6 +78,11 @@ function sayMissing(mark: Mark, found: Recovered): void {
       ? 'all that the mark knows as acknowledged had reached Kafka'
       : `sequences ${published + 1} to ${mark.sequence} were acknowledged and never reached Kafka (two or more a payment)`,
   );
+}
+
+function shardNumber(text: string): number {
+  if (/^\d{1,4}$/.test(text) && Number(text) <= SHARD_MAX) return Number(text);
+  throw new InvalidArgumentError(`a whole number from 0 to ${SHARD_MAX}`);
 }
 
 async function* linesOf(path: string): AsyncIterable<string> {

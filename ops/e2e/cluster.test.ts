@@ -1,13 +1,10 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
-import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { connect } from 'node:tls';
-import { childEnvironment } from '../../engine/core/config.js';
-import { packageFile } from '../../engine/core/paths.js';
+import { runCli } from '../cli/client-fixture.js';
 import { roleFile, rotate } from '../pki/authority.js';
 import { ClusterSystem } from '../prove/cluster-system.js';
 import { until } from '../prove/system.js';
@@ -75,7 +72,8 @@ describe('tollgate up --cluster', { timeout: 240_000 }, () => {
   });
 
   it('should be looked at by commands that know its folder only', async () => {
-    const run = (...args: string[]) => runCli(system.home, args);
+    const here = { TOLLGATE_HOME: system.home, TOLLGATE_DISK_FREE_MIN_MB: '64' };
+    const run = (...args: string[]) => runCli(args, here);
     assert.match((await run('get', 'second')).output, /"status": "succeeded"/);
     assert.match((await run('pay', 'from-cli')).output, /"status": "succeeded"/);
     assert.equal((await run('dlq', 'list')).output, '0 dead letters\n');
@@ -131,6 +129,25 @@ describe('tollgate up --cluster', { timeout: 240_000 }, () => {
     await paid('third');
   });
 
+  it('should grow by the shard that is named, once', async () => {
+    const add = (number: number, env = {}) =>
+      runCli(['shard', 'add', '--number', `${number}`], { ...system.environment, ...env });
+    assert.match((await add(3)).output, /the next shard is 2, not 3/);
+    assert.match((await add(2, { TOLLGATE_ADMIN_PORTS: '1,2,3' })).output, /set them as they were/);
+    assert.equal(system.topology.shards.length, 2);
+    const added = await add(2);
+    assert.match(added.output, /ids of shard 2 go there now/);
+    assert.equal(added.code, 0);
+    const again = await add(2);
+    assert.match(again.output, /shard 2 is there already; nothing was added/);
+    assert.equal(again.code, 0);
+    assert.deepEqual(system.topology.epochs, [
+      [0, 1],
+      [0, 1, 2],
+    ]);
+    for (const id of ['first', 'second', 'third']) await paid(id);
+  });
+
   it('should stop within 15 s, leave nobody behind, and go on with its data', async () => {
     const seconds = await system.halt();
     assert.ok(seconds < 15, `${seconds} s`);
@@ -150,18 +167,6 @@ function shownSerial(port: number): Promise<string> {
     });
     socket.once('error', reject);
   });
-}
-
-async function runCli(
-  home: string,
-  args: readonly string[],
-): Promise<{ code: number | null; output: string }> {
-  const env = childEnvironment({ TOLLGATE_HOME: home, TOLLGATE_DISK_FREE_MIN_MB: '64' });
-  const child = spawn(process.execPath, [packageFile('ops/cli/tollgate.mjs'), ...args], { env });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (it) => (output += it));
-  const [code] = (await once(child, 'close')) as [number | null];
-  return { code, output };
 }
 
 /** Whose command line or environment names this home. */

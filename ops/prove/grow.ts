@@ -92,10 +92,14 @@ function movedIds(system: ClusterSystem, ids: readonly string[]): string[] {
 }
 
 async function addShard(stage: Stage, system: ClusterSystem): Promise<void> {
-  const child = spawn(process.execPath, [packageFile('ops/cli/tollgate.mjs'), 'shard', 'add'], {
-    env: childEnvironment(system.environment),
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = spawn(
+    process.execPath,
+    [packageFile('ops/cli/tollgate.mjs'), 'shard', 'add', '--number', '2'],
+    {
+      env: childEnvironment(system.environment),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (it) => (output += it));
   const [code] = (await once(child, 'exit')) as [number | null];

@@ -26,21 +26,34 @@ import { checkNginx, writeNginx } from './nginx.js';
 const READY_MS_MAX = 60_000;
 const POLL_MS = 100;
 
-/** @returns how many rows were copied */
+/**
+ * @param asked the number that the new shard must have: a shard that is there already is not added
+ *   again. Without it, each call adds one.
+ * @returns how many rows were copied
+ */
 export async function growCluster(
   config: ClusterConfig,
   say: (line: string) => void,
+  asked?: number,
 ): Promise<number> {
   const places = clusterPlaces(config.home);
+  const supervisor = supervisorOf(config.home);
   const before = readTopology(places.topology);
-  const begun = before.shards.find((it) => !before.epochs.at(-1)!.includes(it.number));
-  const number = begun?.number ?? Math.max(...before.shards.map((it) => it.number)) + 1;
+  const number = nextShard(before, asked);
+  checkAdminPorts(before, config.adminPorts);
+  if (number === undefined) {
+    // The call before may have been cut off just before the edge took it.
+    reloadEdge(config, before);
+    say(`shard ${asked} is there already; nothing was added`);
+    return 0;
+  }
+  const begun = before.shards.find((it) => it.number === number);
   const shard = begun ?? developmentShard(number, config.adminPorts);
   const described = begun
     ? before
     : checkTopology({ ...before, shards: [...before.shards, shard] });
   save(places.topology, described);
-  process.kill(supervisorOf(config.home), 'SIGUSR2');
+  process.kill(supervisor, 'SIGUSR2');
   await untilReady(shard.adminPort);
   say(`shard ${number} is ready`);
   const { copied } = await growByOne({
@@ -57,6 +70,30 @@ export async function growCluster(
     say,
   });
   return copied;
+}
+
+/**
+ * A growth that was begun goes on before another one starts. Throws EngineError `shard_number`.
+ * @returns undefined: the shard that is asked for has its ids
+ */
+export function nextShard(topology: Topology, asked?: number): number | undefined {
+  const inForce = topology.epochs.at(-1)!;
+  const begun = topology.shards.find((it) => !inForce.includes(it.number))?.number;
+  if (asked !== undefined && inForce.includes(asked)) return undefined;
+  const next = begun ?? Math.max(...topology.shards.map((it) => it.number)) + 1;
+  if (asked === undefined || asked === next) return next;
+  const why = begun === undefined ? 'the next shard' : 'a shard whose growth was cut off';
+  throw new EngineError('shard_number', `${why} is ${next}, not ${asked}: --number ${next}`);
+}
+
+/** The supervisor placed the shards by its settings; with others the new one could take a foreign port. */
+function checkAdminPorts(topology: Topology, adminPorts: readonly number[]): void {
+  const placed = topology.shards.map((it) => it.adminPort);
+  if (topology.shards.every((it) => adminPorts[it.number] === it.adminPort)) return;
+  throw new EngineError(
+    'ports_differ',
+    `the cluster runs with TOLLGATE_ADMIN_PORTS that begin with ${placed.join(',')}: set them as they were`,
+  );
 }
 
 /** What engines must know of a deployment: every epoch in it is in force. */
