@@ -40,15 +40,14 @@ export function deploymentTopology(
     edge: {
       address: '0.0.0.0',
       port: HTTPS_PORT,
-      certificate: '/etc/tollgate/public.pem',
+      certificate: '/etc/tollgate-nginx/public.pem',
       realIpFrom: [...ipv4, ...ipv6],
       proxyProtocolFrom: balancers,
-      originPullCa: '/etc/tollgate/origin-pull-ca.pem',
+      originPullCa: '/etc/tollgate-nginx/origin-pull-ca.pem',
     },
     limits: LIMITS,
     providers: settings.providers,
     workers: 'auto',
-    user: 'tollgate',
-    paths: { pki: '/etc/tollgate', sockets: '/run/tollgate', logs: '/var/log/tollgate' },
+    paths: { pki: '/etc/tollgate-nginx', sockets: '/run/tollgate', logs: '/var/log/tollgate' },
   });
 }

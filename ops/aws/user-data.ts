@@ -23,7 +23,7 @@ export function hostScript(it: HostScript): string {
     "trap 'sleep 60; shutdown -h now' ERR",
     'export DEBIAN_FRONTEND=noninteractive',
     'apt-get update -qq',
-    'apt-get install -y -qq --no-install-recommends awscli jq nginx xfsprogs >/dev/null',
+    'apt-get install -y -qq --no-install-recommends awscli jq logrotate nginx xfsprogs >/dev/null',
     ...HELPERS,
     ...SESSION_AGENT,
     ...(it.steps ?? []),

@@ -43,6 +43,7 @@ need openssl openssl
 need setpriv util-linux
 need systemd-analyze systemd
 [ -x /usr/sbin/nginx ] || missing+=(nginx)
+[ -x /usr/sbin/logrotate ] || missing+=(logrotate)
 [ -e /usr/lib/x86_64-linux-gnu/libnss_wrapper.so ] || missing+=(libnss-wrapper)
 [ -e /usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1 ] || missing+=(libfaketime)
 [ -e /usr/include/zlib.h ] || missing+=(zlib1g-dev)
