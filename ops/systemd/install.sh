@@ -14,6 +14,10 @@ chmod 0700 /etc/tollgate
 find /etc/tollgate -type f -exec chmod 0600 {} +
 install -m 0644 "$here"/*.service "$here"/*.timer /etc/systemd/system/
 
+# For people: `tollgate` with the Node of the release.
+printf '#!/bin/sh\nPATH="/opt/tollgate/.cache/node/bin:$PATH" exec /opt/tollgate/ops/cli/tollgate.mjs "$@"\n' >/usr/local/bin/tollgate
+chmod 0755 /usr/local/bin/tollgate
+
 # configure_nginx FILE…: edge.conf or shard-N.conf, by `tollgate nginx` from the topology, and copies
 # of the certificates and keys that it needs. nginx can read nothing else of /etc/tollgate. To renew
 # a key run install.sh again. Debian's own nginx service is not used.
