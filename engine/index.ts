@@ -114,7 +114,7 @@ export async function startEngine(
       disk_free_mb: guard.freeMb,
       ...publishing.figures(),
       ...keys.figures(),
-      ...certificateFigures([config.peerCa, config.peerCert]),
+      ...certificateFigures({ own: [config.peerCert], authorities: [config.peerCa] }),
       status_applied_total: statuses.applied,
       status_reborn_total: statuses.reborn,
       status_undecodable_total: statuses.undecodable,

@@ -267,7 +267,7 @@ export class Processor {
     return {
       processor_lag_records: this.#intake.lagOf([TOPICS.accepted, TOPICS.webhooks]),
       ...this.#dependencies.figures(),
-      ...certificateFigures([], this.#config.databaseUrl),
+      ...certificateFigures({}, this.#config.databaseUrl),
       processor_consumed_total: this.#intake.consumed,
       processor_in_flight: this.#intake.inFlight,
       processor_worker_deaths_total: this.#workers.deaths,

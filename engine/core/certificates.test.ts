@@ -17,7 +17,7 @@ describe('the days that certificates have left', () => {
     return file;
   };
   const left = (...files: string[]): number =>
-    Math.round(certificateFigures(files)['certificate_days_left']!);
+    Math.round(certificateFigures({ own: files })['certificate_days_left']!);
 
   it('should be those of the one that ends first, in a bundle too', () => {
     const [near, far] = [made('near', 5), made('far', 300)];
@@ -26,8 +26,13 @@ describe('the days that certificates have left', () => {
     const bundle = join(dir, 'bundle');
     writeFileSync(bundle, [far, near].map((it) => readFileSync(it, 'utf8')).join('\n'));
     assert.equal(left(bundle), 5);
+    // Of authorities one may run out beside its successor.
+    const trusted = certificateFigures({ authorities: [bundle] });
+    assert.equal(Math.round(trusted['certificate_days_left']!), 300);
     assert.ok(
-      certificateFigures([near], '', Date.now() + 6 * 86_400_000)['certificate_days_left']! < 0,
+      certificateFigures({ own: [near] }, '', Date.now() + 6 * 86_400_000)[
+        'certificate_days_left'
+      ]! < 0,
     );
   });
 
@@ -38,13 +43,13 @@ describe('the days that certificates have left', () => {
   });
 
   it('should not be told where nothing uses certificates', () => {
-    assert.deepEqual(certificateFigures(['', '']), {});
+    assert.deepEqual(certificateFigures({ own: [''], authorities: [''] }), {});
   });
 
   it('should count the files that a database URL names', () => {
     const [ca, own] = [made('database-ca', 90), made('database-own', 8)];
     const url = `postgres://a@b/c?sslmode=verify-full&sslrootcert=${ca}&sslcert=${own}`;
-    assert.equal(Math.round(certificateFigures([], url)['certificate_days_left']!), 8);
-    assert.deepEqual(certificateFigures([], 'postgres://a@b/c'), {});
+    assert.equal(Math.round(certificateFigures({}, url)['certificate_days_left']!), 8);
+    assert.deepEqual(certificateFigures({}, 'postgres://a@b/c'), {});
   });
 });
