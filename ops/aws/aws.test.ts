@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { after, describe, it } from 'node:test';
 import { Match, Template } from 'aws-cdk-lib/assertions';
+import { parse } from 'yaml';
 import { packageFile } from '../../engine/core/paths.js';
 import { cloudflareRanges } from '../cloudflare.js';
 import { nginxFiles } from '../nginx/files.js';
@@ -244,6 +245,23 @@ describe('the AWS deployment', () => {
         readFileSync(packageFile(`ops/systemd/tollgate-${unit}@.service`), 'utf8'),
         /^EnvironmentFile=-\/etc\/tollgate\/deployment\.env$/m,
       );
+  });
+
+  it('should collect metrics, judge them by our rules, and tell people', () => {
+    const [[, rules]] = of('AWS::APS::RuleGroupsNamespace') as [[string, Resource]];
+    const text = readFileSync(packageFile('ops/prometheus/rules.yaml'), 'utf8');
+    assert.equal(rules.Properties['Data'], text);
+    const [[, workspace]] = of('AWS::APS::Workspace') as [[string, Resource]];
+    const manager = textOf(workspace.Properties['AlertManagerDefinition']);
+    const config = parse(parse(manager).alertmanager_config);
+    assert.match(config.receivers[0].sns_configs[0].topic_arn, /^<pages/);
+    const scraped = scripts().filter((it) => it.includes('remote_write'));
+    assert.equal(scraped.length, PRODUCTION.shards.length + 1);
+    for (const script of scraped) {
+      const yaml = /metrics\.yaml <<YAML\n([\s\S]*?)\nYAML/.exec(script)![1]!;
+      const [job] = parse(yaml).scrape_configs;
+      assert.ok(text.includes(`up{job="${job.job_name}"}`), job.job_name);
+    }
   });
 
   it('should say what the steps after it ask for', () => {

@@ -21,6 +21,7 @@ import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import type { Topology } from '../topology/topology.js';
 import { KAFKA_REPLICATION } from './data-services.js';
+import type { Metrics } from './metrics.js';
 import type { Network } from './network.js';
 import type { Release } from './release.js';
 import type { DeploymentSettings } from './settings.js';
@@ -43,6 +44,7 @@ export interface FleetProps {
   readonly isClose: boolean;
   readonly steps?: readonly string[];
   readonly settings: DeploymentSettings;
+  readonly metrics: Metrics;
   readonly targetGroupArns?: readonly string[];
 }
 
@@ -59,6 +61,8 @@ export class Fleet extends Construct {
       assumedBy: new ServicePrincipal('ec2.amazonaws.com'),
     });
     allowSessions(this.role);
+    const agent = props.metrics.agent(role, id);
+    if (agent.length > 0) props.metrics.allowWrite(this.role);
     release.allowRead(this.role);
     this.secret = new Secret(this, 'secret', {
       description: `certificate, key and environment of tollgate ${id}, filled by its operator`,
@@ -69,6 +73,7 @@ export class Fleet extends Construct {
       hostScript({
         ...props,
         secretArn: this.secret.secretArn,
+        agent,
         environment: {
           TOLLGATE_SHARDS: `${props.settings.shardsEver}`,
           TOLLGATE_REPLICATION: `${KAFKA_REPLICATION}`,

@@ -6,11 +6,13 @@ import {
   type IStackSynthesizer,
   Stack,
 } from 'aws-cdk-lib';
+import { Topic } from 'aws-cdk-lib/aws-sns';
 import { Alarms } from './alarms.js';
 import { DataServices } from './data-services.js';
 import { Edge } from './edge.js';
 import { Firewall } from './firewall.js';
 import { Fleet } from './fleet.js';
+import { Metrics } from './metrics.js';
 import { Network } from './network.js';
 import { Release } from './release.js';
 import { type DeploymentSettings, PRODUCTION } from './settings.js';
@@ -28,7 +30,9 @@ export class TollgateStack extends Stack {
     network.addEndpoints(firewall.group('endpoints'));
     const balancers = network.vpc.publicSubnets.map((it) => it.ipv4CidrBlock);
     const topology = deploymentTopology(settings, balancers);
-    const common = { settings, network, release: new Release(this) };
+    const topic = new Topic(this, 'pages', { enforceSSL: true });
+    const metrics = new Metrics(this, topic);
+    const common = { settings, network, metrics, release: new Release(this) };
     const edge = new Edge(this, {
       ...common,
       topology,
@@ -65,7 +69,7 @@ export class TollgateStack extends Stack {
       postgresGroup: firewall.group('postgres'),
     });
     for (const it of [processors, reconcile]) data.postgres.secret!.grantRead(it.role);
-    new Alarms(this, { edge, shards, fleets: [edge.fleet, processors, reconcile], data });
+    new Alarms(this, { topic, edge, shards, fleets: [edge.fleet, processors, reconcile], data });
     this.#outputs(edge, [edge.fleet, ...shards.map((it) => it.fleet), processors, reconcile], data);
   }
 

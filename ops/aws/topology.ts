@@ -7,7 +7,7 @@ import { checkTopology, type Limits, type Topology } from '../topology/topology.
 import { HTTPS_PORT, SHARD_PORT } from './doors.js';
 import type { DeploymentSettings } from './settings.js';
 
-const ENGINE_ADMIN_PORT = 8081;
+export const ENGINE_ADMIN_PORT = 8081;
 const LIMITS: Limits = {
   perKey: 2_000,
   perAddress: 10_000,

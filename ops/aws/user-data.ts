@@ -13,6 +13,8 @@ export interface HostScript {
   readonly topology?: Topology;
   readonly secretArn: string;
   readonly steps?: readonly string[];
+  /** Lines that configure the agent of metrics. */
+  readonly agent: readonly string[];
   /** Of the whole deployment, as the processes' environment has them. */
   readonly environment: Readonly<Record<string, string>>;
 }
@@ -43,6 +45,7 @@ export function hostScript(it: HostScript): string {
     ...Object.entries(it.environment).map(
       ([name, value]) => `echo '${name}=${value}' >>/etc/tollgate/deployment.env`,
     ),
+    ...it.agent,
     ...(it.topology ? topologyFile(it.topology) : []),
     `/opt/tollgate/ops/systemd/install.sh ${it.role}${it.number === undefined ? '' : ` ${it.number}`}`,
     '',

@@ -64,5 +64,7 @@ case "$role" in
     exit 2
     ;;
 esac
+# Where something collects them: ops/aws.
+[ ! -e /etc/tollgate/metrics.yaml ] || units+=(tollgate-metrics.service)
 systemctl daemon-reload
 systemctl enable --now "${units[@]}"
