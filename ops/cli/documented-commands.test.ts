@@ -16,6 +16,9 @@ const FOREIGN_UNITS = ['cloud-final'];
 /** Programs that a host or a developer's machine has: see setup.sh and the user data of ops/aws. */
 const PROGRAMS = ['aws', 'chmod', 'chown', 'curl', 'journalctl', 'node', 'openssl', 'systemctl'];
 
+/** But for what a bench writes. */
+const NAMED_FILE = /`((?:engine|gateway|workers|ops|docs|bench)\/(?!results)[\w./-]+)`/g;
+
 describe('the commands that pages print', async () => {
   const program = await wholeProgram();
   const runbook = pagesOf('ops/runbook');
@@ -72,6 +75,19 @@ describe('the commands that pages print', async () => {
           existsSync(packageFile(first.replace('/opt/tollgate/', ''))),
           `${page}: ${first}`,
         );
+    }
+  });
+
+  it('should name proofs and files that there are', async () => {
+    // Imported like this, it does not count as a test that starts servers.
+    const { PROOFS } = await import('../prove/proofs.js');
+    const proofs = PROOFS.map((it) => it.name);
+    for (const page of pages) {
+      const text = readFileSync(packageFile(page), 'utf8');
+      for (const [, name] of text.matchAll(/make prove-([a-z-]+)/g))
+        assert.ok([...proofs, 'bench'].includes(name!), `${page}: there is no proof ${name}`);
+      for (const [, file] of text.matchAll(NAMED_FILE))
+        assert.ok(existsSync(packageFile(file!)), `${page}: there is no file ${file}`);
     }
   });
 
