@@ -41,6 +41,8 @@ need curl curl
 need wrk wrk
 need openssl openssl
 need setpriv util-linux
+need ip iproute2
+need jq jq
 need systemd-analyze systemd
 [ -x /usr/sbin/nginx ] || missing+=(nginx)
 [ -x /usr/sbin/logrotate ] || missing+=(logrotate)
