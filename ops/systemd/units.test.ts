@@ -28,8 +28,9 @@ const HARDENED = [
   'tollgate-nginx@edge',
   'tollgate-edge-names',
   'tollgate-logs',
+  'tollgate-metrics',
 ];
-const EXPOSURE_MAX = 25; // of 100, as systemd-analyze scores it
+const EXPOSURE_MAX = 20; // of 100, as systemd-analyze scores it
 const folder = packageFile('ops/systemd');
 
 describe('the systemd units', () => {
@@ -81,6 +82,8 @@ describe('the systemd units', () => {
     for (const unit of HARDENED) {
       const text = readFileSync(join(folder, `${unit.replace(/@.*/, '@')}.service`), 'utf8');
       assert.match(text, /^LimitCORE=0$/m, unit);
+      // It signs what it sends by the host's role.
+      if (unit === 'tollgate-metrics') continue;
       assert.match(text, /^IPAddressDeny=169\.254\.169\.254$/m, unit);
     }
   });
