@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 # Where set-up puts Node 20 when the machine has none.
 export PATH := $(CURDIR)/.cache/node/bin:$(PATH)
-.PHONY: help setup build run cluster reset stand-ins test check engine bench bench-growth prove-bench prove unit clean
+.PHONY: help setup build run cluster reset stand-ins test check engine bench bench-growth prove-bench prove unit release clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,6 +29,8 @@ check: setup ## types, lint, format, house rules, packages, image, alerts: no se
 	@node_modules/.bin/biome ci .
 	@node --test dist/ops/house-rules.test.js dist/ops/docker/docker.test.js dist/ops/prometheus/rules.test.js dist/ops/supply-chain.test.js
 	@node dist/ops/setup/signatures.js
+	@node dist/ops/setup/advisories.js
+	@ops/setup/kafka/jars.sh check $(CURDIR)/.cache/kafka && echo "Kafka's jars: each has its digest"
 	@npm sbom --sbom-format cyclonedx --package-lock-only > dist/sbom.cdx.json && echo "SBOM: dist/sbom.cdx.json"
 
 # Without them, the tests that need them fail and say what to install.
@@ -67,6 +69,9 @@ bench-growth: setup ## ten million stored payments, and a backlog of five millio
 bench-%: setup ## one suite, e.g. bench-latency
 	@bench/setup.sh
 	@node dist/bench/main.js $* $(if $(QUICK),--quick,)
+
+release: setup ## dist/release.tar.gz and its digest: what a host needs, no tests, no development packages
+	@node dist/ops/setup/release.js
 
 clean: ## remove what the build made
 	@rm -rf dist

@@ -5,6 +5,7 @@
 import { mkdirSync } from 'node:fs';
 import { startAdmin } from './admin.js';
 import { dropBallastIfFull, layBallast } from './ballast.js';
+import { certificateFigures } from './core/certificates.js';
 import type { EngineConfig } from './core/config.js';
 import type { Logger } from './core/log.js';
 import { DiskGuard } from './disk-guard.js';
@@ -113,6 +114,7 @@ export async function startEngine(
       disk_free_mb: guard.freeMb,
       ...publishing.figures(),
       ...keys.figures(),
+      ...certificateFigures({ own: [config.peerCert], authorities: [config.peerCa] }),
       status_applied_total: statuses.applied,
       status_reborn_total: statuses.reborn,
       status_undecodable_total: statuses.undecodable,

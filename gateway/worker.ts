@@ -5,6 +5,7 @@
  */
 
 import uWS from 'uWebSockets.js';
+import { chmodSync } from 'node:fs';
 import { BroadcastChannel, parentPort, workerData } from 'node:worker_threads';
 import { invariant } from '../engine/core/errors.js';
 import {
@@ -101,6 +102,8 @@ class Gateway {
   listen(onListening: (socket: uWS.us_listen_socket) => void): void {
     const { socket: path, host, port } = this.#data;
     const listening = (socket: uWS.us_listen_socket | false): void => {
+      // uWebSockets.js makes a socket for its user alone; nginx is another one, of our group.
+      if (socket && path !== '') chmodSync(path, 0o660);
       if (socket) onListening(socket);
       else
         this.#say({ type: 'failed', reason: `${path || `${host}:${port}`} cannot be listened on` });

@@ -3,9 +3,11 @@
  * providers about unknown outcomes, and publishes every change. Any number may run.
  */
 import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { Message } from 'node-rdkafka';
 import type { Pool } from 'pg';
+import { certificateFigures } from '../engine/core/certificates.js';
 import type { ProcessorConfig } from '../engine/core/config.js';
 import type { Logger } from '../engine/core/log.js';
 import { paymentKey } from '../engine/core/payment.js';
@@ -265,6 +267,7 @@ export class Processor {
     return {
       processor_lag_records: this.#intake.lagOf([TOPICS.accepted, TOPICS.webhooks]),
       ...this.#dependencies.figures(),
+      ...certificateFigures({}, this.#config.databaseUrl),
       processor_consumed_total: this.#intake.consumed,
       processor_in_flight: this.#intake.inFlight,
       processor_worker_deaths_total: this.#workers.deaths,
@@ -293,6 +296,4 @@ export class Processor {
   }
 }
 
-function sleep(ms: number): Promise<void> {
-  return new Promise((done) => setTimeout(done, ms).unref());
-}
+const sleep = (ms: number): Promise<void> => delay(ms, undefined, { ref: false });

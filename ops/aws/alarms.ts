@@ -5,7 +5,7 @@
 import { CfnParameter, Duration, Stack } from 'aws-cdk-lib';
 import { Alarm, ComparisonOperator, Metric, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
-import { Topic } from 'aws-cdk-lib/aws-sns';
+import type { Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import { Construct } from 'constructs';
 import type { DataServices } from './data-services.js';
@@ -16,6 +16,7 @@ import type { Shard } from './shard.js';
 const GIB = 2 ** 30;
 
 export interface AlarmsProps {
+  readonly topic: Topic;
   readonly edge: Edge;
   readonly shards: readonly Shard[];
   readonly fleets: readonly Fleet[];
@@ -36,7 +37,7 @@ export class Alarms extends Construct {
 
   constructor(scope: Construct, props: AlarmsProps) {
     super(scope, 'alarms');
-    this.#topic = new Topic(this, 'pages', { enforceSSL: true });
+    this.#topic = props.topic;
     const mail = new CfnParameter(Stack.of(this), 'AlarmEmail', {
       type: 'String',
       description: 'where alarms are sent',

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { after, describe, it } from 'node:test';
 import { Match, Template } from 'aws-cdk-lib/assertions';
+import { parse } from 'yaml';
 import { packageFile } from '../../engine/core/paths.js';
 import { cloudflareRanges } from '../cloudflare.js';
 import { nginxFiles } from '../nginx/files.js';
-import { CALLS_OUT, DOORS } from './doors.js';
+import { CALLS_OUT, DOORS, HOSTS } from './doors.js';
 import { PRODUCTION } from './settings.js';
 import { newStack } from './stack.js';
 import { synthesise } from './synth.js';
@@ -73,12 +74,27 @@ describe('the AWS deployment', () => {
     );
   });
 
-  it('should let hosts call out by HTTPS only, and the data services not at all', () => {
+  it('should let only those call out who must, by HTTPS, and the data services not at all', () => {
     const out = inline('SecurityGroupEgress').filter(([, it]) => it.CidrIp === '0.0.0.0/0');
     assert.deepEqual(
       out.map(([host, it]) => `${host} ${it.FromPort}-${it.ToPort}`).sort(),
       CALLS_OUT.map((host) => `${host} 443-443`).sort(),
     );
+    assert.ok(!CALLS_OUT.includes('edge'));
+    const s3 = of('AWS::EC2::SecurityGroupEgress').filter(
+      ([, it]) => it.Properties['DestinationPrefixListId'] !== undefined,
+    );
+    assert.equal(s3.length, HOSTS.length);
+  });
+
+  it('should have endpoints within the VPC for what hosts ask AWS', () => {
+    const services = of('AWS::EC2::VPCEndpoint').map(([, it]) =>
+      textOf(it.Properties['ServiceName']).replace(/^com\.amazonaws\.<AWS::Region>\./, ''),
+    );
+    assert.deepEqual(services.sort(), [
+      ...['aps-workspaces', 'ec2', 's3', 'secretsmanager', 'ssm', 'ssmmessages'],
+    ]);
+    for (const script of scripts()) assert.doesNotMatch(script, /apt-get|curl .*https:/);
   });
 
   it('should keep the addresses fixed and hand the real ones on by the PROXY protocol', () => {
@@ -173,8 +189,12 @@ describe('the AWS deployment', () => {
     assert.ok(statements.length > 10);
     for (const it of statements) {
       for (const action of [it['Action']].flat() as string[]) assert.doesNotMatch(action, /\*/);
-      for (const resource of [it['Resource']].flat()) assert.notEqual(resource, '*');
+      const isSession = [it['Action']].flat().every((action) => /^ssmmessages:/.test(`${action}`));
+      for (const resource of [it['Resource']].flat())
+        if (!isSession) assert.notEqual(resource, '*');
     }
+    for (const [, it] of of('AWS::IAM::Role'))
+      assert.equal(it.Properties['ManagedPolicyArns'], undefined, "AWS' policies allow more");
     const attach = statements.filter((it) => it['Action'] === 'ec2:AttachVolume');
     assert.deepEqual(
       attach.map((it) => it['Condition']),
@@ -212,6 +232,44 @@ describe('the AWS deployment', () => {
     assertions.hasResourceProperties('AWS::RDS::DBParameterGroup', {
       Parameters: { 'rds.force_ssl': '1' },
     });
+  });
+
+  it('should give its processes what one deployment shares', () => {
+    for (const script of scripts()) {
+      assert.match(script, /TOLLGATE_REPLICATION=3' >>\/etc\/tollgate\/deployment\.env/);
+      assert.match(script, /TOLLGATE_SHARDS=16'/);
+    }
+    assert.ok(PRODUCTION.shardsEver > Math.max(...PRODUCTION.shards));
+    for (const unit of ['engine', 'processor', 'reconcile'])
+      assert.match(
+        readFileSync(packageFile(`ops/systemd/tollgate-${unit}@.service`), 'utf8'),
+        /^EnvironmentFile=-\/etc\/tollgate\/deployment\.env$/m,
+      );
+  });
+
+  it('should collect metrics, judge them by our rules, and tell people', () => {
+    const [[, rules]] = of('AWS::APS::RuleGroupsNamespace') as [[string, Resource]];
+    const text = readFileSync(packageFile('ops/prometheus/rules.yaml'), 'utf8');
+    assert.equal(rules.Properties['Data'], text);
+    const [[, workspace]] = of('AWS::APS::Workspace') as [[string, Resource]];
+    const manager = textOf(workspace.Properties['AlertManagerDefinition']);
+    const config = parse(parse(manager).alertmanager_config);
+    assert.match(config.receivers[0].sns_configs[0].topic_arn, /^<pages/);
+    const scraped = scripts().filter((it) => it.includes('remote_write'));
+    assert.equal(scraped.length, PRODUCTION.shards.length + 1);
+    for (const script of scraped) {
+      const yaml = /metrics\.yaml <<YAML\n([\s\S]*?)\nYAML/.exec(script)![1]!;
+      const [job] = parse(yaml).scrape_configs;
+      assert.ok(text.includes(`up{job="${job.job_name}"}`), job.job_name);
+    }
+  });
+
+  it('should say what the steps after it ask for', () => {
+    const outputs = Object.keys((template as { Outputs?: object }).Outputs ?? {});
+    const shards = PRODUCTION.shards.map((it) => `SecretShard${it}`);
+    const secrets = ['SecretEdge', ...shards, 'SecretProcessor', 'SecretReconcile'];
+    for (const it of [...secrets, 'Address0', 'Address1', 'KafkaArn', 'PostgresAddress'])
+      assert.ok(outputs.includes(it), `${it}: ${outputs}`);
   });
 
   it('should have a page in the runbook for every alarm, and somebody who is told', () => {

@@ -2,7 +2,7 @@
  * Kafka and Postgres as AWS runs them, each over both zones. Kafka knows its clients by
  * certificate; Postgres on RDS has no client certificates, so it takes TLS with a password.
  */
-import { CfnParameter, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { CfnParameter, Duration, Fn, RemovalPolicy, Stack, Token } from 'aws-cdk-lib';
 import { InstanceType, type IVpc, type SecurityGroup, SubnetType } from 'aws-cdk-lib/aws-ec2';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { CfnCluster, CfnConfiguration } from 'aws-cdk-lib/aws-msk';
@@ -18,6 +18,7 @@ import { Construct } from 'constructs';
 import type { DeploymentSettings } from './settings.js';
 
 const KAFKA_VERSION = '3.9.x.kraft';
+export const KAFKA_REPLICATION = 3;
 
 export interface DataServicesProps {
   readonly settings: DeploymentSettings;
@@ -44,9 +45,17 @@ export class DataServices extends Construct {
         'private authority (ACM PCA) that signs the certificates of shards and processors',
       allowedPattern: 'arn:aws[a-z-]*:acm-pca:.+',
     });
+    const beforeAcls = new CfnParameter(Stack.of(this), 'KafkaBeforeAcls', {
+      type: 'String',
+      description: 'true for the first deployment, until write-acls has run; then false',
+      allowedValues: ['true', 'false'],
+    });
     const configuration = new CfnConfiguration(this, 'topics', {
       name: 'tollgate',
-      serverProperties: KAFKA_PROPERTIES.join('\n'),
+      serverProperties: Fn.join('\n', [
+        ...KAFKA_PROPERTIES,
+        Fn.join('=', ['allow.everyone.if.no.acl.found', beforeAcls.valueAsString]),
+      ]),
     });
     const logs = new LogGroup(this, 'broker-logs', { retention: RetentionDays.ONE_MONTH });
     return new CfnCluster(this, 'kafka', {
@@ -64,7 +73,10 @@ export class DataServices extends Construct {
         unauthenticated: { enabled: false },
       },
       encryptionInfo: { encryptionInTransit: { clientBroker: 'TLS', inCluster: true } },
-      configurationInfo: { arn: configuration.attrArn, revision: 1 },
+      configurationInfo: {
+        arn: configuration.attrArn,
+        revision: Token.asNumber(configuration.getAtt('LatestRevision.Revision')),
+      },
       enhancedMonitoring: 'PER_TOPIC_PER_BROKER',
       loggingInfo: {
         brokerLogs: { cloudWatchLogs: { enabled: true, logGroup: logs.logGroupName } },
@@ -104,8 +116,7 @@ export class DataServices extends Construct {
 /** Topics are made by our processes only; a record counts once two replicas have it. */
 const KAFKA_PROPERTIES = [
   'auto.create.topics.enable=false',
-  'default.replication.factor=3',
+  `default.replication.factor=${KAFKA_REPLICATION}`,
   'min.insync.replicas=2',
   'unclean.leader.election.enable=false',
-  'allow.everyone.if.no.acl.found=false',
 ];

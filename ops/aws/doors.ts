@@ -2,7 +2,17 @@
  * Who may talk to whom, on which port, and how each end knows the other: the one map from
  * which the security groups are made. What is not here is closed.
  */
-export type Host = 'nlb' | 'edge' | 'shard' | 'processor' | 'reconcile' | 'kafka' | 'postgres';
+export type Host =
+  | 'nlb'
+  | 'edge'
+  | 'shard'
+  | 'processor'
+  | 'reconcile'
+  | 'kafka'
+  | 'postgres'
+  | 'endpoints';
+/** Hosts of ours, as opposed to services. */
+export const HOSTS = ['edge', 'shard', 'processor', 'reconcile'] as const;
 
 export interface Door {
   readonly from: Host;
@@ -44,7 +54,17 @@ export const DOORS: readonly Door[] = [
     trust: 'TLS verify-full; RDS knows no client certificates, so a password',
   },
   { from: 'reconcile', to: 'postgres', port: POSTGRES_PORT, trust: 'the same' },
+  ...HOSTS.map((from) => ({
+    from,
+    to: 'endpoints' as const,
+    port: HTTPS_PORT,
+    trust: "AWS' services within the VPC, by the host's role",
+  })),
 ];
 
-/** These call out by HTTPS through the NAT: providers, and AWS itself. */
-export const CALLS_OUT: readonly Host[] = ['edge', 'shard', 'processor', 'reconcile'];
+/**
+ * These also call out by HTTPS through the NAT: processors and the reconciling host to providers,
+ * a shard to Route 53, whose API has no endpoint within a VPC. Everybody else reaches AWS by the
+ * endpoints and S3 by its gateway, and nothing outside.
+ */
+export const CALLS_OUT: readonly Host[] = ['shard', 'processor', 'reconcile'];

@@ -13,6 +13,7 @@ import { Construct } from 'constructs';
 import type { Topology } from '../topology/topology.js';
 import { HTTPS_PORT } from './doors.js';
 import { Fleet } from './fleet.js';
+import type { Metrics } from './metrics.js';
 import type { Network } from './network.js';
 import type { Release } from './release.js';
 import type { DeploymentSettings } from './settings.js';
@@ -21,6 +22,7 @@ export interface EdgeProps {
   readonly settings: DeploymentSettings;
   readonly network: Network;
   readonly release: Release;
+  readonly metrics: Metrics;
   readonly topology: Topology;
   readonly outside: SecurityGroup;
   readonly securityGroup: SecurityGroup;

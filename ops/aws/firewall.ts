@@ -1,8 +1,9 @@
 /** Security groups out of the map of doors; from outside only Cloudflare's ranges, only HTTPS. */
+import { CfnParameter, Stack } from 'aws-cdk-lib';
 import { type IVpc, Peer, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import { Construct } from 'constructs';
 import { cloudflareRanges } from '../cloudflare.js';
-import { CALLS_OUT, DOORS, type Host, HTTPS_PORT } from './doors.js';
+import { CALLS_OUT, DOORS, HOSTS, type Host, HTTPS_PORT } from './doors.js';
 
 export class Firewall extends Construct {
   readonly #groups = new Map<Host, SecurityGroup>();
@@ -20,6 +21,17 @@ export class Firewall extends Construct {
       target.addIngressRule(source, Port.tcp(port), `from ${from}`);
       source.addEgressRule(target, Port.tcp(port), `to ${to}`);
     }
+    const s3 = new CfnParameter(Stack.of(this), 'S3PrefixList', {
+      type: 'String',
+      description: "the region's list of S3's addresses: com.amazonaws.REGION.s3",
+      allowedPattern: 'pl-[0-9a-f]+',
+    });
+    for (const host of HOSTS)
+      this.of(host, vpc).addEgressRule(
+        Peer.prefixList(s3.valueAsString),
+        Port.tcp(HTTPS_PORT),
+        'the release, from S3',
+      );
     for (const host of CALLS_OUT)
       this.of(host, vpc).addEgressRule(Peer.anyIpv4(), Port.tcp(HTTPS_PORT), 'HTTPS out');
   }

@@ -1,29 +1,31 @@
 /**
- * A fleet of like hosts in the home zone, replaced when one is lost. Every host: Debian 12,
+ * A fleet of like hosts in the home zone, replaced when one is lost. Every host: Debian 12
+ * with its packages (image.sh),
  * metadata service v2 only, encrypted disks, no SSH (Session Manager), a role of its own that
  * may read its release and its own secret and nothing else until more is granted.
  */
-import { Tags } from 'aws-cdk-lib';
+import { Stack, Tags } from 'aws-cdk-lib';
 import { CfnAutoScalingGroup } from 'aws-cdk-lib/aws-autoscaling';
 import {
   BlockDeviceVolume,
   EbsDeviceVolumeType,
+  type IMachineImage,
   InstanceType,
   LaunchTemplate,
-  MachineImage,
   OperatingSystemType,
   type SecurityGroup,
   UserData,
 } from 'aws-cdk-lib/aws-ec2';
-import { ManagedPolicy, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import type { Topology } from '../topology/topology.js';
+import { KAFKA_REPLICATION } from './data-services.js';
+import type { Metrics } from './metrics.js';
 import type { Network } from './network.js';
 import type { Release } from './release.js';
+import type { DeploymentSettings } from './settings.js';
 import { hostScript } from './user-data.js';
-
-const DEBIAN_12 = '/aws/service/debian/release/12/latest/amd64';
 
 const ROOT = BlockDeviceVolume.ebs(20, { volumeType: EbsDeviceVolumeType.GP3, encrypted: true });
 
@@ -41,29 +43,45 @@ export interface FleetProps {
   /** Next to the others: network latency is part of every payment's. */
   readonly isClose: boolean;
   readonly steps?: readonly string[];
+  readonly settings: DeploymentSettings;
+  readonly metrics: Metrics;
   readonly targetGroupArns?: readonly string[];
 }
 
 export class Fleet extends Construct {
   readonly role: Role;
   readonly group: CfnAutoScalingGroup;
+  /** Filled by an operator. */
+  readonly secret: Secret;
 
   constructor(scope: Construct, id: string, props: FleetProps) {
     super(scope, id);
     const { network, release, role } = props;
     this.role = new Role(this, 'role', {
       assumedBy: new ServicePrincipal('ec2.amazonaws.com'),
-      managedPolicies: [ManagedPolicy.fromAwsManagedPolicyName('AmazonSSMManagedInstanceCore')],
     });
+    allowSessions(this.role);
+    const agent = props.metrics.agent(role, id);
+    if (agent.length > 0) props.metrics.allowWrite(this.role);
     release.allowRead(this.role);
-    const secret = new Secret(this, 'secret', {
+    this.secret = new Secret(this, 'secret', {
       description: `certificate, key and environment of tollgate ${id}, filled by its operator`,
     });
-    secret.grantRead(this.role);
+    this.secret.grantRead(this.role);
     const tags = { 'tollgate:role': role, 'tollgate:host': id };
-    const userData = UserData.custom(hostScript({ ...props, secretArn: secret.secretArn }));
+    const userData = UserData.custom(
+      hostScript({
+        ...props,
+        secretArn: this.secret.secretArn,
+        agent,
+        environment: {
+          TOLLGATE_SHARDS: `${props.settings.shardsEver}`,
+          TOLLGATE_REPLICATION: `${KAFKA_REPLICATION}`,
+        },
+      }),
+    );
     const template = new LaunchTemplate(this, 'template', {
-      machineImage: MachineImage.fromSsmParameter(DEBIAN_12, { os: OperatingSystemType.LINUX }),
+      machineImage: imageOf(release),
       instanceType: new InstanceType(props.instance),
       role: this.role,
       securityGroup: props.securityGroup,
@@ -99,4 +117,33 @@ export class Fleet extends Construct {
       },
     };
   }
+}
+
+function imageOf(release: Release): IMachineImage {
+  const userData = UserData.forLinux();
+  return {
+    getImage: () => ({ imageId: release.image, osType: OperatingSystemType.LINUX, userData }),
+  };
+}
+
+/**
+ * What Session Manager needs of a host. AWS' own policy (AmazonSSMManagedInstanceCore) would also
+ * let it read every parameter of the account.
+ */
+function allowSessions(role: Role): void {
+  const channels = ['CreateControlChannel', 'CreateDataChannel', 'OpenControlChannel'];
+  role.addToPolicy(
+    new PolicyStatement({
+      actions: [...channels, 'OpenDataChannel'].map((it) => `ssmmessages:${it}`),
+      // These actions know no resources.
+      resources: ['*'],
+    }),
+  );
+  const instances = { service: 'ec2', resource: 'instance', resourceName: '*' };
+  role.addToPolicy(
+    new PolicyStatement({
+      actions: ['ssm:UpdateInstanceInformation'],
+      resources: [Stack.of(role).formatArn(instances)],
+    }),
+  );
 }

@@ -7,9 +7,11 @@ import {
   FlowLogDestination,
   FlowLogTrafficType,
   GatewayVpcEndpointAwsService,
+  InterfaceVpcEndpointAwsService,
   IpAddresses,
   type ISubnet,
   type IVpc,
+  type SecurityGroup,
   SubnetType,
   Vpc,
 } from 'aws-cdk-lib/aws-ec2';
@@ -17,6 +19,15 @@ import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { PrivateHostedZone } from 'aws-cdk-lib/aws-route53';
 import { Construct } from 'constructs';
 import { INNER_DOMAIN } from '../topology/topology.js';
+
+/** What hosts ask AWS for: sessions of operators, secrets, volumes, metrics, their own state. */
+const ENDPOINTS = {
+  ssm: InterfaceVpcEndpointAwsService.SSM,
+  sessions: InterfaceVpcEndpointAwsService.SSM_MESSAGES,
+  secrets: InterfaceVpcEndpointAwsService.SECRETS_MANAGER,
+  ec2: InterfaceVpcEndpointAwsService.EC2,
+  metrics: InterfaceVpcEndpointAwsService.PROMETHEUS_WORKSPACES,
+};
 
 export class Network extends Construct {
   readonly vpc: IVpc;
@@ -48,5 +59,15 @@ export class Network extends Construct {
     this.zone = new PrivateHostedZone(this, 'names', { zoneName: INNER_DOMAIN, vpc: this.vpc });
     this.home = this.vpc.privateSubnets[0]!;
     this.placementGroup = new CfnPlacementGroup(this, 'together', { strategy: 'cluster' });
+  }
+
+  addEndpoints(group: SecurityGroup): void {
+    for (const [name, service] of Object.entries(ENDPOINTS))
+      this.vpc.addInterfaceEndpoint(name, {
+        service,
+        securityGroups: [group],
+        subnets: { subnets: [this.home] },
+        open: false,
+      });
   }
 }

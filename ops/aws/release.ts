@@ -7,6 +7,8 @@ export class Release extends Construct {
   readonly bucket: string;
   readonly key: string;
   readonly sha256: string;
+  /** Made by image.sh: hosts have no way to a package mirror. */
+  readonly image: string;
 
   constructor(stack: Stack) {
     super(stack, 'Release');
@@ -15,6 +17,10 @@ export class Release extends Construct {
     this.bucket = parameter('ReleaseBucket', 'bucket that holds releases', '[a-z0-9.-]{3,63}');
     this.key = parameter('ReleaseKey', 'key of the archive in it', '[A-Za-z0-9._/-]+');
     this.sha256 = parameter('ReleaseSha256', 'digest of the archive', '[0-9a-f]{64}');
+    this.image = new CfnParameter(stack, 'HostImage', {
+      type: 'AWS::EC2::Image::Id',
+      description: 'machine image after ops/aws/image.sh',
+    }).valueAsString;
   }
 
   allowRead(role: Role): void {

@@ -7,6 +7,8 @@ export interface DeploymentSettings {
   readonly shards: readonly number[];
   /** Which of them shared the ids, oldest first; the last is in force. */
   readonly epochs: readonly (readonly number[])[];
+  /** Partitions of payments.status: more than the highest number there will ever be. */
+  readonly shardsEver: number;
   readonly gatewayThreads: number;
   /** Addresses from which a provider calls webhooks. */
   readonly providers: Readonly<Record<string, readonly string[]>>;
@@ -36,6 +38,7 @@ const STRIPE = [
 export const PRODUCTION: DeploymentSettings = {
   shards: [0, 1],
   epochs: [[0, 1]],
+  shardsEver: 16,
   gatewayThreads: 2,
   providers: { stripe: STRIPE },
   edges: 2,

@@ -9,6 +9,7 @@ import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import { shardName, type Topology } from '../topology/topology.js';
 import { Fleet } from './fleet.js';
+import type { Metrics } from './metrics.js';
 import type { Network } from './network.js';
 import type { Release } from './release.js';
 import type { DeploymentSettings } from './settings.js';
@@ -19,6 +20,7 @@ export interface ShardProps {
   readonly settings: DeploymentSettings;
   readonly network: Network;
   readonly release: Release;
+  readonly metrics: Metrics;
   readonly topology: Topology;
   readonly securityGroup: SecurityGroup;
 }

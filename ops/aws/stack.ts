@@ -6,11 +6,13 @@ import {
   type IStackSynthesizer,
   Stack,
 } from 'aws-cdk-lib';
+import { Topic } from 'aws-cdk-lib/aws-sns';
 import { Alarms } from './alarms.js';
 import { DataServices } from './data-services.js';
 import { Edge } from './edge.js';
 import { Firewall } from './firewall.js';
 import { Fleet } from './fleet.js';
+import { Metrics } from './metrics.js';
 import { Network } from './network.js';
 import { Release } from './release.js';
 import { type DeploymentSettings, PRODUCTION } from './settings.js';
@@ -25,9 +27,12 @@ export class TollgateStack extends Stack {
     });
     const network = new Network(this, 'network');
     const firewall = new Firewall(this, 'firewall', network.vpc);
+    network.addEndpoints(firewall.group('endpoints'));
     const balancers = network.vpc.publicSubnets.map((it) => it.ipv4CidrBlock);
     const topology = deploymentTopology(settings, balancers);
-    const common = { settings, network, release: new Release(this) };
+    const topic = new Topic(this, 'pages', { enforceSSL: true });
+    const metrics = new Metrics(this, topic);
+    const common = { settings, network, metrics, release: new Release(this) };
     const edge = new Edge(this, {
       ...common,
       topology,
@@ -64,9 +69,24 @@ export class TollgateStack extends Stack {
       postgresGroup: firewall.group('postgres'),
     });
     for (const it of [processors, reconcile]) data.postgres.secret!.grantRead(it.role);
-    new Alarms(this, { edge, shards, fleets: [edge.fleet, processors, reconcile], data });
-    for (const [i, it] of edge.addresses.entries())
-      new CfnOutput(this, `Address${i}`, { value: it.ref, description: 'for ops/dns' });
+    new Alarms(this, { topic, edge, shards, fleets: [edge.fleet, processors, reconcile], data });
+    this.#outputs(edge, [edge.fleet, ...shards.map((it) => it.fleet), processors, reconcile], data);
+  }
+
+  /** What the steps after the first deployment ask for: see README.md. */
+  #outputs(edge: Edge, fleets: readonly Fleet[], data: DataServices): void {
+    const output = (name: string, value: string, description: string): CfnOutput =>
+      new CfnOutput(this, name, { value, description });
+    for (const [i, it] of edge.addresses.entries()) output(`Address${i}`, it.ref, 'for ops/dns');
+    for (const it of fleets)
+      output(
+        `Secret${it.node.id.replace(/(?:^|-)(\w)/g, (_, letter) => letter.toUpperCase())}`,
+        it.secret.secretArn,
+        `files of ${it.node.id}: fill it`,
+      );
+    output('KafkaArn', data.kafka.attrArn, 'for aws kafka get-bootstrap-brokers');
+    output('PostgresAddress', data.postgres.dbInstanceEndpointAddress, 'port 5432');
+    output('PostgresSecret', data.postgres.secret!.secretArn, 'user and password of the owner');
   }
 }
 

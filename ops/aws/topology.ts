@@ -7,7 +7,7 @@ import { checkTopology, type Limits, type Topology } from '../topology/topology.
 import { HTTPS_PORT, SHARD_PORT } from './doors.js';
 import type { DeploymentSettings } from './settings.js';
 
-const ENGINE_ADMIN_PORT = 8081;
+export const ENGINE_ADMIN_PORT = 8081;
 const LIMITS: Limits = {
   perKey: 2_000,
   perAddress: 10_000,
@@ -40,15 +40,14 @@ export function deploymentTopology(
     edge: {
       address: '0.0.0.0',
       port: HTTPS_PORT,
-      certificate: '/etc/tollgate/public.pem',
+      certificate: '/etc/tollgate-nginx/public.pem',
       realIpFrom: [...ipv4, ...ipv6],
       proxyProtocolFrom: balancers,
-      originPullCa: '/etc/tollgate/origin-pull-ca.pem',
+      originPullCa: '/etc/tollgate-nginx/origin-pull-ca.pem',
     },
     limits: LIMITS,
     providers: settings.providers,
     workers: 'auto',
-    user: 'tollgate',
-    paths: { pki: '/etc/tollgate', sockets: '/run/tollgate', logs: '/var/log/tollgate' },
+    paths: { pki: '/etc/tollgate-nginx', sockets: '/run/tollgate', logs: '/var/log/tollgate' },
   });
 }

@@ -13,6 +13,10 @@ export interface HostScript {
   readonly topology?: Topology;
   readonly secretArn: string;
   readonly steps?: readonly string[];
+  /** Lines that configure the agent of metrics. */
+  readonly agent: readonly string[];
+  /** Of the whole deployment, as the processes' environment has them. */
+  readonly environment: Readonly<Record<string, string>>;
 }
 
 export function hostScript(it: HostScript): string {
@@ -21,11 +25,7 @@ export function hostScript(it: HostScript): string {
     'set -euo pipefail',
     // A host that cannot become what it should be goes, so that the group makes another.
     "trap 'sleep 60; shutdown -h now' ERR",
-    'export DEBIAN_FRONTEND=noninteractive',
-    'apt-get update -qq',
-    'apt-get install -y -qq --no-install-recommends awscli jq nginx xfsprogs >/dev/null',
     ...HELPERS,
-    ...SESSION_AGENT,
     ...(it.steps ?? []),
     'work=$(mktemp -d)',
     `aws s3 cp --no-progress 's3://${it.release.bucket}/${it.release.key}' "$work/release.tar.gz"`,
@@ -42,6 +42,10 @@ export function hostScript(it: HostScript): string {
     '    [[ "$name" =~ ^[a-z0-9.-]+$ ]] && base64 -d <<<"$value" >"/etc/tollgate/$name"',
     '  done',
     'umask 022',
+    ...Object.entries(it.environment).map(
+      ([name, value]) => `echo '${name}=${value}' >>/etc/tollgate/deployment.env`,
+    ),
+    ...it.agent,
     ...(it.topology ? topologyFile(it.topology) : []),
     `/opt/tollgate/ops/systemd/install.sh ${it.role}${it.number === undefined ? '' : ` ${it.number}`}`,
     '',
@@ -53,11 +57,6 @@ function topologyFile(topology: Topology): string[] {
 }
 
 const ATTACH_SECONDS_MAX = 900;
-
-const SESSION_AGENT = [
-  'curl -fsSo /run/agent.deb "https://s3.$AWS_DEFAULT_REGION.amazonaws.com/amazon-ssm-$AWS_DEFAULT_REGION/latest/debian_amd64/amazon-ssm-agent.deb"',
-  'dpkg -i /run/agent.deb >/dev/null',
-];
 
 /** The metadata service, version 2. */
 const HELPERS = [

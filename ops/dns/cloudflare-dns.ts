@@ -3,7 +3,14 @@
  * to, all changes in one batch. The token is never printed, also not in an error.
  */
 import Cloudflare from 'cloudflare';
-import { type Changes, changesTo, lineOf, type PresentRecord, type WantedRecord } from './plan.js';
+import {
+  type Changes,
+  changesTo,
+  lineOf,
+  type PresentRecord,
+  type Settings,
+  type WantedRecord,
+} from './plan.js';
 
 const CALL_MS_MAX = 10_000;
 const RETRIES_MAX = 2;
@@ -31,13 +38,21 @@ export class CloudflareDns {
     const name = { exact: wanted[0]!.name };
     for await (const it of this.#client.dns.records.list({ zone_id: this.#zone, name }))
       present.push(it as PresentRecord);
-    return changesTo(wanted, present);
+    return changesTo(wanted, present, await this.#settings());
   }
 
-  /** Removes, changes and creates in one transaction; the way to the edge needs our certificate. */
+  /**
+   * The settings first, so that no request goes a way that is not protected; then removes, changes
+   * and creates records in one transaction.
+   */
   async apply(changes: Changes): Promise<void> {
     const zone = { zone_id: this.#zone };
-    if (!isNothing(changes)) {
+    for (const { name, to } of changes.settings) {
+      if (name === 'origin_pulls')
+        await this.#client.originTLSClientAuth.settings.update({ ...zone, enabled: true });
+      else await this.#client.zones.settings.edit(name, { ...zone, value: to as never });
+    }
+    if (changes.remove.length + changes.change.length + changes.create.length > 0) {
       await this.#client.dns.records.batch({
         ...zone,
         deletes: changes.remove.map(({ id }) => ({ id })),
@@ -45,16 +60,30 @@ export class CloudflareDns {
         posts: changes.create.map((it) => ({ ...it })),
       });
     }
-    await this.#client.originTLSClientAuth.settings.update({ ...zone, enabled: true });
+  }
+
+  async #settings(): Promise<Settings> {
+    const zone = { zone_id: this.#zone };
+    const setTo = async (name: 'ssl' | 'min_tls_version'): Promise<string> => {
+      const setting = await this.#client.zones.settings.get(name, zone);
+      return `${(setting as { value?: unknown }).value}`;
+    };
+    const pulls = await this.#client.originTLSClientAuth.settings.get(zone);
+    return {
+      ssl: await setTo('ssl'),
+      min_tls_version: await setTo('min_tls_version'),
+      origin_pulls: pulls.enabled === true ? 'on' : 'off',
+    };
   }
 }
 
-export function isNothing({ create, change, remove }: Changes): boolean {
-  return create.length + change.length + remove.length === 0;
+export function isNothing({ settings, create, change, remove }: Changes): boolean {
+  return settings.length + create.length + change.length + remove.length === 0;
 }
 
 export function describe(changes: Changes): string[] {
   return [
+    ...changes.settings.map((it) => `~ ${it.name}: ${it.from} -> ${it.to}`),
     ...changes.remove.map((it) => `- ${it.type} ${it.content}`),
     ...changes.change.map((it) => `~ ${lineOf(it.to)}`),
     ...changes.create.map((it) => `+ ${lineOf(it)}`),

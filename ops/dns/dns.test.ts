@@ -25,6 +25,7 @@ class StandIn {
   readonly calls: string[] = [];
   records: Stored[] = [];
   originPulls = false;
+  settings: Record<string, string> = {};
   readonly server: Server = createServer((request, response) => {
     void bodyOf(request).then((body) => {
       response.setHeader('content-type', 'application/json');
@@ -39,6 +40,13 @@ class StandIn {
   #answer(request: IncomingMessage, body: string): unknown {
     const url = new URL(request.url!, 'http://x');
     this.calls.push(`${request.method} ${url.pathname.replace(`/zones/${ZONE}`, '')}`);
+    const setting = /\/settings\/(\w+)$/.exec(url.pathname)?.[1];
+    if (setting !== undefined) {
+      if (request.method === 'PATCH') this.settings[setting] = JSON.parse(body).value;
+      return { id: setting, value: this.settings[setting] };
+    }
+    if (request.method === 'GET' && url.pathname.endsWith('/settings'))
+      return { enabled: this.originPulls };
     if (request.method === 'GET') {
       const name = url.searchParams.get('name.exact');
       const isFirst = (url.searchParams.get('page') ?? '1') === '1';
@@ -78,6 +86,7 @@ describe('ops/dns', () => {
   beforeEach(() => {
     standIn.calls.length = 0;
     standIn.originPulls = false;
+    standIn.settings = { ssl: 'full', min_tls_version: '1.0' };
     standIn.records = [
       { id: 'old', type: 'A', name: 'pay.example.com', content: '203.0.113.9', proxied: true },
       { id: 'bare', type: 'A', name: 'pay.example.com', content: '198.51.100.1', proxied: false },
@@ -112,9 +121,12 @@ describe('ops/dns', () => {
     assert.equal(
       output,
       [
-        '; wanted at Cloudflare, with authenticated origin pulls',
+        '; wanted at Cloudflare, with ssl strict, TLS 1.2 or newer and authenticated origin pulls',
         'pay.example.com. A 198.51.100.1 ; proxied',
         'pay.example.com. A 198.51.100.2 ; proxied',
+        '~ ssl: full -> strict',
+        '~ min_tls_version: 1.0 -> 1.2',
+        '~ origin_pulls: off -> on',
         '- A 203.0.113.9',
         '~ pay.example.com. A 198.51.100.1 ; proxied',
         '+ pay.example.com. A 198.51.100.2 ; proxied',
@@ -138,7 +150,22 @@ describe('ops/dns', () => {
       'www.example.com A 203.0.113.9 true',
     ]);
     assert.equal(standIn.originPulls, true);
+    assert.deepEqual(standIn.settings, { ssl: 'strict', min_tls_version: '1.2' });
+    const [first, last] = ['PATCH /settings/ssl', 'POST /dns_records/batch'].map((it) =>
+      standIn.calls.indexOf(it),
+    );
+    assert.ok(first! >= 0 && first! < last!, `${standIn.calls}`);
     assert.equal((await run([])).code, 0);
+  });
+
+  it('should leave a stricter setting, and count a weaker one as a difference', async () => {
+    assert.equal((await run(['--apply'])).code, 0);
+    standIn.settings['min_tls_version'] = '1.3';
+    assert.equal((await run([])).code, 0);
+    standIn.settings['ssl'] = 'flexible';
+    const { code, output } = await run([]);
+    assert.equal(code, 3);
+    assert.match(output, /^~ ssl: flexible -> strict$/m);
   });
 
   it('should do without a token as long as it only prints', async () => {

@@ -19,7 +19,9 @@ async function run(config: DnsConfig, isApply: boolean): Promise<number> {
     config.name,
     config.addresses.split(',').map((it) => it.trim()),
   );
-  console.log('; wanted at Cloudflare, with authenticated origin pulls');
+  console.log(
+    '; wanted at Cloudflare, with ssl strict, TLS 1.2 or newer and authenticated origin pulls',
+  );
   for (const it of wanted) console.log(lineOf(it));
   const token = tokenOf(config);
   if (token === '' || config.zone === '') {

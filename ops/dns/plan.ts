@@ -1,6 +1,7 @@
 /**
  * What Cloudflare should say about the public name, and what must change for it to say so.
- * Only address records of that one name are looked at; every other record is left alone.
+ * Only address records of that one name are looked at; every other record is left alone. The
+ * settings are the zone's: Cloudflare has them for all its names together.
  */
 import { isIP } from 'node:net';
 
@@ -22,7 +23,23 @@ export interface PresentRecord {
   readonly proxied?: boolean;
 }
 
+/** TLS on both sides of Cloudflare: the value to set, then others that are as strict. */
+export const WANTED_SETTINGS = {
+  /** Full (strict): Cloudflare verifies the edge's certificate. */
+  ssl: ['strict', 'origin_pull'],
+  min_tls_version: ['1.2', '1.3'],
+  /** Authenticated origin pulls: Cloudflare shows the edge its certificate. */
+  origin_pulls: ['on'],
+} as const;
+export type SettingName = keyof typeof WANTED_SETTINGS;
+export type Settings = Readonly<Record<SettingName, string>>;
+
 export interface Changes {
+  readonly settings: readonly {
+    readonly name: SettingName;
+    readonly from: string;
+    readonly to: string;
+  }[];
   readonly create: readonly WantedRecord[];
   readonly change: readonly { readonly id: string; readonly to: WantedRecord }[];
   readonly remove: readonly PresentRecord[];
@@ -42,6 +59,7 @@ export function wantedRecords(name: string, addresses: readonly string[]): Wante
 export function changesTo(
   wanted: readonly WantedRecord[],
   present: readonly PresentRecord[],
+  settings: Settings,
 ): Changes {
   const addresses = present.filter((it) => ['A', 'AAAA', 'CNAME'].includes(it.type));
   const of = (it: WantedRecord): PresentRecord | undefined =>
@@ -52,10 +70,18 @@ export function changesTo(
   });
   const kept = new Set(wanted.map((it) => of(it)?.id));
   return {
+    settings: settingsToChange(settings),
     create: wanted.filter((it) => !of(it)),
     change,
     remove: addresses.filter((it) => !kept.has(it.id)),
   };
+}
+
+function settingsToChange(present: Settings): Changes['settings'] {
+  const names = Object.keys(WANTED_SETTINGS) as SettingName[];
+  return names
+    .filter((name) => !(WANTED_SETTINGS[name] as readonly string[]).includes(present[name]))
+    .map((name) => ({ name, from: present[name], to: WANTED_SETTINGS[name][0] }));
 }
 
 /** One line a record: as a zone file has it, with what a zone file has no word for behind it. */

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -84,6 +92,14 @@ describe('tollgate up', { timeout: 240_000 }, async () => {
       'processor',
       'simulator',
     ]);
+    assert.equal(statSync(home).mode & 0o777, 0o711);
+    for (const it of ['.', 'data'].flatMap((folder) =>
+      readdirSync(join(home, folder)).map((name) => join(folder, name)),
+    )) {
+      // The folder above the data of Postgres may be passed where that is a user of its own.
+      const open = it === 'data' ? 0o066 : 0o077;
+      assert.equal(statSync(join(home, it)).mode & open, 0, it);
+    }
     for (const name of Object.keys(before.pids) as ComponentName[]) {
       process.kill(before.pids[name]!, 'SIGKILL');
       await until(`${name} runs again`, 30_000, async () => {

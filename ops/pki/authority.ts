@@ -66,8 +66,11 @@ export function ensurePki(dir: string): readonly Role[] {
   return due;
 }
 
-/** @param days negative: it has run out already */
-export function issue(dir: string, role: Role, days = LEAF_DAYS): void {
+/**
+ * @param days negative: it has run out already
+ * @param subject the whole name, as openssl takes it; an authority of your own may write more into it
+ */
+export function issue(dir: string, role: Role, days = LEAF_DAYS, subject = `/CN=${role}`): void {
   if (!existsSync(caFile(dir)))
     throw new EngineError('pki_missing', `${dir} has no CA: \`tollgate certs init\` makes one.`);
   inScratch(dir, (scratch) => {
@@ -75,7 +78,7 @@ export function issue(dir: string, role: Role, days = LEAF_DAYS): void {
       join(scratch, it),
     ) as [string, string, string];
     writeFileSync(extensions, `${extensionsOf(role).join('\n')}\n`);
-    openssl(['req', '-new', ...NEW_KEY, '-keyout', key, '-out', request, '-subj', `/CN=${role}`]);
+    openssl(['req', '-new', ...NEW_KEY, '-keyout', key, '-out', request, '-subj', subject]);
     const certificate = openssl([
       ...['x509', '-req', '-in', request, '-CA', caFile(dir), '-CAkey', join(dir, 'ca.key')],
       ...['-days', `${days}`, '-extfile', extensions],

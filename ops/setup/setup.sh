@@ -20,12 +20,6 @@ with_progress() {
   done
   wait "$pid"
 }
-# Maven does not read https_proxy.
-maven_proxy() {
-  local proxy=${https_proxy:-${HTTPS_PROXY:-}}
-  [[ "$proxy" =~ ^https?://([^:/@]+):([0-9]+)/?$ ]] || return 0
-  printf '%s ' "-Dhttps.proxyHost=${BASH_REMATCH[1]}" "-Dhttps.proxyPort=${BASH_REMATCH[2]}"
-}
 refuse() {
   printf 'setup: %s\n' "$*" >&2
   exit 1
@@ -47,8 +41,11 @@ need curl curl
 need wrk wrk
 need openssl openssl
 need setpriv util-linux
+need ip iproute2
+need jq jq
 need systemd-analyze systemd
 [ -x /usr/sbin/nginx ] || missing+=(nginx)
+[ -x /usr/sbin/logrotate ] || missing+=(logrotate)
 [ -e /usr/lib/x86_64-linux-gnu/libnss_wrapper.so ] || missing+=(libnss-wrapper)
 [ -e /usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1 ] || missing+=(libfaketime)
 [ -e /usr/include/zlib.h ] || missing+=(zlib1g-dev)
@@ -71,23 +68,12 @@ fi
 # Paths of this checkout stand in configuration files that cannot quote them.
 [[ "$PWD" =~ ^[A-Za-z0-9/._+@~-]+$ ]] || refuse "the path of this checkout has a blank, a comma or a letter that is not ASCII: move it to a plain path. ($PWD)"
 
-# Node 20: the machine's own, or the official build below .cache/node (the Makefile looks there first).
+# Node 20: the machine's own, or the build that npm's registry has, by its digest, below .cache/node
+# (the Makefile looks there first).
 is_node_20() { command -v node >/dev/null && [[ "$(node --version)" =~ ^v20\.([0-9]+)\. ]] && [ "${BASH_REMATCH[1]}" -ge 20 ]; }
 export PATH="$PWD/.cache/node/bin:$PATH"
-if ! is_node_20; then
-  name="node-v$(cat .nvmrc)-linux-x64"
-  mirror="${TOLLGATE_NODE_MIRROR:-https://nodejs.org/dist}/v$(cat .nvmrc)"
-  say "Node $(cat .nvmrc) (25 MB)"
-  work=$(mktemp -d)
-  trap 'rm -rf "$work"' EXIT
-  for file in "$name.tar.gz" SHASUMS256.txt; do
-    curl -fsSL --retry 3 -o "$work/$file" "$mirror/$file" ||
-      refuse "$mirror/$file cannot be had: install Node $(cat .nvmrc) yourself, or set TOLLGATE_NODE_MIRROR."
-  done
-  (cd "$work" && grep " $name.tar.gz\$" SHASUMS256.txt | sha256sum --check --status) ||
-    refuse "the checksum of $name.tar.gz is wrong: nothing was installed."
-  mkdir -p .cache/node
-  tar -xzf "$work/$name.tar.gz" -C .cache/node --strip-components=1
+if ! is_node_20 || ! command -v npm >/dev/null; then
+  ops/setup/node.sh "$PWD/.cache/node"
   is_node_20 || refuse "the Node that was downloaded does not run here."
 fi
 
@@ -96,15 +82,18 @@ if ! cmp -s package-lock.json "$stamp"; then
   say "npm packages (librdkafka is compiled: 2 to 4 minutes)"
   npm view node-rdkafka version --fetch-timeout=5000 --fetch-retries=0 >/dev/null 2>&1 ||
     refuse "the npm registry does not answer within 5 s: connect this machine, or set npm's registry or https-proxy."
-  # Development packages and install scripts are needed, whatever the environment says.
-  with_progress "npm packages" npm ci --include=dev --ignore-scripts=false --no-audit --no-fund --loglevel=error
+  # Development packages are needed, whatever the environment says. No package's script runs but
+  # those that native-modules.sh names.
+  with_progress "npm packages" npm ci --include=dev --ignore-scripts --no-audit --no-fund --loglevel=error
+  with_progress "native modules" ops/setup/native-modules.sh
   cp package-lock.json "$stamp"
 fi
 
-if [ ! -e .cache/kafka/.complete ]; then
+if ! cmp -s ops/setup/kafka/jars.sha256 .cache/kafka/.complete; then
   say "Kafka's jars (43 MB)"
-  mvn -q -B $(maven_proxy) -f ops/setup/kafka/pom.xml dependency:copy-dependencies -DoutputDirectory="$PWD/.cache/kafka"
-  touch .cache/kafka/.complete
+  rm -rf .cache/kafka
+  ops/setup/kafka/jars.sh fetch "$PWD/.cache/kafka"
+  cp ops/setup/kafka/jars.sha256 .cache/kafka/.complete
 fi
 
 lint=.cache/cfn-lint

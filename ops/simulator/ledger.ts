@@ -66,7 +66,7 @@ export class Ledger {
   refundedAmount = 0;
 
   constructor(dir: string) {
-    mkdirSync(dir, { recursive: true });
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
     const path = join(dir, 'ledger.jsonl');
     const text = readIfThere(path);
     const end = text.lastIndexOf('\n') + 1;

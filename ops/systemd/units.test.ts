@@ -1,14 +1,35 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { packageFile } from '../../engine/core/paths.js';
+import { PRODUCTION } from '../aws/settings.js';
+import { deploymentTopology } from '../aws/topology.js';
 import { startEngineProcess } from '../e2e/engine-process.js';
+import { nginxFiles } from '../nginx/files.js';
 import { until } from '../prove/system.js';
 
-const HARDENED = ['tollgate-engine@0', 'tollgate-processor@1', 'tollgate-reconcile@daily'];
+const HARDENED = [
+  'tollgate-engine@0',
+  'tollgate-processor@1',
+  'tollgate-reconcile@daily',
+  'tollgate-nginx@edge',
+  'tollgate-edge-names',
+  'tollgate-logs',
+  'tollgate-metrics',
+];
 const EXPOSURE_MAX = 20; // of 100, as systemd-analyze scores it
 const folder = packageFile('ops/systemd');
 
@@ -22,7 +43,11 @@ describe('the systemd units', () => {
       cpSync(packageFile(it), join(root, 'opt/tollgate', it), { recursive: true });
     mkdirSync(installed, { recursive: true });
     mkdirSync(join(root, 'usr/sbin'), { recursive: true });
-    for (const it of ['usr/sbin/nginx', 'bin/kill']) cpSync(`/${it}`, join(root, it));
+    for (const it of ['usr/sbin/nginx', 'usr/sbin/logrotate', 'bin/kill'])
+      cpSync(`/${it}`, join(root, it));
+    // Only image.sh installs it.
+    mkdirSync(join(root, 'usr/bin'), { recursive: true });
+    cpSync('/bin/true', join(root, 'usr/bin/prometheus'));
     for (const it of units) cpSync(join(folder, it), join(installed, it));
     cpSync('/lib/systemd/system', join(root, 'usr/lib/systemd/system'), { recursive: true });
   });
@@ -55,9 +80,40 @@ describe('the systemd units', () => {
 
   it('should leave no dump, and no way to the credentials of the host', () => {
     for (const unit of HARDENED) {
-      const text = readFileSync(join(folder, `${unit.split('@')[0]}@.service`), 'utf8');
+      const text = readFileSync(join(folder, `${unit.replace(/@.*/, '@')}.service`), 'utf8');
       assert.match(text, /^LimitCORE=0$/m, unit);
+      // It signs what it sends by the host's role.
+      if (unit === 'tollgate-metrics') continue;
       assert.match(text, /^IPAddressDeny=169\.254\.169\.254$/m, unit);
+    }
+  });
+
+  it('should run nothing as root, and give no process the right to pass over file modes', () => {
+    for (const unit of units.filter((it) => it.endsWith('.service'))) {
+      const text = readFileSync(join(folder, unit), 'utf8');
+      assert.match(text, /^(User=tollgate(-nginx)?|DynamicUser=yes)$/m, unit);
+      const rights = [...text.matchAll(/^(?:CapabilityBoundingSet|AmbientCapabilities)=(.*)$/gm)];
+      const wanted = unit.includes('nginx') ? 'CAP_NET_BIND_SERVICE' : '';
+      assert.deepEqual(
+        rights.map((it) => it[1]),
+        [wanted, wanted],
+        unit,
+      );
+    }
+  });
+
+  it('should copy for nginx what its configurations name, and nothing else', () => {
+    const script = readFileSync(join(folder, 'install.sh'), 'utf8');
+    const files = nginxFiles(deploymentTopology(PRODUCTION, ['10.64.0.0/26']));
+    for (const [name, role] of [
+      ['edge.conf', 'edge'],
+      ['shard-0.conf', 'shard'],
+    ] as const) {
+      const of = new RegExp(`^  ${role}\\)\\n(?:(?!;;)[^])*?configure_nginx (.*)$`, 'm');
+      const copied = of.exec(script)![1]!.split(' ');
+      const named = [...files[name]!.matchAll(/\/etc\/tollgate\S*\/([\w.-]+\.pem)/g)];
+      assert.deepEqual([...new Set(named.map((it) => it[1]!))].sort(), copied.sort(), name);
+      assert.doesNotMatch(files[name]!, /\/etc\/tollgate\/|^user /m);
     }
   });
 
@@ -144,8 +200,9 @@ describe('an engine under systemd', () => {
 });
 
 describe('edge-names.sh', () => {
-  it('should reload nginx when a name has another address, and only then', () => {
+  it('should reload nginx when a name has another address, and only then', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'tollgate-names-'));
+    const started: ChildProcess[] = [];
     try {
       const fake = (name: string, script: string): void => {
         spawnSync('bash', [
@@ -156,20 +213,32 @@ describe('edge-names.sh', () => {
           join(dir, name),
         ]);
       };
-      fake('systemctl', `echo "$@" >>${dir}/calls`);
+      const nginx = spawn('bash', [
+        '-c',
+        `trap 'echo HUP >>${dir}/calls' HUP; echo; while :; do sleep 0.02; done`,
+      ]);
+      started.push(nginx);
+      await once(nginx.stdout, 'data');
+      writeFileSync(join(dir, 'pid'), `${nginx.pid}\n`);
       spawnSync('bash', ['-c', `echo server shard-0.tollgate.internal:9443 >${dir}/edge.conf`]);
-      const run = (address: string): string => {
+      const run = async (address: string): Promise<string> => {
         fake('getent', `echo "${address} STREAM x"`);
         spawnSync('bash', ['-c', `: >${dir}/calls`]);
-        execFileSync(join(folder, 'edge-names.sh'), [join(dir, 'edge.conf'), join(dir, 'known')], {
-          env: { PATH: `${dir}:/usr/bin:/bin` },
-        });
+        execFileSync(
+          join(folder, 'edge-names.sh'),
+          ['edge.conf', 'known', 'pid'].map((it) => join(dir, it)),
+          {
+            env: { PATH: `${dir}:/usr/bin:/bin` },
+          },
+        );
+        await sleep(200);
         return readFileSync(join(dir, 'calls'), 'utf8');
       };
-      assert.equal(run('10.64.4.1'), 'reload tollgate-nginx@edge.service\n');
-      assert.equal(run('10.64.4.1'), '');
-      assert.equal(run('10.64.4.2'), 'reload tollgate-nginx@edge.service\n');
+      assert.equal(await run('10.64.4.1'), 'HUP\n');
+      assert.equal(await run('10.64.4.1'), '');
+      assert.equal(await run('10.64.4.2'), 'HUP\n');
     } finally {
+      for (const it of started) it.kill('SIGKILL');
       rmSync(dir, { recursive: true });
     }
   });

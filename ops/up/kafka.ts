@@ -30,6 +30,8 @@ export interface KafkaOptions {
   readonly log?: string;
   /** The folder of `tollgate certs`: mTLS and ACLs. Without: plain text and everything allowed. */
   readonly pki?: string;
+  /** As MSK: a user is the whole name of a certificate, not only its common name. */
+  readonly hasFullNames?: boolean;
   /** Where clients find the broker, when something stands between. Default: `port`. */
   readonly advertisedPort?: number;
   /** Added to ours. */
@@ -137,14 +139,14 @@ function serverProperties(options: KafkaOptions): string {
     // A broker that starts again waits until its last session has run out.
     'broker.session.timeout.ms': 2_000,
     'broker.heartbeat.interval.ms': 500,
-    ...(pki === undefined ? {} : tlsProperties(pki)),
+    ...(pki === undefined ? {} : tlsProperties(pki, options.hasFullNames === true)),
   })
     .map(([name, value]) => `${name}=${value}\n`)
     .join('');
 }
 
 /** The user is the common name of the client's certificate; who stands in no ACL may nothing. */
-function tlsProperties(pki: string): Record<string, string> {
+function tlsProperties(pki: string, hasFullNames: boolean): Record<string, string> {
   return {
     'ssl.client.auth': 'required',
     'ssl.enabled.protocols': 'TLSv1.2,TLSv1.3',
@@ -152,8 +154,8 @@ function tlsProperties(pki: string): Record<string, string> {
     'ssl.keystore.location': resolve(roleFile(pki, 'kafka')),
     'ssl.truststore.type': 'PEM',
     'ssl.truststore.location': resolve(caFile(pki)),
-    'ssl.principal.mapping.rules': 'RULE:^CN=([a-z-]+)$/$1/,DEFAULT',
+    ...(hasFullNames ? {} : { 'ssl.principal.mapping.rules': 'RULE:^CN=([a-z-]+)$/$1/,DEFAULT' }),
     'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
-    'super.users': SUPER_USERS.map((it) => `User:${it}`).join(';'),
+    'super.users': SUPER_USERS.map((it) => `User:${hasFullNames ? 'CN=' : ''}${it}`).join(';'),
   };
 }

@@ -4,7 +4,7 @@
  * needs both for itself.)
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chownSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import pg from 'pg';
@@ -17,6 +17,8 @@ import { installPostgresTls, postgresTlsUrl } from './postgres-tls.js';
 const START_MS_MAX = 30_000;
 const USER = 'tollgate';
 const OS_USER = 'postgres';
+/** Passed by all, not listed. */
+const PASSED = 0o011;
 // Compares bytes, where libc's C.UTF-8 calls strcoll.
 const LOCALE = ['--locale=C.UTF-8', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
 
@@ -94,7 +96,9 @@ async function binaryPaths(): Promise<{ initdb: string; postgres: string }> {
 /** The password of a database that listens on loopback only is no secret. */
 function initialise(command: readonly string[], dir: string, data: string): void {
   const passwordFile = join(dir, 'password');
-  writeFileSync(passwordFile, USER, { mode: 0o644 });
+  writeFileSync(passwordFile, USER, { mode: 0o600 });
+  const { uid, gid } = statSync(dir);
+  chownSync(passwordFile, uid, gid);
   const args = ['-D', data, '-U', USER, '-A', 'scram-sha-256', `--pwfile=${passwordFile}`];
   const [program, ...rest] = [...command, ...args, '-E', 'UTF8', ...LOCALE];
   const done = spawnSync(program!, rest, { encoding: 'utf8' });
@@ -107,8 +111,8 @@ function initialise(command: readonly string[], dir: string, data: string): void
 
 /**
  * Postgres refuses to run as root: a command that runs another as the user `postgres`, who
- * owns `dir`. Where that user cannot pass a parent folder (root's home), it gets the one
- * capability to do so.
+ * owns `dir`. Where that user cannot pass a parent folder (root's home), it gets the capability
+ * to pass and to read, never the one to write.
  */
 function dropRoot(dir: string, binary: string): string[] {
   if (spawnSync('id', ['-u', OS_USER]).status !== 0) {
@@ -118,10 +122,12 @@ function dropRoot(dir: string, binary: string): string[] {
   const id = (flag: string): number =>
     Number(execFileSync('id', [flag, OS_USER], { encoding: 'utf8' }));
   chownSync(dir, id('-u'), id('-g'));
+  const parent = dirname(dir);
+  chmodSync(parent, statSync(parent).mode | PASSED);
   const user = ['setpriv', '--reuid', OS_USER, '--regid', OS_USER, '--clear-groups'];
   const check = ['sh', '-c', 'test -x "$1" && test -x "$2"', 'check', binary, dir];
   if (spawnSync(user[0]!, [...user.slice(1), ...check]).status === 0) return user;
-  return [...user, '--inh-caps', '+dac_override', '--ambient-caps', '+dac_override'];
+  return [...user, '--inh-caps', '+dac_read_search', '--ambient-caps', '+dac_read_search'];
 }
 
 function plainAdminUrl(port: number): string {

@@ -11,6 +11,7 @@ import {
   removeEndpoints,
   writeEndpoints,
 } from './endpoints.js';
+import { closeHome } from './home-modes.js';
 import { claimHome, releaseHome } from './leftovers.js';
 import { Component, type ComponentEvents, type ComponentSpec } from './supervisor.js';
 
@@ -48,7 +49,9 @@ export async function startStack<E extends Endpoints | ClusterEndpoints>(
   plan: StackPlan<E>,
   say: (line: string) => void,
 ): Promise<Stack<E>> {
+  process.umask(0o077);
   await claimHome(plan.home);
+  closeHome(plan.home);
   await checkPorts(plan.ports);
   const file = join(plan.home, 'endpoints.json');
   const pids: Record<string, number> = {};

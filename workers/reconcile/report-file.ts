@@ -27,7 +27,7 @@ export async function saveReport(
   name: string,
   onBytes: (bytes: number) => void,
 ): Promise<ReportFile> {
-  await mkdir(folder, { recursive: true });
+  await mkdir(folder, { recursive: true, mode: 0o700 });
   const hash = createHash('sha256');
   let bytes = 0;
   const meter = new Transform({

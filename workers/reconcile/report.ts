@@ -39,7 +39,7 @@ export async function writeReport(
   facts: ReportFacts,
 ): Promise<WrittenReport> {
   const { period } = facts;
-  await mkdir(folder, { recursive: true });
+  await mkdir(folder, { recursive: true, mode: 0o700 });
   const counts = await countItems(client, period.from, period.until);
   const batches = await batchesOf(client, period);
   const shown: Item[] = [];
