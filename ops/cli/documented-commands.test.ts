@@ -103,9 +103,11 @@ describe('the commands that pages print', async () => {
 
 async function wholeProgram(): Promise<Command> {
   const program = new Command('tollgate').exitOverride();
-  for (const file of readdirSync(packageFile('dist/ops/cli')).filter((it) => it.endsWith('.js'))) {
-    if (file === 'main.js' || file.includes('.test.')) continue;
-    const exported: Record<string, unknown> = await import(`./${file}`);
+  const files = readdirSync(packageFile('dist/ops/cli'))
+    .filter((file) => file.endsWith('.js') && file !== 'main.js' && !file.includes('.test.'))
+    .map((file) => `./${file}`);
+  for (const file of [...files, '../../bench/load/command.js']) {
+    const exported: Record<string, unknown> = await import(file);
     for (const [name, register] of Object.entries(exported))
       if (/^register[A-Z]/.test(name)) (register as (program: Command) => void)(program);
   }

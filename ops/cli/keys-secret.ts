@@ -27,7 +27,7 @@ export function secretName(secret: string): string {
 }
 
 /** @param command makes a command with the options `--file` and `--merchant` */
-export function registerSecrets(command: MakeCommand, hex: (text: string) => string): void {
+export function addSecretCommands(command: MakeCommand, hex: (text: string) => string): void {
   command('add', 'make a checksum secret and print it, once')
     .option('--optional', 'requests without a checksum are taken too, until `secret require`')
     .action(({ file, merchant, optional }: Chosen & { optional?: true }) => {

@@ -12,7 +12,7 @@ import {
 } from '../../engine/keys/keys-file.js';
 
 import { NAME_RULE } from './arguments.js';
-import { newSecret, registerSecrets, secretName, withSecret } from './keys-secret.js';
+import { addSecretCommands, newSecret, secretName, withSecret } from './keys-secret.js';
 
 const HASH_SHOWN = 12;
 const KEYS_FILE = 'keys file (TOLLGATE_KEYS_FILE of the engine)';
@@ -73,7 +73,7 @@ export function registerKeys(program: Command): void {
     },
   );
   const secrets = keys.command('secret').description('checksum secrets of a merchant');
-  registerSecrets(
+  addSecretCommands(
     (name, description) =>
       secrets
         .command(name)

@@ -6,8 +6,8 @@
 set -euo pipefail
 work=$1 role=$2 number=${3:-}
 
-if [ "${TOLLGATE_WALK_INNER:-}" != yes ]; then
-  exec env TOLLGATE_WALK_INNER=yes unshare --mount --net --kill-child --fork --pid --mount-proc "$0" "$@"
+if [ "${WALK_INNER:-}" != yes ]; then
+  exec env WALK_INNER=yes unshare --mount --net --kill-child --fork --pid --mount-proc "$0" "$@"
 fi
 
 mkdir "$work/layers"

