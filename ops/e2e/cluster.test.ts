@@ -53,6 +53,15 @@ describe('tollgate up --cluster', { timeout: 240_000 }, () => {
     assert.equal(stranger.status, 401);
   });
 
+  it('should say how long the certificates last that each process uses', async () => {
+    const { admin, processorAdmin } = system.endpoints;
+    for (const url of [...admin, ...processorAdmin]) {
+      const text = await (await fetch(`${url}/metrics`)).text();
+      const days = Number(/^certificate_days_left (\S+)$/m.exec(text)?.[1]);
+      assert.ok(days > 29 && days <= 30, `${url}: ${days}`);
+    }
+  });
+
   it('should keep every process running', async () => {
     const before = system.endpoints.pids;
     const killed = [before.edge!, ...before.engine, ...before.engineHost, ...before.processor];
