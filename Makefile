@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 # Where set-up puts Node 20 when the machine has none.
 export PATH := $(CURDIR)/.cache/node/bin:$(PATH)
-.PHONY: help setup build run cluster reset stand-ins test check engine bench bench-growth prove-bench prove unit release clean
+.PHONY: help setup build run cluster reset stand-ins test check scan engine bench bench-growth prove-bench prove unit release clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,9 +25,11 @@ reset: ## remove all payments, logs and reports of .run: an empty start
 engine: setup ## run one shard in the foreground (Kafka at TOLLGATE_KAFKA_BROKERS)
 	@exec ./ops/cli/tollgate.mjs engine
 
-check: setup ## types, lint, format, house rules, packages, image, alerts: no servers
-	@node_modules/.bin/biome ci .
+check: setup scan ## types, lint, format, house rules, packages, image, alerts: no servers
 	@node --test dist/ops/house-rules.test.js dist/ops/docker/docker.test.js dist/ops/prometheus/rules.test.js dist/ops/supply-chain.test.js
+
+scan: setup ## lint and format, and what the packages are: signatures, advisories, digests, list
+	@node_modules/.bin/biome ci .
 	@node dist/ops/setup/signatures.js
 	@node dist/ops/setup/advisories.js
 	@ops/setup/kafka/jars.sh check $(CURDIR)/.cache/kafka && echo "Kafka's jars: each has its digest"
@@ -44,8 +46,7 @@ unit: setup ## the tests that start no server, under a minute
 	@$(RUN_TESTS) --test-concurrency=2 $$(ops/setup/list-tests.sh unit)
 
 # Servers share the cores, so their tests run one after the other.
-test: setup stand-ins ## every test
-	@node_modules/.bin/biome ci .
+test: setup scan stand-ins ## every test
 	@$(RUN_TESTS) --test-concurrency=2 $$(ops/setup/list-tests.sh unit)
 	@$(RUN_TESTS) --test-concurrency=1 $$(ops/setup/list-tests.sh servers)
 
