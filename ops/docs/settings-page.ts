@@ -3,8 +3,6 @@
  * read: `node dist/ops/docs/settings-page.js`. A test compares the page with them.
  */
 import { writeFileSync } from 'node:fs';
-import { argv } from 'node:process';
-import { pathToFileURL } from 'node:url';
 import { packageFile } from '../../engine/core/paths.js';
 import { TABLES } from '../../engine/core/settings/catalogue.js';
 import type { Setting } from '../../engine/core/settings.js';
@@ -15,7 +13,6 @@ const INTRODUCTION = `# Settings
 Every setting is an environment variable. An empty value means the default. A process names all mistakes
 together and does not start (exit code 2); \`make run\` and \`make cluster\` check the settings of all their
 processes before they start one. A name that begins with \`TOLLGATE_\` and is not on this page is refused.
-\`TOLLGATE_NODE_MIRROR\` is read by \`make setup\` only: where Node is downloaded from.
 
 This page is made from \`engine/core/settings/\` by \`node dist/ops/docs/settings-page.js\`.
 `;
@@ -55,5 +52,4 @@ function code(text: string): string {
   return text === '' ? '' : `\`${text}\``;
 }
 
-if (import.meta.url === pathToFileURL(argv[1] ?? '').href)
-  writeFileSync(SETTINGS_PAGE, settingsPage());
+if (process.argv[1] === import.meta.filename) writeFileSync(SETTINGS_PAGE, settingsPage());

@@ -13,8 +13,8 @@ import { simulatorTable } from './simulator.js';
 import { stackTable } from './stack.js';
 
 const PREFIX = 'TOLLGATE_';
-/** Set by the supervisor, by set-up and by proofs: names that are ours and no setting of a user. */
-const INTERNAL = /^TOLLGATE_(STOP_WITH_PARENT|NODE_MIRROR|PROOF_[A-Z_]+)$/;
+/** The supervisor and the proofs set these. They are no settings of a user. */
+const INTERNAL = /^TOLLGATE_(STOP_WITH_PARENT|PROOF_[A-Z_]+)$/;
 
 /** In the order of the reference page; a setting of several processes belongs to the first. */
 export const TABLES: Readonly<Record<string, SettingsTable>> = {
