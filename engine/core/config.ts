@@ -159,13 +159,7 @@ export function notifyConfig(
 
 export function clusterConfig(environment: Environment = process.env): ClusterConfig {
   const settings = readProcess(clusterTable, environment, (it) => [
-    ...samePorts({
-      TOLLGATE_ADMIN_PORTS: it.adminPorts,
-      TOLLGATE_PROCESSOR_ADMIN_PORTS: it.processorAdminPorts,
-      TOLLGATE_SIMULATOR_PORT: [it.simulatorPort],
-      TOLLGATE_EDGE_PORT: [it.edgePort],
-      ...serverPorts(it),
-    }),
+    ...samePorts(clusterPorts(it)),
     ...(it.shards <= it.adminPorts.length
       ? []
       : [`TOLLGATE_ADMIN_PORTS: ${it.adminPorts.length} for ${it.shards} shards`]),
@@ -228,7 +222,11 @@ function isLoopback(host: string): boolean {
   return host === '127.0.0.1' || host === '::1' || host === 'localhost';
 }
 
-function stackPorts(settings: SettingsOf<typeof stackTable>): Record<string, readonly number[]> {
+/** Ports that are listened on, under the variable that moves each. */
+export type PortsByVariable = Readonly<Record<string, readonly number[]>>;
+
+/** Of the whole system of one engine and one processor. */
+export function stackPorts(settings: StackConfig): PortsByVariable {
   return {
     TOLLGATE_API_PORT: [settings.apiPort],
     TOLLGATE_ADMIN_PORT: [settings.adminPort],
@@ -238,13 +236,24 @@ function stackPorts(settings: SettingsOf<typeof stackTable>): Record<string, rea
   };
 }
 
-/** Of those servers that are started here. */
+/** Of the cluster, but for its shards' own addresses. */
+export function clusterPorts(settings: ClusterConfig): PortsByVariable {
+  return {
+    TOLLGATE_ADMIN_PORTS: settings.adminPorts,
+    TOLLGATE_PROCESSOR_ADMIN_PORTS: settings.processorAdminPorts,
+    TOLLGATE_SIMULATOR_PORT: [settings.simulatorPort],
+    TOLLGATE_EDGE_PORT: [settings.edgePort],
+    ...serverPorts(settings),
+  };
+}
+
+/** Of Kafka and Postgres, where they are started here. */
 function serverPorts(
   it: Pick<
     StackConfig,
     'externalKafka' | 'externalDatabase' | 'kafkaPort' | 'kafkaControllerPort' | 'postgresPort'
   >,
-): Record<string, readonly number[]> {
+): PortsByVariable {
   return {
     ...(it.externalKafka
       ? {}
@@ -256,8 +265,7 @@ function serverPorts(
   };
 }
 
-/** @param byVariable each port under the variable that moves it */
-function samePorts(byVariable: Readonly<Record<string, readonly number[]>>): string[] {
+function samePorts(byVariable: PortsByVariable): string[] {
   const users = new Map<number, string[]>();
   for (const [variable, numbers] of Object.entries(byVariable))
     for (const number of numbers) users.set(number, [...(users.get(number) ?? []), variable]);

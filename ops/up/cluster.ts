@@ -8,7 +8,7 @@
  */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type ClusterConfig, simulatorConfig } from '../../engine/core/config.js';
+import { type ClusterConfig, clusterPorts, simulatorConfig } from '../../engine/core/config.js';
 import { EngineError } from '../../engine/core/errors.js';
 import { nginxEdge } from '../nginx/edge.js';
 import { nginxEngineHost } from '../nginx/engine-host.js';
@@ -17,12 +17,12 @@ import { caFile, ensurePki } from '../pki/authority.js';
 import { developmentShard, developmentTopology } from '../topology/development.js';
 import { checkTopology, hostsFile, readTopology, type Topology } from '../topology/topology.js';
 import { engineSpec, processorSpec, simulatorSpec } from './cluster-products.js';
-import { logFile, serverPorts, serverSpecs } from './components.js';
+import { logFile, serverSpecs } from './components.js';
 import type { ClusterEndpoints } from './endpoints.js';
 import { ensureMerchants, readCredentials } from './merchants.js';
 import { startNginx } from './nginx.js';
 import { postgresTlsUrl } from './postgres-tls.js';
-import type { Pids, PortClaim, StackPlan } from './stack.js';
+import { claimsOf, type Pids, type PortClaim, type StackPlan } from './stack.js';
 import type { ComponentSpec } from './supervisor.js';
 
 const NGINX_STOP_MS_MAX = 2_000;
@@ -192,18 +192,14 @@ function endpointsOf(
 
 function portsOf(config: ClusterConfig, topology: Topology): PortClaim[] {
   return [
-    ...topology.shards.map((it) => ({ port: it.adminPort, variable: 'TOLLGATE_ADMIN_PORTS' })),
-    ...config.processorAdminPorts.map((port) => ({
-      port,
-      variable: 'TOLLGATE_PROCESSOR_ADMIN_PORTS',
-    })),
-    { port: config.simulatorPort, variable: 'TOLLGATE_SIMULATOR_PORT' },
-    { port: config.edgePort, variable: 'TOLLGATE_EDGE_PORT' },
+    ...claimsOf({
+      ...clusterPorts(config),
+      TOLLGATE_ADMIN_PORTS: topology.shards.map((it) => it.adminPort),
+    }),
     ...topology.shards.map(({ address }) => ({
       port: topology.shardPort,
       variable: 'TOLLGATE_SHARD_PORT',
       address,
     })),
-    ...serverPorts(config),
   ];
 }

@@ -7,7 +7,6 @@ import { becomes, startChild } from './child.js';
 import { startKafka } from './kafka.js';
 import { logEnd, startProblem } from './log-tail.js';
 import { startPostgres } from './postgres.js';
-import type { PortClaim } from './stack.js';
 import type { ComponentSpec } from './supervisor.js';
 
 const ALIVE_MS_MAX = 60_000;
@@ -63,20 +62,6 @@ export function serverSpecs(config: ServerConfig, dataDir: string, pki?: string)
       }),
   };
   return [...(config.externalKafka ? [] : [kafka]), ...(config.externalDatabase ? [] : [postgres])];
-}
-
-export function serverPorts(config: ServerConfig): PortClaim[] {
-  return [
-    ...(config.externalKafka
-      ? []
-      : [
-          { port: config.kafkaPort, variable: 'TOLLGATE_KAFKA_PORT' },
-          { port: config.kafkaControllerPort, variable: 'TOLLGATE_KAFKA_CONTROLLER_PORT' },
-        ]),
-    ...(config.externalDatabase
-      ? []
-      : [{ port: config.postgresPort, variable: 'TOLLGATE_POSTGRES_PORT' }]),
-  ];
 }
 
 export interface ProductOptions {

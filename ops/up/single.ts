@@ -6,17 +6,18 @@ import {
   localProviders,
   type StackConfig,
   simulatorConfig,
+  stackPorts,
 } from '../../engine/core/config.js';
-import { productSpec, serverPorts, serverSpecs } from './components.js';
+import { productSpec, serverSpecs } from './components.js';
 import type { Endpoints } from './endpoints.js';
 import { postgresUrl } from './postgres.js';
-import type { Pids, PortClaim, StackPlan } from './stack.js';
+import { claimsOf, type Pids, type StackPlan } from './stack.js';
 import type { ComponentSpec } from './supervisor.js';
 
 export function singlePlan(config: StackConfig): StackPlan<Endpoints> {
   return {
     home: config.home,
-    ports: portsOf(config),
+    ports: claimsOf(stackPorts(config)),
     groups: [serverSpecs(config, join(config.home, 'data')), productSpecs(config)],
     endpointsOf: (pids) => singleEndpoints(config, pids),
   };
@@ -56,15 +57,5 @@ function productSpecs(config: StackConfig): ComponentSpec[] {
     product('simulator', endpoints.simulator),
     product('engine', endpoints.admin),
     product('processor', endpoints.processorAdmin),
-  ];
-}
-
-function portsOf(config: StackConfig): PortClaim[] {
-  return [
-    { port: config.apiPort, variable: 'TOLLGATE_API_PORT' },
-    { port: config.adminPort, variable: 'TOLLGATE_ADMIN_PORT' },
-    { port: config.processorAdminPort, variable: 'TOLLGATE_PROCESSOR_ADMIN_PORT' },
-    { port: config.simulatorPort, variable: 'TOLLGATE_SIMULATOR_PORT' },
-    ...serverPorts(config),
   ];
 }

@@ -3,6 +3,7 @@
  * process kept running, stopped in the reverse order; `endpoints.json` follows.
  */
 import { join } from 'node:path';
+import type { PortsByVariable } from '../../engine/core/config.js';
 import { EngineError } from '../../engine/core/errors.js';
 import { accepts } from './child.js';
 import {
@@ -107,6 +108,13 @@ async function startAll(
     }),
   );
   for (const it of outcomes) if (it.status === 'rejected') throw it.reason;
+}
+
+/** Claims on loopback. */
+export function claimsOf(byVariable: PortsByVariable): PortClaim[] {
+  return Object.entries(byVariable).flatMap(([variable, ports]) =>
+    ports.map((port) => ({ port, variable })),
+  );
 }
 
 async function checkPorts(claims: readonly PortClaim[]): Promise<void> {
