@@ -32,6 +32,7 @@ export function defaultProvider(providers: readonly string[]): string | undefine
   return providers.find((name) => name !== WALLET);
 }
 
+export const MERCHANT_PATTERN = '^[A-Za-z0-9_-]{1,64}$';
 /** The merchant of a system without API keys. */
 export const DEFAULT_MERCHANT = 'default';
 

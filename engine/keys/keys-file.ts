@@ -18,12 +18,11 @@ import {
 import { type Static, Type } from '@sinclair/typebox';
 import { newAjv } from '../core/ajv.js';
 import { EngineError } from '../core/errors.js';
-import { PROVIDER_PATTERN } from '../core/payment.js';
+import { MERCHANT_PATTERN, PROVIDER_PATTERN } from '../core/payment.js';
 
 const MERCHANTS_MAX = 10_000;
 const PER_MERCHANT_MAX = 16;
 const OTHERS_MAY_READ = 0o077;
-export const MERCHANT_PATTERN = '^[A-Za-z0-9_-]{1,64}$';
 
 const MerchantEntry = Type.Object(
   {

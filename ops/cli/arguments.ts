@@ -1,9 +1,15 @@
 /** Values of options that several commands take: checked once, refused with exit code 2. */
 import { InvalidArgumentError } from 'commander';
 import { CURRENCY_RULE, isCurrency } from '../../engine/core/currencies.js';
+import { MERCHANT_PATTERN } from '../../engine/core/payment.js';
 
 /** Of merchants, wallets and checkout ids. */
 export const NAME_RULE = '1 to 64 letters, digits, _ or -';
+
+export function nameOf(text: string): string {
+  if (!new RegExp(MERCHANT_PATTERN).test(text)) throw new InvalidArgumentError(NAME_RULE);
+  return text;
+}
 
 export function currencyOf(text: string): string {
   if (!isCurrency(text)) throw new InvalidArgumentError(CURRENCY_RULE);

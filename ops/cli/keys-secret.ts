@@ -1,12 +1,13 @@
 /** `tollgate keys secret`: the checksum secrets of a merchant, from the first to the last. */
 import { hash, randomBytes } from 'node:crypto';
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import {
   type KeyTable,
   type MerchantEntry,
   readKeysFile,
   writeKeysFile,
 } from '../../engine/keys/keys-file.js';
+import { nameOf } from './arguments.js';
 
 const HASH_SHOWN = 12;
 
@@ -21,13 +22,24 @@ export function newSecret(): string {
   return `tgs_${randomBytes(32).toString('base64url')}`;
 }
 
-/** A secret is named by the beginning of its hash, as a key is. */
-export function secretName(secret: string): string {
-  return hash('sha256', secret, 'hex').slice(0, HASH_SHOWN);
+export function hashOf(secret: string): string {
+  return hash('sha256', secret, 'hex');
 }
 
-/** @param command makes a command with the options `--file` and `--merchant` */
-export function addSecretCommands(command: MakeCommand, hex: (text: string) => string): void {
+/** Keys and secrets are named by the beginning of their hash. */
+export function shownHash(hex: string): string {
+  return hex.slice(0, HASH_SHOWN);
+}
+
+export function hashBeginning(text: string): string {
+  if (!/^[0-9a-f]{4,64}$/.test(text)) throw new InvalidArgumentError('4 to 64 hex digits');
+  return text;
+}
+
+/** @param below makes a command with the option `--file` */
+export function addSecretCommands(below: MakeCommand): void {
+  const command: MakeCommand = (name, description) =>
+    below(name, description).requiredOption('--merchant <name>', 'whose', nameOf);
   command('add', 'make a checksum secret and print it, once')
     .option('--optional', 'requests without a checksum are taken too, until `secret require`')
     .action(({ file, merchant, optional }: Chosen & { optional?: true }) => {
@@ -44,7 +56,7 @@ export function addSecretCommands(command: MakeCommand, hex: (text: string) => s
     },
   );
   command('remove', 'end a checksum secret')
-    .requiredOption('--hash <beginning>', 'of its SHA-256, as `keys list` shows it', hex)
+    .requiredOption('--hash <beginning>', 'of its SHA-256, as `keys list` shows it', hashBeginning)
     .option('--last', 'also the last one: then the requests of the merchant need no checksum')
     .action(({ file, merchant, hash: beginning, last }: Chosen & { hash: string; last?: true }) =>
       change(file, merchant, (it) => withoutSecret(it, beginning, last === true)),
@@ -52,8 +64,8 @@ export function addSecretCommands(command: MakeCommand, hex: (text: string) => s
 }
 
 /**
- * The first secret makes checksums mandatory unless it is `isOptional`. A further one leaves that
- * as it is, and cannot make optional what was mandatory.
+ * The first secret makes checksums mandatory, unless `isOptional` is true. A further secret does not
+ * change that: mandatory checksums cannot become optional again.
  */
 export function withSecret(it: MerchantEntry, secret: string, isOptional: boolean): MerchantEntry {
   const secrets = it.checksum_secrets ?? [];
@@ -70,7 +82,7 @@ export function withSecret(it: MerchantEntry, secret: string, isOptional: boolea
 
 function withoutSecret(it: MerchantEntry, beginning: string, mayBeLast: boolean): MerchantEntry {
   const { checksum_secrets: secrets = [], checksums_optional, ...rest } = it;
-  const left = secrets.filter((secret) => !hash('sha256', secret, 'hex').startsWith(beginning));
+  const left = secrets.filter((secret) => !hashOf(secret).startsWith(beginning));
   const gone = secrets.length - left.length;
   if (gone !== 1) throw new Error(`${it.merchant} has ${gone} such secrets: nothing was changed`);
   if (left.length > 0)

@@ -1,20 +1,25 @@
 /** `tollgate keys`: the merchants' API keys and checksum secrets. Each is shown once, when made. */
-import { hash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
 import { isProviderName } from '../../engine/core/payment.js';
 import {
   type KeyTable,
-  MERCHANT_PATTERN,
   type MerchantEntry,
   readKeysFile,
   writeKeysFile,
 } from '../../engine/keys/keys-file.js';
 
-import { NAME_RULE } from './arguments.js';
-import { addSecretCommands, newSecret, secretName, withSecret } from './keys-secret.js';
+import { NAME_RULE, nameOf } from './arguments.js';
+import {
+  addSecretCommands,
+  hashBeginning,
+  hashOf,
+  newSecret,
+  shownHash,
+  withSecret,
+} from './keys-secret.js';
 
-const HASH_SHOWN = 12;
 const KEYS_FILE = 'keys file (TOLLGATE_KEYS_FILE of the engine)';
 
 interface NewKey {
@@ -37,10 +42,11 @@ export function registerKeys(program: Command): void {
   const keys = program
     .command('keys')
     .description('API keys of merchants; a running engine takes a change within two seconds');
-  const command = (name: string, description: string) =>
-    keys.command(name).description(description).requiredOption('--file <file>', KEYS_FILE);
+  const below = (parent: Command) => (name: string, description: string) =>
+    parent.command(name).description(description).requiredOption('--file <file>', KEYS_FILE);
+  const command = below(keys);
   command('add', 'make a further key for a merchant and print it, once')
-    .requiredOption('--merchant <name>', '1 to 64 letters, digits, _ or -', merchantName)
+    .requiredOption('--merchant <name>', NAME_RULE, nameOf)
     .option(
       '--secret',
       'also make a checksum secret: every request, with any key of the merchant, must then carry a checksum',
@@ -65,26 +71,22 @@ export function registerKeys(program: Command): void {
         checksum_secrets = [],
         checksums_optional,
       } of readKeysFile(file)) {
-        const shown = hashes.map((it) => it.slice(0, HASH_SHOWN)).join(' ') || 'no key';
-        const secrets = checksum_secrets.map(secretName).join(' ') || 'none';
+        const shown = hashes.map(shownHash).join(' ') || 'no key';
+        const secrets = checksum_secrets.map((it) => shownHash(hashOf(it))).join(' ') || 'none';
         const phase = checksums_optional ? ' (optional)' : '';
         console.log(`${merchant}  ${shown}  checksum secrets: ${secrets}${phase}`);
       }
     },
   );
   const secrets = keys.command('secret').description('checksum secrets of a merchant');
-  addSecretCommands(
-    (name, description) =>
-      secrets
-        .command(name)
-        .description(description)
-        .requiredOption('--file <file>', KEYS_FILE)
-        .requiredOption('--merchant <name>', 'whose', merchantName),
-    hex,
-  );
+  addSecretCommands(below(secrets));
   command('remove', 'end a key, or a whole merchant')
-    .requiredOption('--merchant <name>', 'whose', merchantName)
-    .option('--hash <beginning>', 'of the key to end; without: all there is of the merchant', hex)
+    .requiredOption('--merchant <name>', 'whose', nameOf)
+    .option(
+      '--hash <beginning>',
+      'of the key to end; without: all there is of the merchant',
+      hashBeginning,
+    )
     .action(({ file, merchant, hash: beginning }: Chosen & { hash?: string }) => {
       const left = without(readKeysFile(file), merchant, beginning);
       writeKeysFile(file, left);
@@ -105,7 +107,7 @@ export function addKey(
   const entry = table.find((it) => it.merchant === merchant) ?? { merchant, keys: [] };
   const keyed: MerchantEntry = {
     ...entry,
-    keys: [...entry.keys, hash('sha256', key, 'hex')],
+    keys: [...entry.keys, hashOf(key)],
     ...(providers ? { providers: [...providers] } : {}),
   };
   const changed = secret === undefined ? keyed : withSecret(keyed, secret, isOptional);
@@ -124,18 +126,8 @@ function without(table: KeyTable, merchant: string, beginning: string | undefine
   );
 }
 
-function merchantName(text: string): string {
-  if (!new RegExp(MERCHANT_PATTERN).test(text)) throw new InvalidArgumentError(NAME_RULE);
-  return text;
-}
-
 function names(text: string): string[] {
   const found = text.split(',');
   if (found.every(isProviderName)) return found;
   throw new InvalidArgumentError('names of providers, such as stripe,wallet');
-}
-
-function hex(text: string): string {
-  if (!/^[0-9a-f]{4,64}$/.test(text)) throw new InvalidArgumentError('4 to 64 hex digits');
-  return text;
 }

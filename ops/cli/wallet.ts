@@ -7,7 +7,7 @@ import { migrate } from '../../workers/postgres/migrate.js';
 import { openPool } from '../../workers/postgres/pool.js';
 import { creditWallet, readWallets } from '../../workers/psp/wallet/operations.js';
 import { withinAnswerTime } from './answer-time.js';
-import { currencyOf, NAME_RULE } from './arguments.js';
+import { currencyOf, nameOf } from './arguments.js';
 import { useRunning } from './running.js';
 
 interface CreditOptions {
@@ -75,11 +75,6 @@ async function withDatabase(work: (db: ClientBase) => Promise<void>): Promise<vo
   } finally {
     await pool.end();
   }
-}
-
-function nameOf(text: string): string {
-  if (!/^[A-Za-z0-9_-]{1,64}$/.test(text)) throw new InvalidArgumentError(NAME_RULE);
-  return text;
 }
 
 function amountOf(text: string): number {
