@@ -3,10 +3,8 @@
  * rated high or critical ends it. Where the registry has no advisories (no network, a mirror) a
  * warning says so, because an audit that did not happen is not a passed one.
  */
-import { spawnSync } from 'node:child_process';
-import { packageRoot } from '../../engine/core/paths.js';
+import { npmAudit } from './npm-audit.js';
 
-const AUDIT_MS_MAX = 120_000;
 const REFUSED = new Set(['high', 'critical']);
 
 export type Advisories =
@@ -38,19 +36,8 @@ export function judgeAdvisories(stdout: string): Advisories {
   return { kind: 'passed', lesser: named(found) };
 }
 
-function audit(): Advisories {
-  const options = ['--json', '--fetch-retries=0', '--fetch-timeout=10000'];
-  const npm = spawnSync('npm', ['audit', ...options], {
-    cwd: packageRoot,
-    encoding: 'utf8',
-    timeout: AUDIT_MS_MAX,
-    maxBuffer: 1 << 26,
-  });
-  return judgeAdvisories(npm.stdout ?? '');
-}
-
 if (process.argv[1] === import.meta.filename) {
-  const verdict = audit();
+  const verdict = judgeAdvisories(npmAudit());
   if (verdict.kind === 'passed') {
     console.log('npm audit: no weakness rated high or critical');
     for (const it of verdict.lesser) console.warn(`npm audit: WARNING: ${it}`);

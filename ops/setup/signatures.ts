@@ -3,10 +3,7 @@
  * `make check`. A signature that is wrong or missing ends it; where the signing keys cannot be
  * had (no network, a mirror) it says so: the lockfile's digests hold in any case.
  */
-import { spawnSync } from 'node:child_process';
-import { packageRoot } from '../../engine/core/paths.js';
-
-const AUDIT_MS_MAX = 120_000;
+import { npmAudit } from './npm-audit.js';
 
 export type Verdict =
   | { readonly kind: 'signed' }
@@ -32,18 +29,8 @@ export function judge(stdout: string): Verdict {
   return packages.length === 0 ? { kind: 'signed' } : { kind: 'refused', packages };
 }
 
-function auditSignatures(): Verdict {
-  const options = ['--json', '--fetch-retries=0', '--fetch-timeout=10000'];
-  const npm = spawnSync('npm', ['audit', 'signatures', ...options], {
-    cwd: packageRoot,
-    encoding: 'utf8',
-    timeout: AUDIT_MS_MAX,
-  });
-  return judge(npm.stdout ?? '');
-}
-
 if (process.argv[1] === import.meta.filename) {
-  const verdict = auditSignatures();
+  const verdict = judge(npmAudit('signatures'));
   if (verdict.kind === 'signed') console.log('signatures: every package is as it was signed');
   if (verdict.kind === 'unknown')
     console.warn(`signatures: WARNING: not verified, only the digests are: ${verdict.why}`);
