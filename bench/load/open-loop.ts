@@ -5,6 +5,7 @@
  * construction). Bounded: one request a connection.
  */
 import { build, type Histogram } from 'hdr-histogram-js';
+import { isTerminal, type PaymentStatusName } from '../../engine/core/payment.js';
 import { connectionProblem } from '../../ops/client-errors.js';
 import { type Answer, HttpConnection, type Target } from './http-connection.js';
 import { startTicker } from './ticker.js';
@@ -16,7 +17,7 @@ const POLL_AFTER_MS = 2_000;
 /** After the last request was due, as long as all of it was to take and this much more. */
 const GRACE_MS = 10_000;
 const POLLS_MAX = 30;
-const TERMINAL = /"status":"(succeeded|failed|canceled)"/;
+const STATUS = /"status":"(\w+)"/;
 
 export interface OpenLoopPlan {
   readonly target: Target;
@@ -183,8 +184,8 @@ export class OpenLoop {
     this.#pollHead++;
     this.#send(this.#plan.pollOf!(n), (answer) => {
       if (n >= this.#warmUp) record(this.#reads, answer, answer.status === 200, dueAt, now);
-      const status = TERMINAL.exec(answer.body.slice(0, 300))?.[1];
-      if (status !== undefined) count(this.#reads.outcomes, status);
+      const status = STATUS.exec(answer.body.slice(0, 300))?.[1] as PaymentStatusName | undefined;
+      if (status !== undefined && isTerminal(status)) count(this.#reads.outcomes, status);
       else if (polls < POLLS_MAX) this.#pollLater(n, polls + 1);
       else count(this.#reads.failures, 'never terminal');
     });

@@ -30,8 +30,8 @@ export async function load(given: LoadArguments): Promise<LoadReport[]> {
   const flags = Object.entries(options).flatMap(([name, value]) =>
     value === true ? [`--${name}`] : [`--${name}`, `${value}`],
   );
-  const file = packageFile('dist/bench/load/main.js');
-  const child = promisify(execFile)(process.execPath, [file, '--json', ...flags], {
+  const cli = packageFile('ops/cli/tollgate.mjs');
+  const child = promisify(execFile)(process.execPath, [cli, 'load', '--json', ...flags], {
     env: childEnvironment({ TOLLGATE_KEY: key }),
     maxBuffer: OUTPUT_BYTES_MAX,
     timeout: given.duration * 3_000 + SLACK_MS,
