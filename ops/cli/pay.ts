@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
+import { isTerminal, type PaymentStatusName } from '../../engine/core/payment.js';
 import { type ApiAnswer, ApiClient, type ApiOptions } from '../api-client.js';
 import { type LoadProgress, type LoadResult, runLoad } from '../load.js';
 import { currencyOf } from './arguments.js';
@@ -76,21 +77,18 @@ async function payOne(api: ApiOptions, id: string, options: PayOptions): Promise
   }
   let answer: ApiAnswer;
   do answer = await patiently(() => client.get(id, Math.min(options.wait, READ_SECONDS)));
-  while (answer.status === 200 && !isEnded(answer) && Date.now() < giveUpAt);
+  while (answer.status === 200 && !isTerminal(statusOf(answer)) && Date.now() < giveUpAt);
   console.log(JSON.stringify(JSON.parse(answer.body), null, 2));
-  if (!isEnded(answer))
+  if (!isTerminal(statusOf(answer)))
     throw new Error(
       `not finished after ${options.wait} s: \`tollgate dlq show ${id}\` or get it later`,
     );
   if (statusOf(answer) !== 'succeeded') process.exitCode = 1;
 }
 
-function isEnded(answer: ApiAnswer): boolean {
-  return /^(succeeded|failed|canceled)$/.test(statusOf(answer));
-}
-
-function statusOf({ body }: ApiAnswer): string {
-  return `${(JSON.parse(body) as { status: unknown }).status}`;
+/** Of a problem the HTTP status, which is no status of a payment. */
+function statusOf({ body }: ApiAnswer): PaymentStatusName {
+  return (JSON.parse(body) as { status: PaymentStatusName }).status;
 }
 
 async function payMany(api: ApiOptions, options: PayOptions): Promise<void> {

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { childEnvironment } from '../../engine/core/config.js';
 import { packageFile } from '../../engine/core/paths.js';
+import { runCli } from './client-fixture.js';
 
 /** A command, and the part of the running system that it must ask. */
 const COMMANDS: readonly (readonly [string, string])[] = [
@@ -109,25 +110,17 @@ describe('commands on a home that has endpoints.json', () => {
 });
 
 describe('commands whose settings are wrong', () => {
-  const cli = packageFile('ops/cli/tollgate.mjs');
-  const run = async (args: readonly string[]): Promise<[number | null, string]> => {
-    const env = childEnvironment({ TOLLGATE_API_PORT: 'x', TOLLGATE_KAKFA_PORT: '1' });
-    const child = spawn(process.execPath, [cli, ...args], { env });
-    let output = '';
-    for (const it of [child.stdout, child.stderr]) it.on('data', (chunk) => (output += chunk));
-    const [code] = (await once(child, 'exit')) as [number | null];
-    return [code, output];
-  };
+  const wrong = { TOLLGATE_API_PORT: 'x', TOLLGATE_KAKFA_PORT: '1' };
 
   it('should still print their help', async () => {
-    const [code, output] = await run(['--help']);
+    const { code, output } = await runCli(['--help'], wrong);
     assert.match(output, /Usage: tollgate/);
     assert.equal(code, 0);
   });
 
   for (const command of [...COMMANDS.map(([it]) => it), 'doctor', 'certs rotate'])
     it(`should end with the reasons and code 2: ${command}`, async () => {
-      const [code, output] = await run(command.split(' '));
+      const { code, output } = await runCli(command.split(' '), wrong);
       assert.match(output, /TOLLGATE_API_PORT: "x"|TOLLGATE_KAKFA_PORT: there is no such setting/);
       assert.doesNotMatch(output, /^ +at /m);
       assert.equal(code, 2, output);

@@ -14,13 +14,14 @@ import {
 import { reconcileTable } from '../../engine/core/settings/reconcile.js';
 import { ConfigurationError, type Environment } from '../../engine/core/settings.js';
 import { feesOf } from '../../workers/reconcile/fees.js';
+import { SHARDS_EVER } from './cluster-products.js';
 
 const { env, fallback } = reconcileTable.providerFees;
 
 /** What the supervisor sets for every engine of a cluster, as far as relations look at it. */
 const CLUSTER_ENGINE: Environment = {
   TOLLGATE_SHARD: '0',
-  TOLLGATE_SHARDS: '16',
+  TOLLGATE_SHARDS: `${SHARDS_EVER}`,
   TOLLGATE_KEYS_FILE: 'keys.json',
   TOLLGATE_SOCKET: 'engine.sock',
   TOLLGATE_API_PORT: '1',
