@@ -12,4 +12,6 @@ prefix=$(dirname "$(dirname "$(readlink -f "$(command -v node)")")")
 if [ -e "$prefix/include/node/node_version.h" ]; then
   export npm_config_nodedir=$prefix
 fi
+# node-gyp and librdkafka compile on all cores.
+export JOBS=max MAKEFILES=$PWD/ops/setup/parallel.mk
 exec npm rebuild --ignore-scripts=false --no-audit --no-fund --loglevel=error "${modules[@]}"
