@@ -117,7 +117,7 @@ export class OpenLoop {
     throw connectionProblem(error, 'API', url, '--url, TOLLGATE_API_PORT');
   }
 
-  /** Nobody is connected, and what stands in the way does not go away by itself. */
+  /** No connection is open, and each attempt failed with an error that a retry does not cure. */
   #isRefused(): boolean {
     const isLost = this.#all.every(({ problem }) => problem !== '' && problem !== 'closed');
     return this.#free.length === 0 && isLost;

@@ -193,7 +193,7 @@ export function stopsWithParent(environment: Environment = process.env): boolean
   return environment[STOP_WITH_PARENT] === 'on';
 }
 
-/** For this process and its threads: values of settings that nobody has set. */
+/** Sets each variable that is unset or empty, for this process and its threads. */
 export function setDefaults(defaults: Environment): void {
   for (const [name, value] of Object.entries(defaults))
     if (!process.env[name] && value !== undefined) process.env[name] = value;

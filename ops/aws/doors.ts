@@ -63,8 +63,8 @@ export const DOORS: readonly Door[] = [
 ];
 
 /**
- * These also call out by HTTPS through the NAT: processors and the reconciling host to providers,
- * a shard to Route 53, whose API has no endpoint within a VPC. Everybody else reaches AWS by the
- * endpoints and S3 by its gateway, and nothing outside.
+ * Hosts that may call the internet by HTTPS through the NAT. Processors and the reconciling host
+ * call providers; a shard calls Route 53, which has no VPC endpoint. All other hosts reach AWS
+ * through VPC endpoints, and S3 through its gateway endpoint; they cannot call the internet.
  */
 export const CALLS_OUT: readonly Host[] = ['shard', 'processor', 'reconcile'];

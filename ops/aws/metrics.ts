@@ -1,7 +1,7 @@
 /**
- * Where the metrics of engines and processors go: an agent on each host scrapes its own process,
- * which answers on loopback only, and sends on to one workspace. The workspace evaluates the same
- * rules as ops/prometheus has and tells the same people as the alarms.
+ * Metrics of engines and processors. An agent on each host scrapes the local process, which listens
+ * on loopback only, and writes to one workspace. The workspace evaluates the rules of ops/prometheus
+ * and sends alerts to the topic of the alarms.
  */
 import { readFileSync } from 'node:fs';
 import { Fn, Stack } from 'aws-cdk-lib';

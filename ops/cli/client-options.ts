@@ -13,7 +13,7 @@ export interface ClientOptions {
   readonly ca?: string;
 }
 
-/** Secrets come from a file or the environment: everybody can read an argument. */
+/** Secrets come from a file or the environment: `ps` shows arguments to all users. */
 export function asClient(command: Command): Command {
   return command
     .option('--url <url>', 'public API (default: that of the system that runs here)')

@@ -26,7 +26,7 @@ export function clusterOf(endpoints: AnyEndpoints): ClusterEndpoints | undefined
   return 'pki' in endpoints ? endpoints : undefined;
 }
 
-/** Lets every setting that nobody has set name a part of this home's system. */
+/** Points each unset address or port setting at the system that runs in this home. */
 export function useRunning(): AnyEndpoints {
   const stack = stackConfig();
   const running = readEndpoints(stack.home);

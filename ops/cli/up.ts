@@ -56,7 +56,7 @@ async function run<E extends Endpoints | ClusterEndpoints>(
   process.exit(0);
 }
 
-/** @param keysFile '' where the engine has none: everybody is the merchant `default` */
+/** @param keysFile '' where the engine has none: then all requests belong to merchant `default` */
 export function welcome(endpoints: Endpoints, keysFile: string): string {
   const needsKey = keysFile !== '';
   const authorization = needsKey ? ` -H "Authorization: Bearer $TOLLGATE_KEY"` : '';
