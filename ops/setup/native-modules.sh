@@ -12,6 +12,7 @@ prefix=$(dirname "$(dirname "$(readlink -f "$(command -v node)")")")
 if [ -e "$prefix/include/node/node_version.h" ]; then
   export npm_config_nodedir=$prefix
 fi
-# node-gyp and librdkafka compile on all cores.
-export JOBS=max MAKEFILES=$PWD/ops/setup/parallel.mk
+# librdkafka compiles on all cores. node-gyp's own make must not (JOBS): its rules do not say that
+# librdkafka is configured before it is built.
+export MAKEFILES=$PWD/ops/setup/parallel.mk
 exec npm rebuild --ignore-scripts=false --no-audit --no-fund --loglevel=error "${modules[@]}"
