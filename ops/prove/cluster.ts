@@ -26,7 +26,7 @@ export const cluster: Proof = {
     stage.figure('start', `${((Date.now() - since) / 1_000).toFixed(1)} s`);
     try {
       await bothProcessorsAssigned(system);
-      const count = stage.size(1_000, 10_000);
+      const count = stage.size(400, 10_000);
       const results = await Promise.all(MERCHANTS.map((it) => pay(system, it, count)));
       for (const [i, merchant] of MERCHANTS.entries()) show(stage, merchant, results[i]!, count);
       await neverMeet(stage, system, count);

@@ -26,14 +26,14 @@ export const grow: Proof = {
   async run(stage: Stage) {
     const system = await ClusterSystem.start();
     try {
-      const count = stage.size(600, 31_000);
+      const count = stage.size(400, 31_000);
       const bodies = new Map<string, string>();
       const before = await pay(system, 'before', count, RATE_BEFORE, bodies);
       stage.must(before.accepted.length === count, 'not all were accepted before');
       const moved = movedIds(system, before.accepted);
       const reads = new Map(await each(system, moved, (client, id) => client.get(id)));
 
-      const during = pay(system, 'during', stage.size(1_000, 3_000), RATE_DURING, new Map());
+      const during = pay(system, 'during', stage.size(600, 3_000), RATE_DURING, new Map());
       const since = Date.now();
       await addShard(stage, system);
       stage.figure('grown while it serves in', `${((Date.now() - since) / 1_000).toFixed(1)} s`);

@@ -26,7 +26,7 @@ export const hostile: Proof = {
     try {
       await goodTraffic(edge, 'warm', 2);
       await attack(stage, edge);
-      const seconds = stage.size(4, 20);
+      const seconds = stage.size(2, 20);
       const calm = await goodTraffic(edge, 'calm', seconds);
       const attacker = startAttacker(edge);
       await once(attacker, 'message');

@@ -58,9 +58,9 @@ async function killUnderLoad(
   const stop = new AbortController();
   const accepted: string[] = [];
   const work = [payAllTheTime(system, accepted, stop.signal), changeMoods(simulators, stop.signal)];
-  const kills = stage.size(3, 100);
+  const kills = stage.size(2, 100);
   for (let i = 0; i < kills; i++) {
-    await sleep(Math.random() * stage.size(4_000, KILL_AFTER_MS_MAX));
+    await sleep(Math.random() * stage.size(2_500, KILL_AFTER_MS_MAX));
     await system.killAndWait('processor');
   }
   stop.abort();

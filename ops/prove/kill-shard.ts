@@ -24,7 +24,7 @@ export const killShard: Proof = {
   async run(stage: Stage) {
     const system = await ClusterSystem.start({ TOLLGATE_MARK_INTERVAL_MS: '100' });
     try {
-      const ids = idsByShard(system, RATE * stage.size(8, 40));
+      const ids = idsByShard(system, RATE * stage.size(6, 40));
       const loading = Promise.all(ids.map((own) => pay(system, own)));
       for (let i = 0; i < stage.size(1, 5); i++) {
         await sleep(2_000);

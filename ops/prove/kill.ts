@@ -9,7 +9,6 @@ import type { Proof, Stage } from './proof.js';
 import { load, mustAllSucceed } from './rate.js';
 import { LocalSystem } from './system.js';
 
-const RATE = 1_000;
 const READY_MS_MAX = 5_000;
 const BETWEEN_MS = 3_000;
 
@@ -27,12 +26,13 @@ export const killProcessor: Proof = {
 
 async function killUnderLoad(stage: Stage, name: 'engine' | 'processor'): Promise<void> {
   const kills = stage.size(2, 10);
-  const count = RATE * stage.size(6, 40);
+  const rate = stage.size(250, 1_000);
+  const count = rate * stage.size(6, 40);
   const settings = { TOLLGATE_PSP_TIMEOUT_MS: '2000', TOLLGATE_MARK_INTERVAL_MS: '100' };
   const system = await LocalSystem.start({ settings });
   const log = new AnswerLog();
   try {
-    const loading = load(system, `kill-${name}`, count, RATE, (id, body) => log.add(id, body));
+    const loading = load(system, `kill-${name}`, count, rate, (id, body) => log.add(id, body));
     const readyAfter: number[] = [];
     for (let i = 0; i < kills; i++) {
       await sleep(stage.size(1_500, BETWEEN_MS));

@@ -16,7 +16,6 @@ import type { Proof, Stage } from './proof.js';
 import { until } from './system.js';
 
 const OUTCOME_MS_MAX = 60_000;
-const REFUSED_MS = 5_000;
 const WHILE_OLDER = 'unknown-while-older';
 const BLOCKER = 'postgres_older_than_kafka';
 /** Short, so that an unknown outcome is looked for within seconds. */
@@ -106,7 +105,7 @@ async function refuses(stage: Stage, system: PartsSystem): Promise<void> {
   const { status } = await post(system.api, WHILE_OLDER);
   stage.must(status === 202, `the engine answers ${status} meanwhile`);
   const calls = await callsOf(system.simulator);
-  await sleep(REFUSED_MS);
+  await sleep(stage.size(2_000, 5_000));
   const made = (await callsOf(system.simulator)) - calls;
   stage.figure('calls while Postgres is older', made);
   stage.must(made === 0, `${made} calls to the provider with an older Postgres`);

@@ -37,7 +37,7 @@ export const providerDown: Proof = {
 
 async function outage(stage: Stage, system: LocalSystem): Promise<void> {
   const { simulator } = system.endpoints;
-  const [before, down] = [stage.size(4, 60), stage.size(6, 120)];
+  const [before, down] = [stage.size(3, 60), stage.size(4, 120)];
   for (const currency of ['USD', 'EUR'])
     mustAllSucceed(stage, await load(system, `warm-${currency}`, currency, RATE), RATE);
   const startAt = new Date();
