@@ -18,6 +18,7 @@ export interface GatewayData {
   readonly accepting: SharedArrayBuffer;
   readonly counters: SharedArrayBuffer;
   readonly waitersMax: number;
+  readonly merchantWaitersMax: number;
   /** undefined: no keys, everybody is the default merchant. Changes come by KEYS_CHANNEL. */
   readonly keys: KeyTable | undefined;
   /** Those that a checkout may go to. */

@@ -69,6 +69,7 @@ export async function startEngine(
   const importer = new Importer(threads.statusLane, config.shard);
   const moves = new Moves({
     shard: config.shard,
+    allowPlaintext: config.allowPlaintext,
     file: topologyFile(config.dataDir),
     importer,
     peers: new Peers(config),

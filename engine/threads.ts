@@ -192,6 +192,7 @@ export class EngineThreads {
       accepting: this.accepting.memory,
       counters: this.gatewayCounters[index]!.memory,
       waitersMax: config.waitersMax,
+      merchantWaitersMax: config.merchantWaitersMax,
       keys: this.#options.keys,
       providers: config.providers,
       webhookProviders: webhookProviders(config),

@@ -48,7 +48,9 @@ const retryLater = (description: string): object => ({
 /** What every address may answer. */
 const always = {
   405: { ...problem('The address does not have this method.'), headers: { Allow: text } },
-  429: retryLater('The edge: too many requests of this key or address.'),
+  429: retryLater(
+    'The edge: too many requests of this key or address. The engine: `too_many_long_polls`.',
+  ),
   431: problem('The edge: the headers are too large, or too many.'),
   500: problem(
     '`internal_error`: an error in tollgate; send the same request again. `record_damaged`: the stored payment cannot be read.',

@@ -99,6 +99,13 @@ export const PROBLEMS = {
     undefined,
     { 'Retry-After': '1' },
   ),
+  tooManyLongPolls: problem(
+    '429 Too Many Requests',
+    'too_many_long_polls',
+    'Too many requests of this merchant wait already (Prefer: wait). Poll without it, or wait for the others.',
+    undefined,
+    { 'Retry-After': '2' },
+  ),
   addressNotAllowed: problem(
     '403 Forbidden',
     'address_not_allowed',

@@ -10,6 +10,7 @@ import { hashBytes, hashText } from '../engine/ring/hash.js';
 import { Store } from '../engine/store/store.js';
 import { Reads } from './reads.js';
 import { Reply } from './reply.js';
+import { WaiterCount } from './waiter-count.js';
 
 const KEY = Buffer.from('default/a');
 
@@ -19,10 +20,16 @@ describe('reads that are kept', () => {
   const writer = new BroadcastWriter(memory);
   let store: Store;
   let reads: Reads;
+  let waiting = 0;
 
   before(async () => {
     store = await Store.open(dir, { memtableMb: 8 });
-    reads = new Reads(store, new BroadcastReader(memory), 10);
+    reads = new Reads(
+      store,
+      new BroadcastReader(memory),
+      new WaiterCount({ waitersMax: 10, merchantWaitersMax: 20 }),
+      (change) => (waiting += change),
+    );
     put('checkouts', checkout());
   });
   after(async () => {
@@ -49,7 +56,10 @@ describe('reads that are kept', () => {
   }
 
   /** What the client of one request has seen so far. */
-  function ask(fields: { ifNoneMatch?: string; prefer?: string; isHead?: boolean }): Seen {
+  function ask(
+    fields: Partial<Record<'ifNoneMatch' | 'prefer', string>> &
+      Partial<Record<'isHead' | 'hasGone', boolean>>,
+  ): Seen {
     const seen: Seen = {};
     const res = {
       cork: (work: () => void) => work(),
@@ -73,6 +83,7 @@ describe('reads that are kept', () => {
       throw error;
     });
     reply.isHead = fields.isHead ?? false;
+    reply.aborted = fields.hasGone ?? false;
     const { ifNoneMatch = '', prefer = '' } = fields;
     reads.read(reply, { merchant: 'default', checkoutId: 'a', ifNoneMatch, prefer });
     return seen;
@@ -126,6 +137,11 @@ describe('reads that are kept', () => {
     assert.deepEqual([polls[10]!.status, polls[10]!.applied], ['200', undefined]);
     reads.close();
     assert.ok(polls.every(({ status }) => status === '200'));
+  });
+
+  it('should keep no place for a client that has gone before its poll begins', () => {
+    ask({ prefer: 'wait=9', hasGone: true });
+    assert.equal(waiting, 0);
   });
 
   it('should answer HEAD like GET without the body', () => {

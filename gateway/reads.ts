@@ -1,7 +1,7 @@
 /**
  * Reading a payment: a look at the store, or what was rendered of it lately, with ETag and long
- * polls (`Prefer: wait`, RFC 7240). The number of long polls is bounded; past it a poll is
- * answered at once.
+ * polls (`Prefer: wait`, RFC 7240). The number of long polls is bounded: a merchant with too many
+ * gets 429; where all merchants together have too many, a poll is answered at once.
  *
  * Keeps: an answer never goes back in version, over all threads. What is kept is used only when
  * no status is being written and no news is unread; then nobody has seen a newer one.
@@ -16,6 +16,7 @@ import { paymentView } from './payment-view.js';
 import { PROBLEMS } from './problem.js';
 import { type Reply, send, sendProblem, sendWithoutBody } from './reply.js';
 import { type Rendered, ViewCache } from './view-cache.js';
+import type { WaiterCount } from './waiter-count.js';
 
 const WAIT_SECONDS_MAX = 30;
 const NO_HEADERS = {};
@@ -23,6 +24,7 @@ const RETRY_AFTER = { 'Retry-After': '2' };
 
 interface Waiter {
   readonly reply: Reply;
+  readonly merchant: string;
   readonly name: string;
   readonly version: number;
   readonly timer: NodeJS.Timeout;
@@ -40,26 +42,27 @@ export interface ReadRequest {
 export class Reads {
   readonly #store: Store;
   readonly #changes: BroadcastReader;
-  readonly #waitersMax: number;
+  readonly #count: WaiterCount;
   readonly #cache = new ViewCache();
   readonly #waiters = new Map<number, Set<Waiter>>();
-  #waiterCount = 0;
   readonly #onWaiting: (change: number) => void;
 
   /** @param onWaiting how many long polls have begun (1) or ended (-1) */
   constructor(
     store: Store,
     changes: BroadcastReader,
-    waitersMax: number,
+    count: WaiterCount,
     onWaiting: (change: number) => void = () => {},
   ) {
     this.#store = store;
     this.#changes = changes;
-    this.#waitersMax = waitersMax;
+    this.#count = count;
     this.#onWaiting = onWaiting;
   }
 
   read(reply: Reply, request: ReadRequest): void {
+    // Another shard was asked first, and the client has gone: no event would free its place.
+    if (reply.aborted) return;
     const name = paymentKey(request.merchant, request.checkoutId);
     const view = this.#view(name);
     if (view === undefined) {
@@ -74,13 +77,17 @@ export class Reads {
     }
     const isNews = ifNoneMatch !== '' && !matchesTag(ifNoneMatch, view.etag);
     const isAnswered = isNews || view.isTerminal;
-    if (!isAnswered && this.#waiterCount >= this.#waitersMax) {
+    if (!isAnswered && this.#count.isFullFor(request.merchant)) {
+      sendProblem(reply, PROBLEMS.tooManyLongPolls);
+      return;
+    }
+    if (!isAnswered && this.#count.isFull) {
       sendView(reply, view, ifNoneMatch, NO_HEADERS);
       return;
     }
     const applied = { 'Preference-Applied': `wait=${seconds}` };
     if (isAnswered) sendView(reply, view, ifNoneMatch, applied);
-    else this.#wait(reply, view, ifNoneMatch, seconds, applied);
+    else this.#wait(reply, request, view, seconds, applied);
   }
 
   hasNews(): boolean {
@@ -106,17 +113,18 @@ export class Reads {
 
   #wait(
     reply: Reply,
+    { merchant, ifNoneMatch }: ReadRequest,
     { name, version }: Rendered,
-    ifNoneMatch: string,
     seconds: number,
     headers: Record<string, string>,
   ): void {
     const hash = hashText(name);
     const timer = setTimeout(() => this.#finish(waiter), seconds * 1_000);
-    const waiter: Waiter = { reply, name, version, timer, ifNoneMatch, headers };
+    const waiter: Waiter = { reply, merchant, name, version, timer, ifNoneMatch, headers };
     const waiters = this.#waiters.get(hash) ?? new Set<Waiter>();
     this.#waiters.set(hash, waiters.add(waiter));
-    this.#count(1);
+    this.#count.add(merchant);
+    this.#onWaiting(1);
     reply.onAborted = () => this.#finish(waiter);
     // The status may have changed between the read and now: look once more.
     if (this.#view(name)?.version !== version) this.#finish(waiter);
@@ -134,17 +142,13 @@ export class Reads {
     const waiters = this.#waiters.get(hash);
     if (!waiters?.delete(waiter)) return;
     if (waiters.size === 0) this.#waiters.delete(hash);
-    this.#count(-1);
+    this.#count.remove(waiter.merchant);
+    this.#onWaiting(-1);
     if (waiter.reply.aborted) return;
     waiter.reply.run(() => {
       const view = this.#view(waiter.name);
       if (view !== undefined) sendView(waiter.reply, view, waiter.ifNoneMatch, waiter.headers);
     });
-  }
-
-  #count(change: number): void {
-    this.#waiterCount += change;
-    this.#onWaiting(change);
   }
 
   /** @returns undefined when the payment cannot be read; the error is reported with the answer */

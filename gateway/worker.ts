@@ -31,6 +31,7 @@ import { Reads } from './reads.js';
 import { RequestErrors } from './request-errors.js';
 import { buildServer, type ServerParts } from './server.js';
 import { ShardGate } from './shard-gate.js';
+import { WaiterCount } from './waiter-count.js';
 import { warmUp } from './warm-up.js';
 import { Webhooks } from './webhooks/webhooks.js';
 
@@ -57,7 +58,7 @@ class Gateway {
     const errors = new RequestErrors(counters, say);
     const parts: ServerParts = {
       admission,
-      reads: new Reads(store, new BroadcastReader(data.changes), data.waitersMax, (change) =>
+      reads: new Reads(store, new BroadcastReader(data.changes), new WaiterCount(data), (change) =>
         counters.add('waiters', change),
       ),
       gate: new ShardGate(store, data.shard, (question, key) =>

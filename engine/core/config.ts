@@ -5,6 +5,7 @@
 import { resolve } from 'node:path';
 import { outboundProblem } from './outbound.js';
 import { PROVIDERS, SIMULATOR, WALLET } from './payment.js';
+import { plaintextProblems } from './plaintext.js';
 import { unknownNames } from './settings/catalogue.js';
 import { clientTable } from './settings/client.js';
 import { clusterTable } from './settings/cluster.js';
@@ -30,13 +31,17 @@ export type ClientConfig = SettingsOf<typeof clientTable>;
 export type DnsConfig = SettingsOf<typeof dnsTable>;
 export type ClusterConfig = SettingsOf<typeof clusterTable>;
 
-/** The table of a whole process: a name that no process knows is a problem too. */
+/** The table of a whole process: unknown names and plain text to other hosts are problems too. */
 function readProcess<T extends SettingsTable>(
   table: T,
   environment: Environment,
   relations: (settings: SettingsOf<T>) => readonly string[] = () => [],
 ): SettingsOf<T> {
-  return readSettings(table, environment, (it) => [...unknownNames(environment), ...relations(it)]);
+  return readSettings(table, environment, (it) => [
+    ...unknownNames(environment),
+    ...plaintextProblems(table, environment),
+    ...relations(it),
+  ]);
 }
 
 export function engineConfig(environment: Environment = process.env): EngineConfig {

@@ -8,6 +8,7 @@
 import type { DurableFile } from '../core/durable-file.js';
 import { BrokenInvariant, EngineError } from '../core/errors.js';
 import type { Logger } from '../core/log.js';
+import { plainPeerProblems } from '../core/plaintext.js';
 import { isSuccessor, Ownership, type Topology } from '../topology/topology.js';
 import type { Importer } from './importer.js';
 import type { Peers } from './peers.js';
@@ -27,6 +28,8 @@ export interface Copy {
 
 export interface MovesParts {
   readonly shard: number;
+  /** Hosts that may be asked without TLS. */
+  readonly allowPlaintext: readonly string[];
   readonly file: DurableFile<Topology>;
   readonly importer: Importer;
   readonly peers: Peers;
@@ -46,16 +49,17 @@ export class Moves {
   constructor(parts: MovesParts) {
     this.#parts = parts;
     const topology = parts.file.load();
-    if (topology) this.ownership = new Ownership(topology, parts.shard);
+    if (topology) this.ownership = this.#owned(topology);
   }
 
-  /** On disk, then in force. Throws EngineError `topology_older`. */
+  /** On disk, then in force. Throws EngineError `topology_older` or `peer_plaintext`. */
   async apply(topology: Topology): Promise<void> {
     const current = this.ownership?.topology;
     if (current && !isSuccessor(current, topology))
       throw new EngineError('topology_older', 'a later epoch or state is in force here');
+    const next = this.#owned(topology);
     this.#parts.file.saveSync(topology);
-    this.ownership = new Ownership(topology, this.#parts.shard);
+    this.ownership = next;
     await this.#parts.announce(topology);
     this.#parts.logger.info({ epoch: topology.epochs.at(-1) }, 'the topology is in force');
   }
@@ -92,6 +96,12 @@ export class Moves {
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#parts.peers.close();
+  }
+
+  #owned(topology: Topology): Ownership {
+    const problems = plainPeerProblems(topology.peers, this.#parts.allowPlaintext);
+    if (problems.length > 0) throw new EngineError('peer_plaintext', problems.join('; '));
+    return new Ownership(topology, this.#parts.shard);
   }
 
   async #ask(key: string): Promise<Found> {

@@ -113,6 +113,9 @@ export class Webhooks {
     if (event === undefined) return PROBLEMS.invalidJson;
     const identity = provider.scheme.identify(event);
     if (identity === undefined) return PROBLEMS.eventIdInvalid;
+    // What a provider sends cannot be sent again: card data is masked, not refused.
+    const kept = masked(body, event);
+    if (kept.length > this.bodyBytesMax) return bodyTooLarge(this.bodyBytesMax);
     return {
       provider: provider.name,
       event_id: identity.eventId,
@@ -120,8 +123,7 @@ export class Webhooks {
       received_at: now,
       merchant: identity.merchant,
       checkout_id: identity.checkoutId,
-      // What a provider sends cannot be sent again: card data is masked, not refused.
-      body: masked(body, event),
+      body: kept,
     };
   }
 

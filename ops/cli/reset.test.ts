@@ -30,8 +30,11 @@ describe('tollgate reset', () => {
 
   const REFUSED: readonly (readonly [object, RegExp])[] = [
     [{ TOLLGATE_PRODUCTION: 'on' }, /TOLLGATE_PRODUCTION is on/],
-    [{ TOLLGATE_KAFKA_BROKERS: 'kafka:9092' }, /of your own are set/],
-    [{ TOLLGATE_DATABASE_URL: 'postgres://db/x' }, /of your own are set/],
+    [
+      { TOLLGATE_KAFKA_BROKERS: 'kafka:9092', TOLLGATE_ALLOW_PLAINTEXT: 'kafka' },
+      /of your own are set/,
+    ],
+    [{ TOLLGATE_DATABASE_URL: 'postgres://db/x?sslmode=require' }, /of your own are set/],
     [{ TOLLGATE_DATA_DIR: '/srv/volume' }, /TOLLGATE_DATA_DIR is outside/],
     [{ TOLLGATE_KAKFA_PORT: '1' }, /nearest is TOLLGATE_KAFKA_PORT/],
   ];

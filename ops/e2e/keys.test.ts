@@ -34,6 +34,7 @@ describe('an engine with API keys', () => {
       TOLLGATE_KEYS_FILE: file,
       TOLLGATE_GATEWAY_THREADS: '2',
       TOLLGATE_HOST: '0.0.0.0',
+      TOLLGATE_ALLOW_PLAINTEXT: '0.0.0.0',
     });
   });
   after(async () => {

@@ -24,6 +24,10 @@ const CASES: readonly (readonly [Environment, RegExp])[] = [
     /KAKFA_PORT: there is no such .* nearest is TOLLGATE_KAFKA_PORT$/m,
   ],
   [{ TOLLGATE_PROCESSOR_THREAD: '1' }, /nearest is TOLLGATE_PROCESSOR_THREADS$/m],
+  [
+    { TOLLGATE_KAFKA_BROKERS: 'kafka:9092' },
+    /KAFKA_BROKERS: kafka is not on this machine .* TOLLGATE_ALLOW_PLAINTEXT=kafka$/m,
+  ],
   [{ TOLLGATE_DATABSE_URL: 'x' }, /nearest is TOLLGATE_DATABASE_URL$/m],
 ];
 
@@ -58,7 +62,7 @@ describe('the settings of a system on one machine', () => {
       problemOf(true, cluster),
       /TOLLGATE_ADMIN_PORTS and TOLLGATE_EDGE_PORT are both 2/,
     );
-    const own = { TOLLGATE_KAFKA_BROKERS: 'kafka:9092', TOLLGATE_API_PORT: '19092' };
+    const own = { TOLLGATE_KAFKA_BROKERS: '127.0.0.1:9092', TOLLGATE_API_PORT: '19092' };
     assert.equal(problemOf(false, own), '');
   });
 

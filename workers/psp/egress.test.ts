@@ -11,7 +11,8 @@ import { processorConfig } from '../../engine/core/config.js';
 import { Egress, EgressFault, type EgressSettings } from './egress.js';
 
 const SETTINGS: EgressSettings = {
-  egressHosts: ['127.0.0.1', 'localhost'],
+  egressHosts: ['127.0.0.1', 'localhost', 'localhost.example', '10.0.0.1', 'acme.example'],
+  allowPlaintext: ['acme.example'],
   egressCaFile: '',
   pspConnectTimeoutMs: 1_000,
   pspFirstByteTimeoutMs: 2_000,
@@ -71,8 +72,9 @@ describe('egress', { timeout: 60_000 }, () => {
       ['localhost', /not a URL/],
     ] as const)
       assert.throws(() => new Egress(origin, SETTINGS), reason, origin);
+    assert.doesNotThrow(() => new Egress('http://acme.example', SETTINGS));
     const environment = { TOLLGATE_SIMULATORS: '{"acme": "http://acme.example"}' };
-    assert.throws(() => processorConfig(environment), /acme: http:\/\/acme.example is neither/);
+    assert.throws(() => processorConfig(environment), /acme: acme.example is not in .*HOSTS/);
   });
 
   it('should know that a refused connection was not sent', async () => {

@@ -9,9 +9,12 @@
 import { readFileSync } from 'node:fs';
 import { type buildConnector, errors, buildConnector as newConnector, Pool } from 'undici';
 import { outboundProblem } from '../../engine/core/outbound.js';
+import { mayCall } from '../../engine/core/plaintext.js';
 
 export interface EgressSettings {
   readonly egressHosts: readonly string[];
+  /** Hosts beyond this machine that may be called without TLS. */
+  readonly allowPlaintext: readonly string[];
   readonly pspConnectTimeoutMs: number;
   readonly pspFirstByteTimeoutMs: number;
   /** Default 64 KiB. */
@@ -66,6 +69,8 @@ export class Egress {
   constructor(origin: string, settings: EgressSettings) {
     const problem = outboundProblem(origin, settings.egressHosts);
     if (problem) throw new Error(problem);
+    if (!mayCall(origin, settings.allowPlaintext))
+      throw new Error(`${origin} is neither HTTPS nor in TOLLGATE_ALLOW_PLAINTEXT`);
     this.#timeoutMs = settings.pspTimeoutMs;
     this.#pool = new Pool(new URL(origin).origin, {
       connections: CONNECTIONS_MAX,

@@ -59,6 +59,13 @@ export const engineTable = {
     1_000_000,
     'long polls a gateway thread holds',
   ),
+  merchantWaitersMax: integer(
+    'TOLLGATE_MERCHANT_WAITERS_MAX',
+    1_000,
+    0,
+    1_000_000,
+    'of these, long polls of one merchant; further ones get 429',
+  ),
   simulatorWebhookSecrets: secrets(
     'TOLLGATE_SIMULATOR_WEBHOOK_SECRETS',
     WEBHOOK_SECRETS_MAX,

@@ -1,5 +1,5 @@
 /** Settings that several processes share. */
-import { choice, flag, integer, providers, text } from '../settings.js';
+import { choice, flag, integer, providers, text, words } from '../settings.js';
 
 /** Kafka keeps what the store keeps, or a recovery from it would have holes. */
 export const TOPIC_RETENTION_MS = 28 * 86_400_000;
@@ -20,6 +20,11 @@ export const shared = {
     'TOLLGATE_PRODUCTION',
     false,
     'refuse to start with what is for development only: the simulator',
+  ),
+  allowPlaintext: words(
+    'TOLLGATE_ALLOW_PLAINTEXT',
+    [],
+    'other hosts that may be spoken to without TLS, and addresses that may be listened on, by name, separated by commas; loopback and unix sockets need none',
   ),
   kafkaBrokers: text(
     'TOLLGATE_KAFKA_BROKERS',
