@@ -14,6 +14,7 @@ import { Marks } from './marks.js';
 import { Importer } from './moves/importer.js';
 import { Moves } from './moves/moves.js';
 import { Peers } from './moves/peers.js';
+import { wholeCopiesFile } from './moves/whole-copies.js';
 import { Publishing } from './publishing.js';
 import { Retention } from './retention.js';
 import { StatusConsumer } from './status/status-consumer.js';
@@ -71,6 +72,8 @@ export async function startEngine(
     shard: config.shard,
     allowPlaintext: config.allowPlaintext,
     file: topologyFile(config.dataDir),
+    copies: wholeCopiesFile(config.dataDir),
+    isHere: (key) => store.get('checkouts', Buffer.from(key)) !== undefined,
     importer,
     peers: new Peers(config),
     logger,

@@ -3,7 +3,8 @@
  * earlier owner, and the copy of all rows that are to move here. Main thread.
  *
  * Keeps: an id that moved here is accepted only once its earlier owners have said that they
- * do not have it, and they say so only when they no longer accept it themselves.
+ * do not have it, and they say so only when they no longer accept it themselves. An owner whose
+ * rows were all copied after that moment has nothing more to say about ids that are not here.
  */
 import type { DurableFile } from '../core/durable-file.js';
 import { BrokenInvariant, EngineError } from '../core/errors.js';
@@ -13,6 +14,7 @@ import { isSuccessor, Ownership, type Topology } from '../topology/topology.js';
 import type { Importer } from './importer.js';
 import type { Peers } from './peers.js';
 import { pageStart } from './rows.js';
+import type { WholeCopies } from './whole-copies.js';
 
 const ASKS_MAX = 10_000;
 
@@ -31,6 +33,10 @@ export interface MovesParts {
   /** Hosts that may be asked without TLS. */
   readonly allowPlaintext: readonly string[];
   readonly file: DurableFile<Topology>;
+  /** Part of the volume, like the rows that it speaks of. */
+  readonly copies: DurableFile<WholeCopies>;
+  /** Whether merchant/id is stored in this shard. */
+  readonly isHere: (key: string) => boolean;
   readonly importer: Importer;
   readonly peers: Peers;
   readonly logger: Logger;
@@ -42,14 +48,24 @@ export class Moves {
   readonly #parts: MovesParts;
   readonly #asks = new Map<string, Promise<Found>>();
   #isClosed = false;
+  #copied: WholeCopies;
+  #announcedEpoch = 0;
   ownership: Ownership | undefined;
   copy: Copy | undefined;
   asked = 0;
 
   constructor(parts: MovesParts) {
     this.#parts = parts;
+    this.#copied = parts.copies.load() ?? {};
     const topology = parts.file.load();
-    if (topology) this.ownership = this.#owned(topology);
+    if (!topology) return;
+    this.ownership = this.#owned(topology);
+    this.#announcedEpoch = this.ownership.activeEpoch;
+  }
+
+  /** No gateway thread accepts an id that moved away in this epoch or before. */
+  get announcedEpoch(): number {
+    return this.#announcedEpoch;
   }
 
   /** On disk, then in force. Throws EngineError `topology_older` or `peer_plaintext`. */
@@ -61,6 +77,7 @@ export class Moves {
     this.#parts.file.saveSync(topology);
     this.ownership = next;
     await this.#parts.announce(topology);
+    this.#announcedEpoch = this.ownership.activeEpoch;
     this.#parts.logger.info({ epoch: topology.epochs.at(-1) }, 'the topology is in force');
   }
 
@@ -74,7 +91,10 @@ export class Moves {
     return asking;
   }
 
-  /** Begins to copy what is to be ours from `from`; `copy` tells how far it is. */
+  /**
+   * Begins to copy what is to be ours from `from`; `copy` tells how far it is. A copy of all times
+   * that begins once `from` no longer accepts our ids is whole: it is never asked for new ids again.
+   */
   startCopy(from: number, acceptedSinceMs: number): void {
     if (this.copy?.isRunning)
       throw new EngineError('copy_running', `the copy from shard ${this.copy.from} is under way`);
@@ -83,7 +103,9 @@ export class Moves {
       throw new EngineError('peer_unknown', `the topology names no address of shard ${from}`);
     const copy: Copy = { from, isRunning: true, copied: 0, problem: null };
     this.copy = copy;
-    void this.#copyAll(copy, peer, pageStart(acceptedSinceMs))
+    const epoch = acceptedSinceMs === 0 ? this.#lastEpochInForce() : undefined;
+    void this.#copyAll(copy, peer, pageStart(acceptedSinceMs), epoch)
+      .then(() => this.#remember(from, epoch))
       .catch((error: Error) => {
         copy.problem = error.message;
         this.#parts.logger.error({ reason: error.message, from }, 'the copy ended early');
@@ -107,10 +129,13 @@ export class Moves {
   async #ask(key: string): Promise<Found> {
     const { ownership } = this;
     if (!ownership) return 'absent';
-    const { peers, importer, logger } = this.#parts;
-    this.asked++;
+    const { peers, importer, logger, isHere } = this.#parts;
+    const id = key.slice(key.indexOf('/') + 1);
+    // Of a payment that is here, an earlier owner may have a later status.
+    const owners = ownership.earlierOwners(id, isHere(key) ? {} : this.#copied);
+    if (owners.length > 0) this.asked++;
     try {
-      for (const shard of ownership.earlierOwners(key.slice(key.indexOf('/') + 1))) {
+      for (const shard of owners) {
         const peer = ownership.topology.peers[shard];
         const row = peer ? await peers.row(peer, key, ownership.activeEpoch) : undefined;
         if (row === undefined) continue;
@@ -125,11 +150,29 @@ export class Moves {
     }
   }
 
-  async #copyAll(copy: Copy, peer: string, start: string): Promise<void> {
+  /** The last epoch, where it is in force; undefined while it is being prepared. */
+  #lastEpochInForce(): number | undefined {
+    const last = this.ownership?.topology.epochs.at(-1);
+    return last?.state === 'active' ? last.number : undefined;
+  }
+
+  #remember(from: number, epoch: number | undefined): void {
+    if (epoch === undefined || this.#isClosed) return;
+    const copied = { ...this.#copied, [from]: epoch };
+    this.#parts.copies.saveSync(copied);
+    this.#copied = copied;
+  }
+
+  async #copyAll(
+    copy: Copy,
+    peer: string,
+    start: string,
+    epoch: number | undefined,
+  ): Promise<void> {
     const { peers, importer, shard } = this.#parts;
     let from: string | null = start;
     while (from !== null && !this.#isClosed) {
-      const page = await peers.page(peer, shard, from);
+      const page = await peers.page(peer, { owner: shard, from, epoch });
       await Promise.all(page.rows.map((it) => importer.put(it)));
       copy.copied += page.rows.length;
       from = page.next;

@@ -20,6 +20,13 @@ export interface PeerTls {
   readonly peerKey: string;
 }
 
+interface PageRequest {
+  readonly owner: number;
+  /** See `pageOf`. */
+  readonly from: string;
+  readonly epoch: number | undefined;
+}
+
 const isRow = newAjv().compile<MovedRow>(MovedRow);
 
 export class Peers {
@@ -49,9 +56,11 @@ export class Peers {
     return answer;
   }
 
-  /** One page of what will belong to `owner`. */
-  async page(peer: string, owner: number, from: string): Promise<Page> {
-    const page = (await this.#get(peer, `/rows?owner=${owner}&from=${from}`, PAGE_MS_MAX)) as Page;
+  /** One page of what will belong to `owner`, refused while `epoch` is not in force there. */
+  async page(peer: string, { owner, from, epoch }: PageRequest): Promise<Page> {
+    const inForce = epoch === undefined ? '' : `&epoch=${epoch}`;
+    const path = `/rows?owner=${owner}&from=${from}${inForce}`;
+    const page = (await this.#get(peer, path, PAGE_MS_MAX)) as Page;
     if (!Array.isArray(page?.rows) || !page.rows.every((it) => isRow(it)))
       throw away(peer, 'its answer is no page');
     return page;

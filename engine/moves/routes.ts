@@ -14,6 +14,8 @@ const PageQuery = Type.Object(
   {
     owner: Type.Integer({ minimum: 0 }),
     from: Type.String({ pattern: '^(?:[0-9a-f]{2}){1,512}$', default: pageStart(0) }),
+    /** For a copy that must miss nothing: new ids of `owner` are no longer accepted here. */
+    epoch: Type.Optional(Type.Integer({ minimum: 1 })),
   },
   closed,
 );
@@ -39,15 +41,15 @@ export function moveRoutes(app: FastifyInstance, store: Store, moves: Moves): vo
       const { merchant, id } = request.params as Static<typeof RowPath>;
       const { epoch } = request.query as Static<typeof RowQuery>;
       // Before this epoch is in force here, the id may still be accepted here: no answer holds.
-      if ((moves.ownership?.activeEpoch ?? 0) < epoch)
-        return reply.code(409).send({ code: 'epoch_unknown' });
+      if (moves.announcedEpoch < epoch) return reply.code(409).send({ code: 'epoch_unknown' });
       return reply.code(200).send(rowOf(store, `${merchant}/${id}`) ?? notFound(reply));
     },
   );
   app.get('/rows', { schema: { querystring: PageQuery } }, (request, reply) => {
-    const { owner, from } = request.query as Static<typeof PageQuery>;
+    const { owner, from, epoch } = request.query as Static<typeof PageQuery>;
     const { ownership } = moves;
     if (!ownership) return reply.code(409).send({ code: 'topology_missing' });
+    if (moves.announcedEpoch < (epoch ?? 0)) return reply.code(409).send({ code: 'epoch_unknown' });
     return reply.send(pageOf(store, from, (id) => ownership.nextOwner(id) === owner));
   });
   app.post('/moves', { schema: { body: CopyBody } }, (request, reply) =>

@@ -110,12 +110,20 @@ export class Ownership {
     return this.owner(checkoutId) === this.#me;
   }
 
-  /** Shards other than this one that may have an id of ours, the latest first. */
-  earlierOwners(checkoutId: string): number[] {
+  /**
+   * Shards other than this one that may have an id of ours, the latest first.
+   * @param copied an epoch by shard: what was ours in this epoch has been copied from there
+   */
+  earlierOwners(checkoutId: string, copied: Readonly<Record<string, number>> = {}): number[] {
     const owners = new Set<number>();
     for (const map of this.#maps.slice(0, -1).reverse()) owners.add(ownerIn(map, checkoutId));
     owners.delete(this.#me);
-    return [...owners];
+    return [...owners].filter((shard) => !this.#wasMine(checkoutId, copied[shard]));
+  }
+
+  #wasMine(checkoutId: string, epoch: number | undefined): boolean {
+    const map = this.#maps.find((it) => it.epoch.number === epoch);
+    return map !== undefined && ownerIn(map, checkoutId) === this.#me;
   }
 }
 

@@ -33,7 +33,7 @@ export function registerCerts(program: Command): void {
       const { home } = stackConfig();
       const cluster = runningCluster(home);
       if (cluster?.pki !== resolve(dir)) return;
-      await loadCertificates(home, cluster);
+      await loadCertificates(home, cluster, chosen);
       console.log('the running cluster has loaded them');
     });
 }

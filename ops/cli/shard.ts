@@ -30,7 +30,7 @@ export function registerShard(program: Command): void {
     .description('grow the local cluster by one shard while it serves')
     .option(
       '--number <n>',
-      'of the new shard: repeated, the command adds no other one',
+      'of the new shard: repeated, the command adds no other one (required to grow again)',
       shardNumber,
     )
     .action(async ({ number }: { number?: number }) => {

@@ -6,7 +6,7 @@ import { stopLiving } from '../up/child.js';
 import { clusterPlan } from '../up/cluster.js';
 import type { ClusterEndpoints, Endpoints } from '../up/endpoints.js';
 import { singlePlan } from '../up/single.js';
-import { type StackPlan, startStack } from '../up/stack.js';
+import { planWithout, type StackPlan, startStack } from '../up/stack.js';
 
 const START_STOP_MS_MAX = 5_000;
 
@@ -15,11 +15,16 @@ export function registerUp(program: Command): void {
     .command('up')
     .description('run everything on loopback: Kafka, Postgres, simulator, engine, processor')
     .option('--cluster', 'two shards and two processors behind nginx, with TLS and mTLS')
-    .action((options: { cluster?: true }) => {
+    .option(
+      '--without <names...>',
+      'leave out processes, such as engine or engine-1: see shard recover',
+    )
+    .action((options: { cluster?: true; without?: string[] }) => {
       checkSettings(options.cluster === true);
+      const { without = [] } = options;
       return options.cluster
-        ? run(clusterPlan(clusterConfig()), clusterWelcome)
-        : run(singlePlan(stackConfig()), (endpoints) =>
+        ? run(planWithout(clusterPlan(clusterConfig()), without), clusterWelcome)
+        : run(planWithout(singlePlan(stackConfig()), without), (endpoints) =>
             welcome(endpoints, engineConfig().keysFile),
           );
     });

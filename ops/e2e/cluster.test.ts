@@ -6,6 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import { connect } from 'node:tls';
 import { runCli } from '../cli/client-fixture.js';
 import { roleFile, rotate } from '../pki/authority.js';
+import { ROLES } from '../pki/roles.js';
 import { ClusterSystem } from '../prove/cluster-system.js';
 import { until } from '../prove/system.js';
 import { loadCertificates } from '../up/rotation.js';
@@ -124,7 +125,7 @@ describe('tollgate up --cluster', { timeout: 240_000 }, () => {
     };
     const clients = [client(), client()];
     rotate(pki);
-    await loadCertificates(system.home, system.endpoints);
+    await loadCertificates(system.home, system.endpoints, ROLES);
     const renewed = new X509Certificate(readFileSync(roleFile(pki, 'edge'))).serialNumber;
     await until(
       'the new certificate is shown',

@@ -95,6 +95,33 @@ describe('a third shard', () => {
     assert.equal((await post(engines[2]!.api, unseen!)).status, 202);
   });
 
+  it('should ask nobody about new ids once the copy is whole, also after a restart', async () => {
+    const grown = new Ownership(topology([2, 'active'], [3, 'active']), 2);
+    const fresh = (name: string, owner: number): string =>
+      Array.from({ length: 60 }, (_, i) => `${name}-${i}`).find(
+        (id) => grown.isMine(id) && grown.earlierOwners(id)[0] === owner,
+      )!;
+    const askedFor = async (id: string): Promise<number> => {
+      const before = await engines[2]!.metric('moves_asked_total');
+      assert.equal((await post(engines[2]!.api, id)).status, 202);
+      return (await engines[2]!.metric('moves_asked_total')) - before;
+    };
+    await copy(0, Date.now());
+    assert.equal(await askedFor(fresh('partial', 0)), 1);
+    await copy(0, 0);
+    await engines[2]!.stop();
+    engines[2] = await start(2);
+    assert.equal(await askedFor(fresh('whole', 0)), 0);
+    assert.equal(await askedFor(fresh('other', 1)), 1);
+  });
+
+  it('should not count as whole what an earlier owner may still add to', async () => {
+    const { epochs, peers } = topology([2, 'active'], [3, 'active']);
+    const next = { number: 3, state: 'active' as const, shards: shards(3) };
+    assert.equal(await put(engines[2]!, { epochs: [...epochs, next], peers }), 200);
+    await assert.rejects(copy(0, 0), /it answers 409/);
+  });
+
   it('should ask the earlier owner for what was not copied, and refuse while that is down', async () => {
     const grown = topology([2, 'active'], [3, 'active']);
     // A shard that has lost its copy: the net below the planned move.

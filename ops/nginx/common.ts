@@ -23,11 +23,11 @@ export function layout(lines: readonly string[]): string {
 }
 
 /** What every proxied request is held to; no other peer is tried for one that fails. */
-export function proxyBounds(limits: Limits): string[] {
+export function proxyBounds(limits: Limits, answerSeconds = limits.answerSeconds): string[] {
   return [
     `proxy_connect_timeout ${limits.connectMs}ms;`,
     'proxy_send_timeout 5s;',
-    `proxy_read_timeout ${limits.answerSeconds}s;`,
+    `proxy_read_timeout ${answerSeconds}s;`,
     'proxy_next_upstream off;',
     'proxy_max_temp_file_size 0;',
     'proxy_buffer_size 16k;',

@@ -8,6 +8,7 @@
 import { SHARD_WEIGHT } from '../../engine/core/shard-ring.js';
 import { currentShards, type Limits, shardServer, type Topology } from '../topology/topology.js';
 import { accessLog, head, identity, LOG_FIELDS, layout, proxyBounds, when } from './common.js';
+import { idMaps, waitMap } from './edge-maps.js';
 import { errorPages, POST_ONLY, problemLocations, refuseWith } from './problems.js';
 
 const CIPHERS = [
@@ -20,7 +21,8 @@ const CIPHERS = [
 ];
 /** Idle connections to the shards that a worker keeps. */
 const KEPT_MAX = 128;
-const ID = '[A-Za-z0-9_-]{1,64}';
+/** Far above the slowest fsync: only a shard that is frozen does not answer within it. */
+const PROMPT_SECONDS = 4;
 const HEADERS = [
   'add_header X-Request-Id $correlation_id always;',
   'add_header Strict-Transport-Security "max-age=31536000" always;',
@@ -34,6 +36,8 @@ export function nginxEdge(topology: Topology): string {
     `access_log ${topology.paths.logs}/edge.access.log tollgate;`,
     '',
     ...idMaps(),
+    '',
+    ...waitMap(),
     '',
     ...limitZones(topology.limits),
     '',
@@ -60,37 +64,6 @@ export function nginxEdge(topology: Topology): string {
     '}',
     '}',
   ]);
-}
-
-function idMaps(): string[] {
-  return [
-    '# Only what fits the pattern comes out of these maps, and only what comes out is hashed.',
-    'map $http_x_payment_checkout_id $header_id {',
-    'default "";',
-    String.raw`"~^(?<header_id_text>${ID})\z" $header_id_text;`,
-    '}',
-    'map $request_uri $path_id {',
-    'default "";',
-    String.raw`"~^/payments/(?<path_id_text>${ID})(?:/[A-Za-z0-9_-]+)*(?:\?|\z)" $path_id_text;`,
-    '}',
-    '# Where header and path both have an id they must be the same.',
-    'map "$path_id/$http_x_payment_checkout_id" $path_verdict {',
-    'default mismatch;',
-    '"~^/" invalid;',
-    String.raw`"~^(${ID})/(?:\1)?\z" fine;`,
-    '}',
-    'map "$http_x_payment_checkout_id/$header_id" $header_verdict {',
-    'default fine;',
-    '"/" missing;',
-    '"~/$" invalid;',
-    '}',
-    '# A webhook without an id in its path goes to any shard.',
-    'map $request_uri $webhook_key {',
-    'default "";',
-    String.raw`"~^/webhooks/psp/[a-z0-9]+(?:\?|\z)" $request_id;`,
-    String.raw`"~^/webhooks/psp/[a-z0-9]+/${ID}/(?<webhook_id>${ID})(?:\?|\z)" $webhook_id;`,
-    '}',
-  ];
 }
 
 function limitZones(limits: Limits): string[] {
@@ -208,7 +181,7 @@ function proxying(topology: Topology): string[] {
     'proxy_set_header CF-Connecting-IP "";',
     'proxy_set_header True-Client-IP "";',
     'proxy_set_header Forwarded "";',
-    ...proxyBounds(limits),
+    ...proxyBounds(limits, limits.promptSeconds ?? PROMPT_SECONDS),
     'proxy_hide_header uWebSockets;',
     'proxy_ignore_headers X-Accel-Redirect X-Accel-Expires X-Accel-Buffering X-Accel-Limit-Rate;',
     `proxy_ssl_certificate ${own.file};`,
@@ -245,7 +218,14 @@ function paymentLocations(topology: Topology): string[] {
     ...when('$path_verdict = invalid', refuseWith('checkout_id_invalid')),
     ...when('$path_verdict = mismatch', refuseWith('checkout_id_mismatch')),
     'set $shard_key $path_id;',
+    ...when('$waits', 'rewrite ^ /_wait last;'),
     'proxy_pass https://shards;',
+    '}',
+    '# The same request, for longer.',
+    'location = /_wait {',
+    'internal;',
+    `proxy_read_timeout ${topology.limits.answerSeconds}s;`,
+    'proxy_pass https://shards$request_uri;',
     '}',
   ];
 }

@@ -1,7 +1,8 @@
 /**
  * A planned growth by one shard, while the others serve: copy, stop taking what moves, copy
- * the rest, switch the edge. Only between the second and the last step do ids that move get
- * 503, and only those that are new.
+ * the rest, switch the edge, copy all once more. Only between the second step and the edge's do
+ * ids that move get 503, and only those that are new. The last copy begins when nothing is added
+ * to it any more, whatever the clocks say: after it the new shard asks nobody about new ids.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseTopology, type Topology } from '../../engine/topology/topology.js';
@@ -43,7 +44,25 @@ export async function growByOne(growth: Growth): Promise<{ topology: Topology; c
   await put(adminOf(shard.number), grown);
   await growth.switchEdge(grown);
   say(`ids of shard ${shard.number} go there now`);
+  await copyWhole(
+    adminOf(shard.number),
+    old.map((it) => it.number),
+    say,
+  );
   return { topology: grown, copied };
+}
+
+/**
+ * Copies everything that belongs to a shard whose epoch is in force. After it the shard asks none of
+ * `from` about new ids, and goes on without them. May be repeated.
+ */
+export async function copyWhole(
+  admin: string,
+  from: readonly number[],
+  say: (line: string) => void,
+): Promise<void> {
+  for (const number of from) await copy(admin, number, 0, () => {});
+  say('the copy is whole: earlier shards are no longer asked about new ids');
 }
 
 function withEpoch({ current, shard }: Growth, state: 'preparing' | 'active'): Topology {

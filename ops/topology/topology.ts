@@ -67,8 +67,10 @@ const Limits = Type.Object(
     /** Between two reads of a body. */
     bodySeconds: whole(1, 60),
     connectMs: whole(10, 10_000),
-    /** More than the longest poll. */
+    /** With `Prefer: wait`: more than the longest poll. */
     answerSeconds: whole(1, 120),
+    /** Without it; a shard that is frozen is given up after this time. Default: 4. */
+    promptSeconds: Type.Optional(whole(1, 120)),
   },
   closed,
 );

@@ -17,11 +17,15 @@ describe('the number of a new shard', () => {
       assert.equal(nextShard(two, asked), 2);
       assert.equal(nextShard(begun, asked), 2);
     }
-    assert.equal(nextShard(three), 3);
+    assert.equal(nextShard(three, 3), 3);
   });
 
   it('should not be given again to a shard that has its ids', () => {
     for (const asked of [0, 1, 2]) assert.equal(nextShard(three, asked), undefined);
+  });
+
+  it('should be given for a second growth, so that a repeated command adds nothing', () => {
+    assert.throws(() => nextShard(three), /has grown before, to 3 shards.*--number 3/);
   });
 
   it('should leave out none, and wait for a growth that was cut off', () => {

@@ -10,7 +10,7 @@ import { EngineError } from '../../engine/core/errors.js';
 import type { Topology as EngineTopology } from '../../engine/topology/topology.js';
 import { nginxEdge } from '../nginx/edge.js';
 import { EDGE_NAME } from '../nginx/files.js';
-import { growByOne } from '../shards/grow.js';
+import { copyWhole, growByOne } from '../shards/grow.js';
 import { developmentShard } from '../topology/development.js';
 import {
   checkTopology,
@@ -28,7 +28,7 @@ const POLL_MS = 100;
 
 /**
  * @param asked the number that the new shard must have: a shard that is there already is not added
- *   again. Without it, each call adds one.
+ *   again
  * @returns how many rows were copied
  */
 export async function growCluster(
@@ -45,6 +45,7 @@ export async function growCluster(
     // The call before may have been cut off just before the edge took it.
     reloadEdge(config, before);
     say(`shard ${asked} is there already; nothing was added`);
+    await finishCopy(before, asked!, say);
     return 0;
   }
   const begun = before.shards.find((it) => it.number === number);
@@ -72,8 +73,20 @@ export async function growCluster(
   return copied;
 }
 
+/** The last step of a growth, for a shard that was not among the first. */
+async function finishCopy(
+  { epochs, shards }: Topology,
+  number: number,
+  say: (line: string) => void,
+): Promise<void> {
+  const earlier = epochs.findLast((it) => !it.includes(number));
+  const shard = shards.find((it) => it.number === number);
+  if (earlier && shard) await copyWhole(`http://127.0.0.1:${shard.adminPort}`, earlier, say);
+}
+
 /**
- * A growth that was begun goes on before another one starts. Throws EngineError `shard_number`.
+ * A growth that was begun goes on before another one starts. Without a number the cluster grows
+ * once only: run again, the same command adds nothing. Throws EngineError `shard_number`.
  * @returns undefined: the shard that is asked for has its ids
  */
 export function nextShard(topology: Topology, asked?: number): number | undefined {
@@ -81,6 +94,11 @@ export function nextShard(topology: Topology, asked?: number): number | undefine
   const begun = topology.shards.find((it) => !inForce.includes(it.number))?.number;
   if (asked !== undefined && inForce.includes(asked)) return undefined;
   const next = begun ?? Math.max(...topology.shards.map((it) => it.number)) + 1;
+  if (asked === undefined && begun === undefined && topology.epochs.length > 1)
+    throw new EngineError(
+      'shard_number',
+      `the cluster has grown before, to ${inForce.length} shards, and shards are never taken away: --number ${next} adds one more`,
+    );
   if (asked === undefined || asked === next) return next;
   const why = begun === undefined ? 'the next shard' : 'a shard whose growth was cut off';
   throw new EngineError('shard_number', `${why} is ${next}, not ${asked}: --number ${next}`);

@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EngineError } from '../../engine/core/errors.js';
+import type { Role } from '../pki/roles.js';
 import type { ClusterEndpoints } from './endpoints.js';
 import { reloadKafkaCertificate } from './kafka.js';
 import { reloadPostgresCertificate } from './postgres-tls.js';
@@ -23,13 +24,22 @@ export function runningCluster(home: string): ClusterEndpoints | undefined {
   }
 }
 
-export async function loadCertificates(home: string, cluster: ClusterEndpoints): Promise<void> {
+/**
+ * Only what shows a renewed certificate takes it. Engines and the hosts' nginx look at their files
+ * by themselves, the edge at its own as a client too.
+ */
+export async function loadCertificates(
+  home: string,
+  cluster: ClusterEndpoints,
+  roles: readonly Role[],
+): Promise<void> {
   const { pids, pki, kafka, postgres, dataDir } = cluster;
-  // The hosts, and the edge on its way to them, look at their files at every handshake.
-  if (pids.edge) process.kill(pids.edge, 'SIGHUP');
-  if (pids.kafka) await reloadKafkaCertificate(Number(kafka.split(':').at(-1)), pki);
-  if (pids.postgres)
+  const is = (role: Role): boolean => roles.includes(role);
+  if (pids.edge && is('edge')) process.kill(pids.edge, 'SIGHUP');
+  if (pids.kafka && is('kafka')) await reloadKafkaCertificate(Number(kafka.split(':').at(-1)), pki);
+  if (pids.postgres && is('postgres'))
     await reloadPostgresCertificate(join(dataDir, 'postgres'), Number(new URL(postgres).port), pki);
+  if (!is('processor')) return;
   for (const index of pids.processor.keys()) await restartProcessor(home, index);
 }
 

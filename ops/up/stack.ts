@@ -37,6 +37,31 @@ export interface StackPlan<E extends Endpoints | ClusterEndpoints> {
   readonly more?: () => readonly (readonly ComponentSpec[])[];
 }
 
+/**
+ * The plan less some of its processes, for work on what they have open. Throws EngineError
+ * `component_unknown`.
+ */
+export function planWithout<E extends Endpoints | ClusterEndpoints>(
+  plan: StackPlan<E>,
+  names: readonly string[],
+): StackPlan<E> {
+  const known = plan.groups.flat().map((it) => it.name);
+  const unknown = names.filter((it) => !known.includes(it));
+  if (unknown.length > 0)
+    throw new EngineError(
+      'component_unknown',
+      `${unknown.join(', ')}: the processes are ${known.join(', ')}`,
+    );
+  const less = (groups: StackPlan<E>['groups']) =>
+    groups.map((group) => group.filter((it) => !names.includes(it.name)));
+  const { more } = plan;
+  return {
+    ...plan,
+    groups: less(plan.groups),
+    ...(more ? { more: () => less(more()) } : {}),
+  };
+}
+
 export interface Stack<E extends Endpoints | ClusterEndpoints> {
   readonly endpoints: E;
   /** Starts what the plan has more by now, and keeps it running like the rest. */
