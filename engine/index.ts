@@ -9,6 +9,7 @@ import { certificateFigures } from './core/certificates.js';
 import type { EngineConfig } from './core/config.js';
 import type { Logger } from './core/log.js';
 import { DiskGuard } from './disk-guard.js';
+import { claimAddress } from './host/listen-address.js';
 import { KeysWatch } from './keys/keys-watch.js';
 import { Marks } from './marks.js';
 import { Importer } from './moves/importer.js';
@@ -52,6 +53,7 @@ export async function startEngine(
   const keys = new KeysWatch(config.keysFile, logger);
   const marks = new Marks(config, logger);
   const check = new VolumeCheck(config.dataDir);
+  const address = await claimAddress(config);
   const { store, volume, log } = await openVolume(config, marks, check, logger);
   const parts = { config, store, volume, check, marks, logger, onFatal: die };
   const publishing = await Publishing.prepare(parts);
@@ -148,6 +150,7 @@ export async function startEngine(
       await publishing.close();
       marks.saveSync(volume.id, threads.durableSequence);
       await store.close();
+      address.release();
       logger.info('engine stopped');
     },
   };

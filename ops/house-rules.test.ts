@@ -10,7 +10,7 @@ const FILE_LINES_MAX = 300;
 const HEIGHTS: readonly (readonly [RegExp, number])[] = [
   [/^engine\/core\//, 0],
   [/^engine\/(ring|codec)\//, 1],
-  [/^engine\/(store|kafka)\//, 2],
+  [/^engine\/(store|kafka|host)\//, 2],
   [/^engine\/(journal|cdc|status)\//, 3],
   [/^engine\//, 4],
   [/^(workers|gateway)\//, 5],

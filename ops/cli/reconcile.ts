@@ -48,11 +48,12 @@ export function registerReconcile(program: Command): void {
     .command('resolve <id>')
     .description('close an open item')
     .requiredOption('--reason <text>', 'what was found out and done')
-    .option('--by <name>', 'who decided', userInfo().username)
+    .option('--by <name>', 'who decided (default: who runs this command)')
     .action(resolve);
 }
 
 async function runAll(command: Command, kind: PeriodKind, asked?: string): Promise<void> {
+  if (asked !== undefined) refuseUnless(command, periodProblem(kind, asked));
   useRunning();
   const config = processorConfig();
   const settings = reconcileSettings(config);
@@ -85,13 +86,17 @@ function labelsOf(command: Command, kind: PeriodKind, asked?: string): Promise<s
     const today = await accountingDay(client, clock, new Date());
     if (asked === undefined)
       return kind === 'daily' ? [addDays(today, -1), today] : [monthBefore(monthOf(today))];
-    const problem = periodProblem(kind, asked, today);
-    if (problem !== undefined) command.error(`tollgate: ${problem}`, { exitCode: WRONG_USE });
+    refuseUnless(command, periodProblem(kind, asked, today));
     return [asked];
   });
 }
 
-function periodProblem(kind: PeriodKind, label: string, today: string): string | undefined {
+function refuseUnless(command: Command, problem: string | undefined): void {
+  if (problem !== undefined) command.error(`tollgate: ${problem}`, { exitCode: WRONG_USE });
+}
+
+/** @param today where it is known: a period must have begun */
+function periodProblem(kind: PeriodKind, label: string, today = '9999-12-31'): string | undefined {
   try {
     const [first] = daysOf({ kind, label });
     return first > today ? `${label} is in the future: today is ${today}` : undefined;
@@ -130,7 +135,7 @@ async function listItems(options: { all?: boolean; json?: boolean }): Promise<vo
 
 interface ResolveOptions {
   readonly reason: string;
-  readonly by: string;
+  readonly by?: string;
 }
 
 function lineOf(it: Item): string {
@@ -141,15 +146,25 @@ function lineOf(it: Item): string {
 }
 
 async function resolve(id: string, options: ResolveOptions, command: Command): Promise<void> {
+  const by = options.by ?? userName();
   const problems = [
     /^\d{1,15}$/.test(id) ? '' : `"${id}" is not the number of an item`,
     options.reason.trim() === '' ? '--reason is empty: say what was found out and done' : '',
-    options.by.trim() === '' ? '--by is empty: say who decided' : '',
+    by.trim() === '' ? '--by is empty: say who decided' : '',
   ].filter((problem) => problem !== '');
   if (problems.length > 0)
     command.error(`tollgate: ${problems.join('; ')}`, { exitCode: WRONG_USE });
-  await withConnection((client) => resolveItem(client, Number(id), options.reason, options.by));
+  await withConnection((client) => resolveItem(client, Number(id), options.reason, by));
   console.log(`item ${id} is resolved`);
+}
+
+/** A uid without a row in passwd has no name. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid ${process.getuid?.()}`;
+  }
 }
 
 async function withConnection<T>(

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { engineConfig, stackConfig } from '../../engine/core/config.js';
 import { EngineError } from '../../engine/core/errors.js';
-import { claimHome, releaseHome } from '../up/leftovers.js';
+import { claimHome } from '../up/leftovers.js';
 
 const REMOVED = ['data', 'cluster', 'logs', 'reports', 'endpoints.json'];
 const MB = 1e6;
@@ -30,11 +30,11 @@ export function registerReset(program: Command): void {
       if (!dataDir.startsWith(join(home, '/')))
         throw unfit(`TOLLGATE_DATA_DIR is outside of ${home}: remove ${dataDir} yourself`);
       if (!existsSync(home)) return console.log(`${home} is not there: nothing to remove`);
-      await claimHome(home);
+      const claim = await claimHome(home);
       try {
         for (const name of REMOVED) remove(join(home, name));
       } finally {
-        releaseHome(home);
+        claim.release();
       }
     });
 }

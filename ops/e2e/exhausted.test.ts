@@ -94,7 +94,7 @@ describe('an engine without disk or file descriptors', { timeout: 120_000 }, () 
         TOLLGATE_DISK_FREE_MIN_MB: '1000000',
       },
     });
-    const running = await spec.start();
+    const running = await spec.start(() => {});
     try {
       const ready = await fetch(`${adminUrl}/readyz`);
       assert.equal(ready.status, 503);

@@ -3,10 +3,12 @@ import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { closeSync, mkdirSync, openSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
+import { identityOf, type ProcessIdentity } from '../../engine/host/processes.js';
 
 const LOG_BYTES_MAX = 64 << 20;
 const PATIENT_NICE = '10';
-const living = new Set<Running>();
+const living = new Map<Running, ProcessIdentity | undefined>();
+let record: ((children: readonly ProcessIdentity[]) => void) | undefined;
 
 export interface Running {
   readonly pid: number;
@@ -17,7 +19,11 @@ export interface Running {
   stop(signal: NodeJS.Signals, msMax: number): Promise<void>;
 }
 
+/** Is told the pid of a process before it serves. */
+export type OnSpawned = (pid: number) => void;
+
 export interface ChildOptions extends SpawnOptions {
+  readonly onSpawned?: OnSpawned | undefined;
   /** What can wait does: where cores are shared, checkouts are accepted before they are processed. */
   readonly isPatient?: boolean;
 }
@@ -35,7 +41,7 @@ export function startChild(
   mkdirSync(dirname(log), { recursive: true });
   const fd = openSync(log, 'a', 0o600);
   if (statSync(log).size > LOG_BYTES_MAX) truncateSync(log);
-  const { isPatient = false, ...rest } = options;
+  const { isPatient = false, onSpawned, ...rest } = options;
   const line = [...(isPatient ? ['nice', '-n', PATIENT_NICE] : []), command, ...args];
   const child = spawn(line[0]!, line.slice(1), {
     ...rest,
@@ -45,9 +51,23 @@ export function startChild(
   closeSync(fd);
   if (isPatient && child.pid !== undefined) lowerGroup(child.pid);
   const it = running(child);
-  living.add(it);
-  void it.exited.then(() => living.delete(it));
+  living.set(it, identityOf(it.pid));
+  record?.(identities());
+  onSpawned?.(it.pid);
+  void it.exited.then(() => {
+    living.delete(it);
+    record?.(identities());
+  });
   return it;
+}
+
+/** Called with all children that live whenever one starts or has ended. */
+export function recordChildren(write: typeof record): void {
+  record = write;
+}
+
+function identities(): ProcessIdentity[] {
+  return [...living.values()].filter((it) => it !== undefined);
 }
 
 /** Where the scheduler shares by session, `nice` ranks only within one: each child is one. */
@@ -61,7 +81,7 @@ function lowerGroup(pid: number): void {
 
 /** Stops every child there is, also one that is only starting. */
 export async function stopLiving(msMax: number): Promise<void> {
-  await Promise.all([...living].map((it) => it.stop('SIGTERM', msMax)));
+  await Promise.all([...living.keys()].map((it) => it.stop('SIGTERM', msMax)));
 }
 
 function running(child: ChildProcess): Running {

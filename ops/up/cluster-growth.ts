@@ -21,6 +21,7 @@ import {
 } from '../topology/topology.js';
 import { clusterPlaces } from './cluster.js';
 import type { ClusterEndpoints } from './endpoints.js';
+import { supervisorOf } from './leftovers.js';
 import { checkNginx, writeNginx } from './nginx.js';
 
 const READY_MS_MAX = 60_000;
@@ -37,7 +38,7 @@ export async function growCluster(
   asked?: number,
 ): Promise<number> {
   const places = clusterPlaces(config.home);
-  const supervisor = supervisorOf(config.home);
+  const supervisor = runningSupervisor(config.home);
   const before = readTopology(places.topology);
   const number = nextShard(before, asked);
   checkAdminPorts(before, config.adminPorts);
@@ -153,14 +154,10 @@ function reloadEdge(config: ClusterConfig, topology: Topology): void {
   process.kill(endpoints.pids.edge!, 'SIGHUP');
 }
 
-function supervisorOf(home: string): number {
-  try {
-    return Number(readFileSync(join(home, 'up.pid'), 'utf8'));
-  } catch (cause) {
-    throw new EngineError('not_running', `no cluster runs in ${home}: \`make cluster\` first.`, {
-      cause,
-    });
-  }
+function runningSupervisor(home: string): number {
+  const pid = supervisorOf(home);
+  if (pid !== undefined) return pid;
+  throw new EngineError('not_running', `no cluster runs in ${home}: \`make cluster\` first.`);
 }
 
 function save(path: string, topology: Topology): void {

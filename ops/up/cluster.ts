@@ -121,11 +121,12 @@ function prepare(places: ClusterPlaces, topology: Topology): void {
 /** Read at every start of the process, so that a change of the file takes a restart or SIGHUP. */
 function hostSpec(config: ClusterConfig, places: ClusterPlaces, number: number): ComponentSpec {
   const name = shardFileName(number);
-  return nginxSpec(`host-${number}`, () => {
+  return nginxSpec(`host-${number}`, (onSpawned) => {
     const topology = readTopology(places.topology);
     const shard = topology.shards.find((it) => it.number === number);
     if (!shard) throw new EngineError('shard_unknown', `${places.topology} has no shard ${number}`);
     return startNginx({
+      onSpawned,
       name,
       dir: places.nginx,
       config: nginxEngineHost(topology, shard),
@@ -136,9 +137,10 @@ function hostSpec(config: ClusterConfig, places: ClusterPlaces, number: number):
 }
 
 function edgeSpec(config: ClusterConfig, places: ClusterPlaces): ComponentSpec {
-  return nginxSpec('edge', () => {
+  return nginxSpec('edge', (onSpawned) => {
     const topology = readTopology(places.topology);
     return startNginx({
+      onSpawned,
       name: EDGE_NAME,
       dir: places.nginx,
       config: nginxEdge(topology),

@@ -39,8 +39,9 @@ export function serverSpecs(config: ServerConfig, dataDir: string, pki?: string)
     name: 'kafka',
     stopSignal: 'SIGTERM',
     stopMsMax: SERVER_STOP_MS_MAX,
-    start: () =>
+    start: (onSpawned) =>
       startKafka({
+        onSpawned,
         jars: join(config.cacheDir, 'kafka'),
         dir: join(dataDir, 'kafka'),
         port: config.kafkaPort,
@@ -53,8 +54,9 @@ export function serverSpecs(config: ServerConfig, dataDir: string, pki?: string)
     name: 'postgres',
     stopSignal: 'SIGINT',
     stopMsMax: SERVER_STOP_MS_MAX,
-    start: () =>
+    start: (onSpawned) =>
       startPostgres({
+        onSpawned,
         dir: join(dataDir, 'postgres'),
         port: config.postgresPort,
         log: logFile(config, 'postgres'),
@@ -85,12 +87,13 @@ export function productSpec(options: ProductOptions): ComponentSpec {
     name,
     stopSignal: 'SIGTERM',
     stopMsMax: CLIENT_STOP_MS_MAX,
-    async start() {
+    async start(onSpawned) {
       const log = logFile(options, name);
       const from = logEnd(log);
       const args = [packageFile('ops/cli/tollgate.mjs'), command];
       const isPatient = command !== 'engine';
-      const child = startChild(process.execPath, args, log, { env, stdio: 'pipe', isPatient });
+      const piped = { env, stdio: 'pipe', isPatient, onSpawned } as const;
+      const child = startChild(process.execPath, args, log, piped);
       if (await becomes(() => answersOk(`${adminUrl}/healthz`), child, ALIVE_MS_MAX)) return child;
       await child.stop('SIGKILL', 1_000);
       throw new EngineError('start_failed', startProblem(`${name} did not start`, log, from));

@@ -11,7 +11,7 @@ import { EngineError } from '../../engine/core/errors.js';
 import { caFile, clientTls, roleFile } from '../pki/authority.js';
 import { ACLS, SUPER_USERS } from '../pki/kafka-acls.js';
 import { createAcls, reloadKeyStore } from '../pki/kafka-admin.js';
-import { accepts, becomes, type Running, startChild } from './child.js';
+import { accepts, becomes, type OnSpawned, type Running, startChild } from './child.js';
 import { logEnd, startProblem } from './log-tail.js';
 
 const CLUSTER_ID = 'dG9sbGdhdGUtbG9jYWwtMQ';
@@ -36,6 +36,7 @@ export interface KafkaOptions {
   readonly advertisedPort?: number;
   /** Added to ours. */
   readonly env?: Readonly<Record<string, string>>;
+  readonly onSpawned?: OnSpawned;
 }
 
 export type LocalKafka = Running;
@@ -91,7 +92,11 @@ export async function startKafka(options: KafkaOptions): Promise<LocalKafka> {
   const args = [...heap, '-cp', jars, 'kafka.Kafka', properties];
   const env = childEnvironment(options.env ?? {});
   const from = logEnd(log);
-  const broker = startChild('java', args, log, { isPatient: true, env });
+  const broker = startChild('java', args, log, {
+    isPatient: true,
+    env,
+    onSpawned: options.onSpawned,
+  });
   if (await becomes(() => listens(options), broker, LISTEN_MS_MAX)) return broker;
   await broker.stop('SIGKILL', 1_000);
   throw new EngineError(

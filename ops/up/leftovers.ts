@@ -1,87 +1,102 @@
 /**
- * One supervisor a home folder. What a killed one left behind is ended before anything
- * starts: Kafka, Postgres and nginx do not notice its end, the others may still be stopping.
+ * One supervisor per home folder, by a lock that the kernel frees. A supervisor records each process
+ * that it starts; the next one ends those that a killed supervisor left behind, and nothing else:
+ * a process must have the recorded pid, start time and boot, and run one of our programs.
  */
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { STOP_WITH_PARENT } from '../../engine/core/config.js';
 import { EngineError } from '../../engine/core/errors.js';
+import { type KernelLock, lockHolders, takeLock } from '../../engine/host/kernel-lock.js';
+import { isRunning, type ProcessIdentity, programOf } from '../../engine/host/processes.js';
+import { describeHolders } from '../../engine/host/socket-holders.js';
+import { recordChildren } from './child.js';
 
+const LOCK = 'home';
 const STOP_MS_MAX = 5_000;
-const SERVER_FOLDERS = [
-  'data/kafka',
-  'data/postgres',
-  'cluster/kafka',
-  'cluster/postgres',
-  'cluster/nginx',
-];
+const RECORD = 'processes.json';
+/** `nice` and `setpriv` become one of the others. */
+const PROGRAMS = new Set(['node', 'java', 'postgres', 'nginx', 'nice', 'setpriv']);
+
+export interface HomeClaim {
+  release(): void;
+}
 
 /** Throws EngineError `already_running` while another supervisor of this home lives. */
-export async function claimHome(home: string): Promise<void> {
+export async function claimHome(home: string): Promise<HomeClaim> {
   mkdirSync(home, { recursive: true });
-  const file = join(home, 'up.pid');
-  const other = Number(readIfThere(file));
-  if (other > 0 && other !== process.pid && commandOf(other).includes('tollgate')) {
-    throw new EngineError(
-      'already_running',
-      `${home} is in use by process ${other}: stop it first.`,
-    );
-  }
-  // Ours are built to be killed, and would wait for the servers that are about to end.
-  const ours = processesOf((pid) => isOurs(pid, home));
-  for (const pid of ours) kill(pid, 'SIGKILL');
-  const servers = processesOf((pid) => isServer(pid, home));
-  for (const pid of servers) kill(pid, 'SIGTERM');
-  const giveUpAt = Date.now() + STOP_MS_MAX;
-  while ([...ours, ...servers].some(isAlive) && Date.now() < giveUpAt) await sleep(50);
-  for (const pid of servers.filter(isAlive)) kill(pid, 'SIGKILL');
-  writeFileSync(file, `${process.pid}\n`);
+  const lock = await takeLock(LOCK, realpathSync(home));
+  if (!lock) throw inUse(home);
+  await endLeftovers(join(home, RECORD));
+  recordChildren((children) => writeRecord(join(home, RECORD), children));
+  return claimOf(home, lock);
 }
 
-export function releaseHome(home: string): void {
-  rmSync(join(home, 'up.pid'), { force: true });
-}
-
-function processesOf(belongs: (pid: number) => boolean): number[] {
-  const pids = readdirSync('/proc').filter((it) => /^\d+$/.test(it));
-  return pids.map(Number).filter((pid) => pid !== process.pid && belongs(pid));
-}
-
-/** Servers whose command line names a folder inside this home. */
-function isServer(pid: number, home: string): boolean {
-  const command = commandOf(pid);
-  return SERVER_FOLDERS.some((it) => command.includes(`${join(home, it)}/`));
-}
-
-/** An engine, processor or simulator that a supervisor of this home started. */
-function isOurs(pid: number, home: string): boolean {
-  const environment = readIfThere(`/proc/${pid}/environ`).split('\0');
-  return [`${STOP_WITH_PARENT}=on`, `TOLLGATE_HOME=${home}`].every((it) =>
-    environment.includes(it),
-  );
-}
-
-function commandOf(pid: number): string {
-  return readIfThere(`/proc/${pid}/cmdline`).replaceAll('\0', ' ');
-}
-
-function isAlive(pid: number): boolean {
-  return commandOf(pid) !== '';
-}
-
-function kill(pid: number, signal: NodeJS.Signals): void {
+/** @returns the pid of the supervisor that runs here, if one does */
+export function supervisorOf(home: string): number | undefined {
   try {
-    process.kill(pid, signal);
+    return lockHolders(LOCK, realpathSync(home))[0];
+  } catch {
+    return undefined; // There is no such folder.
+  }
+}
+
+function claimOf(home: string, lock: KernelLock): HomeClaim {
+  return {
+    release() {
+      recordChildren(undefined);
+      rmSync(join(home, RECORD), { force: true });
+      lock.release();
+    },
+  };
+}
+
+function inUse(home: string): EngineError {
+  const holders = describeHolders(lockHolders(LOCK, realpathSync(home)));
+  return new EngineError('already_running', `${home} is in use by ${holders}: stop it first.`);
+}
+
+/** Servers get time to write; our own processes are built to be killed. */
+async function endLeftovers(record: string): Promise<void> {
+  const left = readRecord(record).filter(isLeftover);
+  for (const it of left) signal(it, programOf(it.pid) === 'node' ? 'SIGKILL' : 'SIGTERM');
+  const giveUpAt = Date.now() + STOP_MS_MAX;
+  while (left.some(isRunning) && Date.now() < giveUpAt) await sleep(50);
+  for (const it of left.filter(isLeftover)) signalGroup(it, 'SIGKILL');
+}
+
+function isLeftover(it: ProcessIdentity): boolean {
+  return isRunning(it) && PROGRAMS.has(programOf(it.pid));
+}
+
+function signal({ pid }: ProcessIdentity, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
   } catch {
     // It has ended by itself.
   }
 }
 
-function readIfThere(path: string): string {
+/** Each child leads a group: the workers of nginx outlive a master that is killed. */
+function signalGroup(it: ProcessIdentity, name: NodeJS.Signals): void {
+  signal({ ...it, pid: -it.pid }, name);
+}
+
+function writeRecord(path: string, children: readonly ProcessIdentity[]): void {
+  writeFileSync(`${path}.next`, `${JSON.stringify(children)}\n`, { mode: 0o600 });
+  renameSync(`${path}.next`, path);
+}
+
+/** A record that is torn, as by a full disk, names nothing: then nothing is ended. */
+function readRecord(path: string): ProcessIdentity[] {
   try {
-    return readFileSync(path, 'utf8');
+    const found: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    return Array.isArray(found) ? found.filter(isIdentity) : [];
   } catch {
-    return '';
+    return [];
   }
+}
+
+function isIdentity(it: ProcessIdentity | null): it is ProcessIdentity {
+  return it !== null && it.pid > 1 && it.startTicks > 0 && typeof it.bootId === 'string';
 }

@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { childEnvironment } from '../../engine/core/config.js';
 import { EngineError } from '../../engine/core/errors.js';
-import { accepts, becomes, type Running, startChild } from './child.js';
+import { accepts, becomes, type OnSpawned, type Running, startChild } from './child.js';
 
 const LISTEN_MS_MAX = 10_000;
 const CHECK_MS_MAX = 10_000;
@@ -23,6 +23,7 @@ export interface NginxFiles {
 
 export interface NginxOptions extends NginxFiles {
   readonly log: string;
+  readonly onSpawned?: OnSpawned;
   readonly listens: { readonly address: string; readonly port: number };
 }
 
@@ -31,7 +32,10 @@ export async function startNginx(options: NginxOptions): Promise<Running> {
   const { name, listens, log } = options;
   writeNginx(options);
   checkNginx(options);
-  const nginx = startChild('nginx', nginxArgs(options), log, { env: nginxEnvironment(options) });
+  const nginx = startChild('nginx', nginxArgs(options), log, {
+    env: nginxEnvironment(options),
+    onSpawned: options.onSpawned,
+  });
   // Workers outlive a master that is killed, and would hold the port.
   void nginx.exited.then(() => endGroup(nginx.pid));
   const isReady = (): Promise<boolean> => accepts(listens.port, listens.address);

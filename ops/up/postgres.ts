@@ -10,7 +10,7 @@ import { dirname, join } from 'node:path';
 import pg from 'pg';
 import { childEnvironment } from '../../engine/core/config.js';
 import { EngineError } from '../../engine/core/errors.js';
-import { becomes, type Running, startChild } from './child.js';
+import { becomes, type OnSpawned, type Running, startChild } from './child.js';
 import { logEnd, startProblem } from './log-tail.js';
 import { installPostgresTls, postgresTlsUrl } from './postgres-tls.js';
 
@@ -30,6 +30,7 @@ export interface PostgresOptions {
   readonly pki?: string;
   /** Added to ours. */
   readonly env?: Readonly<Record<string, string>>;
+  readonly onSpawned?: OnSpawned;
 }
 
 export interface LocalPostgres extends Running {
@@ -63,7 +64,11 @@ export async function startPostgres(options: PostgresOptions): Promise<LocalPost
   const [command, ...args] = [...prefix, binaries.postgres, '-D', data, ...flags];
   const env = childEnvironment(options.env ?? {});
   const from = logEnd(log);
-  const server = startChild(command!, args, log, { isPatient: true, env });
+  const server = startChild(command!, args, log, {
+    isPatient: true,
+    env,
+    onSpawned: options.onSpawned,
+  });
   const admin =
     pki === undefined ? plainAdminUrl(port) : postgresTlsUrl(port, pki, 'admin', 'postgres');
   if (!(await becomes(() => answers(admin), server, START_MS_MAX))) {

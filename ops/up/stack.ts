@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import type { PortsByVariable } from '../../engine/core/config.js';
 import { EngineError } from '../../engine/core/errors.js';
+import { describeHolders, listenersOn } from '../../engine/host/socket-holders.js';
 import { accepts } from './child.js';
 import {
   type ClusterEndpoints,
@@ -13,7 +14,7 @@ import {
   writeEndpoints,
 } from './endpoints.js';
 import { closeHome } from './home-modes.js';
-import { claimHome, releaseHome } from './leftovers.js';
+import { claimHome, type HomeClaim } from './leftovers.js';
 import { Component, type ComponentEvents, type ComponentSpec } from './supervisor.js';
 
 /** Process ids by component name; what is not running yet is absent. */
@@ -76,17 +77,37 @@ export async function startStack<E extends Endpoints | ClusterEndpoints>(
   say: (line: string) => void,
 ): Promise<Stack<E>> {
   process.umask(0o077);
-  await claimHome(plan.home);
+  const claim = await claimHome(plan.home);
+  try {
+    return await startClaimed(plan, say, claim);
+  } catch (error) {
+    claim.release();
+    throw error;
+  }
+}
+
+async function startClaimed<E extends Endpoints | ClusterEndpoints>(
+  plan: StackPlan<E>,
+  say: (line: string) => void,
+  claim: HomeClaim,
+): Promise<Stack<E>> {
   closeHome(plan.home);
   await checkPorts(plan.ports);
   const file = join(plan.home, 'endpoints.json');
+  // Of a supervisor that was killed.
+  removeEndpoints(file);
   const pids: Record<string, number> = {};
   let isUp = false;
+  const publish = (): void => {
+    if (isUp) writeEndpoints(file, plan.endpointsOf(pids));
+  };
   const events: ComponentEvents = {
-    onStarted(name, pid) {
+    onSpawned(name, pid) {
       pids[name] = pid;
+      publish();
+    },
+    onStarted(name, pid) {
       if (isUp) say(`${name} is running again (pid ${pid})`);
-      writeEndpoints(file, plan.endpointsOf(pids));
     },
     onDeath: (name, ms) => say(`${name} ended unasked; starting it again in ${ms} ms`),
     onFailedStart: (name, reason) => say(`${name} does not start: ${reason}`),
@@ -95,7 +116,7 @@ export async function startStack<E extends Endpoints | ClusterEndpoints>(
   const stop = async (): Promise<void> => {
     for (const group of groups.toReversed()) await Promise.all(group.map((it) => it.stop()));
     removeEndpoints(file);
-    releaseHome(plan.home);
+    claim.release();
   };
   try {
     plan.prepare?.();
@@ -105,6 +126,7 @@ export async function startStack<E extends Endpoints | ClusterEndpoints>(
     throw error;
   }
   isUp = true;
+  publish();
   const grow = async (): Promise<void> => {
     const known = new Set(groups.flat().map((it) => it.name));
     for (const specs of plan.more?.() ?? []) {
@@ -145,7 +167,9 @@ export function claimsOf(byVariable: PortsByVariable): PortClaim[] {
 async function checkPorts(claims: readonly PortClaim[]): Promise<void> {
   const taken = await Promise.all(
     claims.map(async ({ port, variable, address }) =>
-      (await accepts(port, address)) ? `port ${port} is taken: set ${variable}` : undefined,
+      (await accepts(port, address))
+        ? `port ${port} is taken by ${describeHolders(listenersOn(port))}: set ${variable}`
+        : undefined,
     ),
   );
   const problems = taken.filter((it) => it !== undefined);

@@ -3,7 +3,7 @@
  * after a wait that doubles. Stopped once, it stays stopped.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Running } from './child.js';
+import type { OnSpawned, Running } from './child.js';
 
 const BACKOFF_MS_MIN = 250;
 const BACKOFF_MS_MAX = 5_000;
@@ -12,8 +12,8 @@ const STEADY_MS = 2_000;
 
 export interface ComponentSpec {
   readonly name: string;
-  /** Resolves once the process is alive; rejects with what to do. */
-  readonly start: () => Promise<Running>;
+  /** Calls `onSpawned` at once, resolves once the process is alive; rejects with what to do. */
+  readonly start: (onSpawned: OnSpawned) => Promise<Running>;
   /**
    * Waited for at the first start only: a restart that is alive stays, ready or not.
    * @returns undefined when the process is ready, else why it is not
@@ -24,6 +24,8 @@ export interface ComponentSpec {
 }
 
 export interface ComponentEvents {
+  /** Before the process serves. */
+  onSpawned(name: string, pid: number): void;
   /** After each start. */
   onStarted(name: string, pid: number): void;
   onDeath(name: string, restartAfterMs: number): void;
@@ -65,7 +67,7 @@ export class Component {
   }
 
   async #startOnce(): Promise<void> {
-    this.#starting = this.#spec.start();
+    this.#starting = this.#spec.start((pid) => this.#events.onSpawned(this.name, pid));
     this.#process = await this.#starting;
     this.#events.onStarted(this.name, this.#process.pid);
   }
