@@ -5,6 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseTopology, type Topology } from '../../engine/topology/topology.js';
+import type { AdminHeaders } from '../admin-headers.js';
 
 const CALL_MS_MAX = 30_000;
 const POLL_MS = 100;
@@ -16,6 +17,8 @@ export interface Growth {
   readonly current: Topology;
   /** The admin of every engine, the new one's too, by shard number: where it is told what to do. */
   readonly admins: Readonly<Record<number, string>>;
+  /** Of every engine's admin: with a token of the role admin. */
+  readonly headers: AdminHeaders;
   /** `name`: its text in the edge's hash. `peer`: where other engines ask it for rows. */
   readonly shard: { readonly number: number; readonly name: string; readonly peer: string };
   /** Sends ids where the new topology says: the edge's configuration, reloaded. */
@@ -32,15 +35,14 @@ export async function growByOne(growth: Growth): Promise<{ topology: Topology; c
   const adminOf = (number: number): string => growth.admins[number]!;
   // A growth that was cut off goes on: what is further already stays so.
   for (const { number } of preparing.epochs.at(-1)!.shards)
-    await put(adminOf(number), preparing).catch(unlessFurther);
+    await put(adminOf(number), preparing, growth.headers).catch(unlessFurther);
   const since = Date.now();
   let copied = 0;
-  for (const { number } of old) copied += await copy(adminOf(shard.number), number, 0, say);
+  for (const { number } of old) copied += await copy(growth, number, 0);
   // From here on nobody accepts a new id that moves, until the edge sends it to the new shard.
-  for (const { number } of old) await put(adminOf(number), grown);
-  for (const { number } of old)
-    copied += await copy(adminOf(shard.number), number, since - CLOCK_MS_MAX, say);
-  await put(adminOf(shard.number), grown);
+  for (const { number } of old) await put(adminOf(number), grown, growth.headers);
+  for (const { number } of old) copied += await copy(growth, number, since - CLOCK_MS_MAX);
+  await put(adminOf(shard.number), grown, growth.headers);
   await growth.switchEdge(grown);
   say(`ids of shard ${shard.number} go there now`);
   return { topology: grown, copied };
@@ -64,20 +66,17 @@ function unlessFurther(error: Error): void {
   if (!error.message.includes('topology_older')) throw error;
 }
 
-async function put(admin: string, topology: Topology): Promise<void> {
-  await call(`${admin}/topology`, 'PUT', topology);
+async function put(admin: string, topology: Topology, headers: AdminHeaders): Promise<void> {
+  await call(`${admin}/topology`, 'PUT', headers, topology);
 }
 
-async function copy(
-  admin: string,
-  from: number,
-  sinceMs: number,
-  say: (line: string) => void,
-): Promise<number> {
-  await call(`${admin}/moves`, 'POST', { from, accepted_since_ms: Math.max(0, sinceMs) });
+async function copy(growth: Growth, from: number, sinceMs: number): Promise<number> {
+  const { headers, say } = growth;
+  const admin = growth.admins[growth.shard.number]!;
+  await call(`${admin}/moves`, 'POST', headers, { from, accepted_since_ms: Math.max(0, sinceMs) });
   let seen = -1;
   for (;;) {
-    const state = (await call(`${admin}/moves`, 'GET')) as {
+    const state = (await call(`${admin}/moves`, 'GET', headers)) as {
       isRunning: boolean;
       copied: number;
       problem: string | null;
@@ -90,12 +89,17 @@ async function copy(
   }
 }
 
-async function call(url: string, method: string, body?: object): Promise<unknown> {
+async function call(
+  url: string,
+  method: string,
+  headers: AdminHeaders,
+  body?: object,
+): Promise<unknown> {
   const response = await fetch(url, {
     method,
     ...(body
-      ? { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) }
-      : {}),
+      ? { headers: { ...headers, 'Content-Type': 'application/json' }, body: JSON.stringify(body) }
+      : { headers }),
     signal: AbortSignal.timeout(CALL_MS_MAX),
   });
   const text = await response.text();

@@ -5,9 +5,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ClusterConfig } from '../../engine/core/config.js';
+import { adminTokensFile, type ClusterConfig } from '../../engine/core/config.js';
 import { EngineError } from '../../engine/core/errors.js';
 import type { Topology as EngineTopology } from '../../engine/topology/topology.js';
+import { adminHeaders } from '../admin-headers.js';
 import { nginxEdge } from '../nginx/edge.js';
 import { EDGE_NAME } from '../nginx/files.js';
 import { growByOne } from '../shards/grow.js';
@@ -61,6 +62,7 @@ export async function growCluster(
     admins: Object.fromEntries(
       described.shards.map((it) => [it.number, `http://127.0.0.1:${it.adminPort}`]),
     ),
+    headers: adminHeaders(adminTokensFile(config), 'admin'),
     shard: { number, name: shardServer(described, number), peer: peerOf(described, number) },
     async switchEdge() {
       const grown = { ...described, epochs: [...described.epochs, allOf(described)] };

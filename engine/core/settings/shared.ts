@@ -21,6 +21,11 @@ export const shared = {
     false,
     'refuse to start with what is for development only: the simulator',
   ),
+  adminTokensFile: text(
+    'TOLLGATE_ADMIN_TOKENS_FILE',
+    '',
+    'tokens of the admin ports, 0600, made where there is none (default HOME/admin-tokens.json)',
+  ),
   kafkaBrokers: text(
     'TOLLGATE_KAFKA_BROKERS',
     '127.0.0.1:19092',
