@@ -1,7 +1,7 @@
 /** The engine's admin server, on loopback: health, readiness, metrics, configuration, OpenAPI. */
 import type { FastifyInstance } from 'fastify';
 import { Gauge, Registry } from 'prom-client';
-import { newAdminServer } from './core/admin-server.js';
+import { type AdminAuthority, newAdminServer } from './core/admin-server.js';
 import type { EngineConfig } from './core/config.js';
 import { engineTable } from './core/settings/engine.js';
 import { shownSettings } from './core/settings.js';
@@ -12,6 +12,7 @@ import type { EngineThreads } from './threads.js';
 
 export interface AdminParts {
   readonly config: EngineConfig;
+  readonly tokens: AdminAuthority;
   readonly threads: EngineThreads;
   readonly store: Store;
   readonly moves: Moves;
@@ -23,7 +24,7 @@ export interface AdminParts {
 }
 
 export async function startAdmin(parts: AdminParts): Promise<FastifyInstance> {
-  const app = newAdminServer();
+  const app = newAdminServer(parts.tokens);
   app.get('/healthz', () => ({ status: 'alive' }));
   app.get('/readyz', (_request, reply) => {
     const reasons = parts.notReady();

@@ -5,8 +5,9 @@
 import { mkdirSync } from 'node:fs';
 import { startAdmin } from './admin.js';
 import { dropBallastIfFull, layBallast } from './ballast.js';
+import { AdminTokenWatch } from './core/admin-tokens.js';
 import { certificateFigures } from './core/certificates.js';
-import type { EngineConfig } from './core/config.js';
+import { adminTokensFile, type EngineConfig } from './core/config.js';
 import type { Logger } from './core/log.js';
 import { DiskGuard } from './disk-guard.js';
 import { claimAddress } from './host/listen-address.js';
@@ -50,6 +51,7 @@ export async function startEngine(
     logger.fatal({ reason }, 'the process ends so that a restart can repair it');
     process.kill(process.pid, 'SIGKILL');
   };
+  const tokens = new AdminTokenWatch(adminTokensFile(config), logger);
   const keys = new KeysWatch(config.keysFile, logger);
   const marks = new Marks(config, logger);
   const check = new VolumeCheck(config.dataDir);
@@ -111,6 +113,7 @@ export async function startEngine(
   );
   const admin = await startAdmin({
     config,
+    tokens,
     threads,
     store,
     moves,
@@ -140,6 +143,7 @@ export async function startEngine(
     async close() {
       guard.stop();
       keys.stop();
+      tokens.stop();
       retention.stop();
       marks.stop();
       await admin.close();

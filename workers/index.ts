@@ -8,7 +8,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Message } from 'node-rdkafka';
 import type { Pool } from 'pg';
 import { certificateFigures } from '../engine/core/certificates.js';
-import type { ProcessorConfig } from '../engine/core/config.js';
+import { adminTokensFile, type ProcessorConfig } from '../engine/core/config.js';
 import type { Logger } from '../engine/core/log.js';
 import { paymentKey } from '../engine/core/payment.js';
 import { untilDone } from '../engine/core/retry.js';
@@ -81,7 +81,7 @@ export class Processor {
   static async start(config: ProcessorConfig, logger: Logger): Promise<Processor> {
     const processor = new Processor(config, logger);
     processor.#admin = await startAdmin({
-      port: config.adminPort,
+      ...{ port: config.adminPort, tokensFile: adminTokensFile(config), logger },
       notReady: () => processor.#notReady(),
       figures: () => processor.#figures(),
       dlq: processor.#dlq,

@@ -12,15 +12,15 @@ const schema = {
 };
 
 describe('an admin server', () => {
-  const app = newAdminServer();
-  app.post('/work', { schema }, (request) => request.body);
+  const app = newAdminServer({ roleOf: () => 'admin' });
+  app.post('/moves', { schema }, (request) => request.body);
   app.get(
     '/rows',
     { schema: { querystring: { type: 'object', properties: { n: { type: 'integer' } } } } },
     (request) => request.query as object,
   );
   const statusOf = async (payload: object): Promise<number> =>
-    (await app.inject({ method: 'POST', url: '/work', payload })).statusCode;
+    (await app.inject({ method: 'POST', url: '/moves', payload })).statusCode;
 
   it('should refuse unknown fields and other types in a body, and change nothing in it', async () => {
     assert.equal(await statusOf({ reason: 'x', older_than_ms: 0 }), 200);

@@ -1,17 +1,25 @@
 /**
  * An HTTP server for operators on loopback, as engine and processor have one. It answers only
  * requests that name a loopback host: a page in a browser on this machine cannot reach it by a
- * name of its own that leads here. Unknown fields and other types than the schema's are refused
+ * name of its own that leads here. Then it asks for a token of the role that the route needs
+ * (`admin-roles.ts`). Unknown fields and other types than the schema's are refused
  * in bodies: a misspelt field must not widen what is asked for.
  */
 import Fastify, { type FastifyInstance } from 'fastify';
+import { type AdminRole, accessOf, includes } from './admin-roles.js';
 import { newAjv } from './ajv.js';
+import { EngineError } from './errors.js';
 
 const BODY_BYTES_MAX = 16 * 1024;
 const REQUEST_MS_MAX = 10_000;
 const LOOPBACK = /^(?:127(?:\.\d{1,3}){3}|localhost|\[::1\])(?::\d{1,5})?$/i;
 
-export function newAdminServer(): FastifyInstance {
+/** What an admin server asks of the tokens. */
+export interface AdminAuthority {
+  roleOf(authorization: string | undefined): AdminRole | undefined;
+}
+
+export function newAdminServer(authority: AdminAuthority): FastifyInstance {
   const app = Fastify({
     logger: false,
     bodyLimit: BODY_BYTES_MAX,
@@ -28,5 +36,31 @@ export function newAdminServer(): FastifyInstance {
     const detail = 'Name this machine in the URL by 127.0.0.1, localhost or [::1].';
     reply.code(421).send({ code: 'host_not_allowed', detail });
   });
+  requireRoles(app, authority);
   return app;
+}
+
+/** An unknown path needs a token too, so that nobody without one learns which paths there are. */
+function requireRoles(app: FastifyInstance, authority: AdminAuthority): void {
+  app.addHook('onRoute', ({ method, url }) => {
+    for (const it of [method].flat())
+      if (accessOf(it, url) === undefined)
+        throw new EngineError('route_without_role', `${it} ${url} is not in ADMIN_ROUTES`);
+  });
+  app.addHook('onRequest', (request, reply, done) => {
+    const access = accessOf(request.method, request.routeOptions.url ?? '') ?? 'viewer';
+    if (access === 'free' || access === 'peer') return done();
+    const role = authority.roleOf(request.headers.authorization);
+    if (role === undefined) {
+      const detail =
+        'Send Authorization: Bearer with a token of the file that TOLLGATE_ADMIN_TOKENS_FILE names.';
+      return reply
+        .code(401)
+        .header('WWW-Authenticate', 'Bearer')
+        .send({ code: 'unauthorized', detail });
+    }
+    if (includes(role, access)) return done();
+    const detail = `This needs a token of the role ${access}; the one sent has the role ${role}.`;
+    reply.code(403).send({ code: 'forbidden', detail });
+  });
 }

@@ -66,6 +66,11 @@ export function engineConfig(environment: Environment = process.env): EngineConf
   return { ...settings, dataDir, markFile };
 }
 
+/** Of engine, processor and the command line: all that work in one home have the same. */
+export function adminTokensFile(it: { home: string; adminTokensFile: string }): string {
+  return resolve(it.adminTokensFile || `${it.home}/admin-tokens.json`);
+}
+
 /** Of a process that sends payments, which would fail for good without a provider. */
 export function payingConfig(environment: Environment = process.env): ProcessorConfig {
   const config = processorConfig(environment);

@@ -2,7 +2,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Letter, Redriven, Selection } from '../../workers/processor/dlq.js';
 import { codeOf, connectionProblem } from '../client-errors.js';
-import { processorAdmins } from './running.js';
+import { processorAdmins, runningHeaders } from './running.js';
 
 /** Of a look; a redrive of many takes longer. */
 const ANSWER_MS_MAX = 4_500;
@@ -108,10 +108,15 @@ function awayOf(error: unknown, url: string): Error {
 async function askOne(url: string, body?: object): Promise<unknown> {
   const response = await fetch(url, {
     ...(body ? { method: 'POST', body: JSON.stringify(body) } : {}),
-    headers: body ? { 'Content-Type': 'application/json' } : {},
+    headers: {
+      ...runningHeaders(body ? 'operator' : 'viewer'),
+      ...(body ? { 'Content-Type': 'application/json' } : {}),
+    },
     signal: AbortSignal.timeout(body ? REDRIVE_MS_MAX : ANSWER_MS_MAX),
   });
   if (response.status === 404) throw new Error('no such dead letter');
+  if (response.status === 401)
+    throw new Error('the processor takes another token: TOLLGATE_ADMIN_TOKENS_FILE names its file');
   if (!response.ok) throw new Error(`the processor answers ${response.status}`);
   return response.json();
 }

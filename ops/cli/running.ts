@@ -2,14 +2,17 @@
  * The system that a command works on: what runs in this home by its `endpoints.json`, else what
  * the settings say. A setting or an option that is given counts before both.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { AdminRole } from '../../engine/core/admin-roles.js';
 import {
+  adminTokensFile,
   localProviders,
   type StackConfig,
   setDefaults,
   stackConfig,
 } from '../../engine/core/config.js';
+import { type AdminHeaders, adminHeaders } from '../admin-headers.js';
 import { clientTls } from '../pki/authority.js';
 import { SHARDS_EVER } from '../up/cluster-products.js';
 import type { ClusterEndpoints, Endpoints } from '../up/endpoints.js';
@@ -51,6 +54,14 @@ export function useRunning(): AnyEndpoints {
 export function processorAdmins(): readonly string[] {
   const { processorAdmin } = endpointsOf(stackConfig());
   return typeof processorAdmin === 'string' ? [processorAdmin] : processorAdmin;
+}
+
+/** The token of a role for the admin ports of the system that runs here; none without a file of tokens. */
+export function runningHeaders(role: AdminRole): AdminHeaders | undefined {
+  const stack = stackConfig();
+  const running = readEndpoints(stack.home)?.adminTokenFile;
+  const file = stack.adminTokensFile || running || adminTokensFile(stack);
+  return existsSync(file) ? adminHeaders(file, role) : undefined;
 }
 
 function readEndpoints(home: string): AnyEndpoints | undefined {

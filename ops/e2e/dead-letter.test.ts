@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { checkoutAccepted } from '../../engine/codec/records.js';
 import { TOPICS } from '../../engine/core/topics.js';
+import { adminHeaders } from '../admin-headers.js';
 import { LocalSystem, until } from '../prove/system.js';
 import { get, post } from './checkout-client.js';
 import { openSender } from './open-sender.js';
@@ -12,7 +13,7 @@ it('should put what cannot be worked off into the dead-letter topic, and go on',
   const system = await LocalSystem.start();
   const sender = openSender(system.endpoints.kafka);
   try {
-    const { api, processorAdmin } = system.endpoints;
+    const { api, processorAdmin, adminTokenFile } = system.endpoints;
     await post(api, 'taken');
     const record = (id: string, paymentMethod: string) =>
       checkoutAccepted.encode({
@@ -44,7 +45,9 @@ it('should put what cannot be worked off into the dead-letter topic, and go on',
       })),
     );
     const reasons = async (): Promise<string[]> => {
-      const page = await (await fetch(`${processorAdmin}/dlq`)).json();
+      const page = await (
+        await fetch(`${processorAdmin}/dlq`, { headers: adminHeaders(adminTokenFile, 'viewer') })
+      ).json();
       return (page as { dead_letters: { reason: string }[] }).dead_letters.map((it) => it.reason);
     };
     await until('both are dead letters', 20_000, async () => (await reasons()).length === 2);

@@ -2,8 +2,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
+import { join } from 'node:path';
 import { childEnvironment } from '../../engine/core/config.js';
 import { packageFile } from '../../engine/core/paths.js';
+import { type AdminHeaders, adminHeaders } from '../admin-headers.js';
 
 const READY_MS_MAX = 40_000;
 const POLL_MS = 20;
@@ -11,6 +13,8 @@ const POLL_MS = 20;
 export interface EngineProcess {
   readonly api: string;
   readonly admin: string;
+  /** For its admin port: the token of the role admin. */
+  readonly headers: AdminHeaders;
   readonly child: ChildProcess;
   /** What it has written to stdout and stderr so far. */
   output(): string;
@@ -22,11 +26,13 @@ export interface EngineProcess {
 /** Starts the command line's `engine`; resolves when it is ready, rejects with its output if it ends. */
 export async function startEngineProcess(settings: Record<string, string>): Promise<EngineProcess> {
   const [apiPort, adminPort] = await freePorts(2);
+  const tokens = join(settings['TOLLGATE_DATA_DIR'] ?? '.run', 'admin-tokens.json');
   const child = spawn(process.execPath, [packageFile('ops/cli/tollgate.mjs'), 'engine'], {
     env: childEnvironment({
       TOLLGATE_PROVIDERS: 'simulator,stripe,wallet',
       TOLLGATE_API_PORT: `${apiPort}`,
       TOLLGATE_ADMIN_PORT: `${adminPort}`,
+      TOLLGATE_ADMIN_TOKENS_FILE: tokens,
       ...settings,
     }),
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -36,6 +42,9 @@ export async function startEngineProcess(settings: Record<string, string>): Prom
   const engine: EngineProcess = {
     api: `http://127.0.0.1:${apiPort}`,
     admin: `http://127.0.0.1:${adminPort}`,
+    get headers() {
+      return adminHeaders(settings['TOLLGATE_ADMIN_TOKENS_FILE'] ?? tokens, 'admin');
+    },
     child,
     output: () => text,
     async metric(name) {

@@ -28,20 +28,20 @@ describe('a third shard', () => {
     peers: Object.fromEntries(engines.map((it, shard) => [shard, it.admin])),
   });
   const put = async (engine: EngineProcess, it: Topology): Promise<number> => {
-    const headers = { 'Content-Type': 'application/json' };
+    const headers = { ...engine.headers, 'Content-Type': 'application/json' };
     const body = JSON.stringify(it);
     return (await fetch(`${engine.admin}/topology`, { method: 'PUT', headers, body })).status;
   };
   const ownerOf = (it: Topology, id: string): EngineProcess =>
     engines[new Ownership(it, 0).owner(id)]!;
   const copy = async (from: number, sinceMs: number): Promise<number> => {
-    const { admin } = engines[2]!;
-    const headers = { 'Content-Type': 'application/json' };
+    const { admin, headers: token } = engines[2]!;
+    const headers = { ...token, 'Content-Type': 'application/json' };
     const body = JSON.stringify({ from, accepted_since_ms: sinceMs });
     assert.equal((await fetch(`${admin}/moves`, { method: 'POST', headers, body })).status, 200);
     let state = { isRunning: true, copied: 0, problem: null as string | null };
     await eventually('the copy is done', 10_000, async () => {
-      state = (await (await fetch(`${admin}/moves`)).json()) as typeof state;
+      state = (await (await fetch(`${admin}/moves`, { headers })).json()) as typeof state;
       return !state.isRunning;
     });
     assert.equal(state.problem, null);

@@ -11,6 +11,7 @@ import {
 } from '../../engine/codec/records.js';
 import { retryTopic, TOPICS } from '../../engine/core/topics.js';
 import type { Sender } from '../../workers/processor/sender.js';
+import { adminHeaders } from '../admin-headers.js';
 import { chargesOf } from '../prove/charges.js';
 import { openLetters } from '../prove/dead-letters.js';
 import { LocalSystem, until } from '../prove/system.js';
@@ -149,10 +150,13 @@ describe('poisoned records between good ones', { timeout: 180_000 }, () => {
 
   it('should go on once the cause is gone and they are redriven: captured once', async () => {
     await db.query(CURE);
-    const { processorAdmin, simulator } = system.endpoints;
+    const { processorAdmin, simulator, adminTokenFile } = system.endpoints;
     const response = await fetch(`${processorAdmin}/dlq/redrive`, {
       method: 'POST',
-      headers: { 'Content-Type': 'application/json' },
+      headers: {
+        ...adminHeaders(adminTokenFile, 'operator'),
+        'Content-Type': 'application/json',
+      },
       body: JSON.stringify({ reason: 'internal_error' }),
     });
     assert.equal(response.status, 200, await response.text());

@@ -134,7 +134,9 @@ describe('webhooks at the gateway', { timeout: 60_000 }, () => {
   it('should count them, and show no secret', async () => {
     assert.ok((await engine.metric('gateway_webhooks_total')) >= 3);
     assert.ok((await engine.metric('gateway_webhook_refusals_total')) >= 3);
-    const config = await (await fetch(`${engine.admin}/config`)).text();
+    const config = await (
+      await fetch(`${engine.admin}/config`, { headers: engine.headers })
+    ).text();
     assert.match(config, /"simulatorWebhookSecrets":"\(secret\)"/);
     for (const text of [config, engine.output()])
       for (const secret of [NEW, OLD, STRIPE]) assert.ok(!text.includes(secret));

@@ -2,11 +2,13 @@
  * The books of everybody compared: the provider's ledger, Postgres, the engines' statuses,
  * Kafka. Says how many payments there are of each kind; the caller's promises decide.
  */
+
 import { checkoutAccepted, paymentStatus } from '../../engine/codec/records.js';
 import type { KafkaTls } from '../../engine/core/config.js';
 import { DEFAULT_MERCHANT } from '../../engine/core/payment.js';
 import { ORIGIN_HEADER, parseOrigin, TOPICS } from '../../engine/core/topics.js';
 import { readTopic } from '../../engine/kafka/read-topic.js';
+import { adminHeaders } from '../admin-headers.js';
 import {
   type Books,
   capturedByPayment,
@@ -52,8 +54,11 @@ export async function auditBooks(
 ): Promise<AuditResult> {
   await auditOutcomes(stage, books, accepted);
   const shards = await auditTopics(stage, books, new Set(accepted.map(nameOf)), options);
+  const headers = adminHeaders(books.adminTokenFile, 'viewer');
   for (const admin of books.processorAdmins) {
-    const letters = (await (await fetch(`${admin}/dlq`)).json()) as { dead_letters: object[] };
+    const letters = (await (await fetch(`${admin}/dlq`, { headers })).json()) as {
+      dead_letters: object[];
+    };
     stage.must(letters.dead_letters.length === 0, 'the dead-letter topic is not empty');
   }
   return { shards };

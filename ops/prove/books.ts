@@ -20,6 +20,8 @@ export interface Books {
   readonly kafkaTls?: KafkaTls;
   readonly admins: readonly string[];
   readonly processorAdmins: readonly string[];
+  /** File of their tokens. */
+  readonly adminTokenFile: string;
   /** Of `payments.accepted`, and of `payments.status`: one a shard. */
   readonly partitions: number;
   readonly shards: number;

@@ -2,6 +2,7 @@
  * Everything at once: errors, time-outs that did charge, webhooks lost, repeated and out of
  * order, for every kind of token. Each payment must end, once, the same in every book.
  */
+import { adminHeaders } from '../admin-headers.js';
 import { drawProgress, summaryOf } from '../cli/pay.js';
 import { type LoadProgress, runLoad } from '../load.js';
 import { query } from './audit.js';
@@ -135,7 +136,11 @@ async function auditBooks(
   stage.figure('succeeded / failed / captured twice', `${paid} / ${rows.length - paid} / 0`);
   stage.figure('differ between ledger, Postgres and status', wrong.length);
   stage.must(wrong.length === 0, `e.g. ${JSON.stringify(wrong[0])}`);
-  const page = await (await fetch(`${system.endpoints.processorAdmin}/dlq`)).json();
+  const page = await (
+    await fetch(`${system.endpoints.processorAdmin}/dlq`, {
+      headers: adminHeaders(system.endpoints.adminTokenFile, 'viewer'),
+    })
+  ).json();
   const letters = (page as { dead_letters: object[] }).dead_letters;
   stage.must(letters.length === 0, `dead letters, e.g. ${JSON.stringify(letters[0])}`);
 }

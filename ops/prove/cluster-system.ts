@@ -80,6 +80,7 @@ export class ClusterSystem {
       kafkaTls: clientTls(pki, 'admin'),
       admins: admin,
       processorAdmins: processorAdmin,
+      adminTokenFile: this.endpoints.adminTokenFile,
       partitions: PARTITIONS,
       shards: admin.length,
     };

@@ -1,10 +1,12 @@
 /** What cannot be done waits with its reason, and a command frees it: once, however often it is run. */
+
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { childEnvironment } from '../../engine/core/config.js';
 import { packageFile } from '../../engine/core/paths.js';
 import { TOPICS } from '../../engine/core/topics.js';
 import type { Letter } from '../../workers/processor/dlq.js';
+import { adminHeaders } from '../admin-headers.js';
 import { get, post, VISA } from '../e2e/checkout-client.js';
 import { openSender } from '../e2e/open-sender.js';
 import { chargesOf } from './charges.js';
@@ -105,7 +107,11 @@ async function garbage(stage: Stage, system: LocalSystem): Promise<void> {
 }
 
 export async function openLetters(system: LocalSystem): Promise<Letter[]> {
-  const page = await (await fetch(`${system.endpoints.processorAdmin}/dlq`)).json();
+  const page = await (
+    await fetch(`${system.endpoints.processorAdmin}/dlq`, {
+      headers: adminHeaders(system.endpoints.adminTokenFile, 'viewer'),
+    })
+  ).json();
   return (page as { dead_letters: Letter[] }).dead_letters.filter((it) => it.state === 'open');
 }
 
@@ -113,7 +119,9 @@ export async function openLetters(system: LocalSystem): Promise<Letter[]> {
 async function redrive(system: LocalSystem, args: readonly string[]): Promise<string> {
   const url = system.endpoints.processorAdmin;
   const command = [packageFile('ops/cli/tollgate.mjs'), 'dlq', 'redrive', ...args, '--url', url];
-  const child = spawn(process.execPath, command, { env: childEnvironment({}) });
+  const child = spawn(process.execPath, command, {
+    env: childEnvironment({ TOLLGATE_HOME: system.home }),
+  });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (it) => (output += it));
   const [code] = await once(child, 'exit');

@@ -3,8 +3,10 @@
  * and proves no absence, so nothing is captured twice and nothing reads failed that was
  * captured. And after the deadline nothing is sent any more, also by a redrive.
  */
+
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Letter } from '../../workers/processor/dlq.js';
+import { adminHeaders } from '../admin-headers.js';
 import { get, post, VISA } from '../e2e/checkout-client.js';
 import { html, type Passed, type ProviderProxy, startProxy } from '../stand-ins/proxy.js';
 import { query } from './audit.js';
@@ -147,7 +149,11 @@ function allRead(api: string, ids: readonly string[], text: RegExp): () => Promi
 }
 
 async function lettersOf(system: LocalSystem): Promise<Letter[]> {
-  const page = await (await fetch(`${system.endpoints.processorAdmin}/dlq`)).json();
+  const page = await (
+    await fetch(`${system.endpoints.processorAdmin}/dlq`, {
+      headers: adminHeaders(system.endpoints.adminTokenFile, 'viewer'),
+    })
+  ).json();
   return (page as { dead_letters: Letter[] }).dead_letters;
 }
 
@@ -190,7 +196,10 @@ async function oneCaptureEach(
 async function redrive(system: LocalSystem, ids: readonly string[]): Promise<void> {
   const response = await fetch(`${system.endpoints.processorAdmin}/dlq/redrive`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: {
+      ...adminHeaders(system.endpoints.adminTokenFile, 'operator'),
+      'content-type': 'application/json',
+    },
     body: JSON.stringify({ ids }),
   });
   if (!response.ok) throw new Error(`the redrive is refused: ${await response.text()}`);

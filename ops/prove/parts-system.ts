@@ -70,6 +70,7 @@ export class PartsSystem {
       headers: {},
       admins: [this.#url(3)],
       processorAdmins: [this.#url(5)],
+      adminTokenFile: join(this.home, 'admin-tokens.json'),
       partitions: PARTITIONS,
       shards: 1,
     };

@@ -3,6 +3,7 @@
  * its home (logs, RocksDB, write-ahead log, Kafka's and Postgres' own files), every topic,
  * every row of every table, every metric and admin page.
  */
+
 import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,8 +11,11 @@ import pg from 'pg';
 import type { KafkaTls } from '../../engine/core/config.js';
 import { readTopic } from '../../engine/kafka/read-topic.js';
 import { topicSpecs } from '../../engine/kafka/topics-admin.js';
+import { adminHeaders } from '../admin-headers.js';
 
 export interface Places {
+  /** File of the tokens for admin pages. */
+  readonly adminTokenFile: string;
   /** Folder with data and logs. */
   readonly home: string;
   readonly kafka: string;
@@ -48,8 +52,10 @@ export async function searchEverything(
     });
   }
   await searchTables(places.postgres, look);
+  const headers = adminHeaders(places.adminTokenFile, 'viewer');
   for (const page of places.pages) {
-    const answer = await fetch(page, { signal: AbortSignal.timeout(10_000) });
+    const answer = await fetch(page, { signal: AbortSignal.timeout(10_000), headers });
+    if (!answer.ok) throw new Error(`${page} answers ${answer.status}`);
     look(await answer.text(), `page ${page}`);
   }
   return sightings;

@@ -75,11 +75,13 @@ export class LocalSystem {
   }
 
   get books(): Books {
-    const { api, simulator, postgres, kafka, admin, processorAdmin } = this.endpoints;
+    const { api, simulator, postgres, kafka, admin, processorAdmin, adminTokenFile } =
+      this.endpoints;
     return {
       ...{ api, simulator, postgres, kafka, headers: {} },
       admins: [admin],
       processorAdmins: [processorAdmin],
+      adminTokenFile,
       partitions: PARTITIONS,
       shards: 1,
     };

@@ -2,6 +2,7 @@
  * A table of webhooks on the whole system: for each, what the provider is answered and what
  * becomes of the payment. The provider is not asked meanwhile: only webhooks move anything.
  */
+import { adminHeaders } from '../admin-headers.js';
 import { get, post } from '../e2e/checkout-client.js';
 import { callBack, eventOf } from '../e2e/webhook-client.js';
 import type { EventData } from '../simulator/webhooks.js';
@@ -172,7 +173,11 @@ async function unknownPayment(stage: Stage, system: LocalSystem): Promise<void> 
 async function mustBeDead(stage: Stage, system: LocalSystem, reasons: string[]): Promise<void> {
   let found: string[] = [];
   await until('all dead letters are there', GIVE_UP_MS + 10_000, async () => {
-    const page = await (await fetch(`${system.endpoints.processorAdmin}/dlq`)).json();
+    const page = await (
+      await fetch(`${system.endpoints.processorAdmin}/dlq`, {
+        headers: adminHeaders(system.endpoints.adminTokenFile, 'viewer'),
+      })
+    ).json();
     found = (page as { dead_letters: { reason: string }[] }).dead_letters.map((it) => it.reason);
     return reasons.every((it) => found.includes(it));
   });

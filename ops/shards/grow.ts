@@ -2,21 +2,32 @@
  * A planned growth by one shard, while the others serve: copy, stop taking what moves, copy
  * the rest, switch the edge, copy all once more. Only between the second step and the edge's do
  * ids that move get 503, and only those that are new. The last copy begins when nothing is added
- * to it any more, whatever the clocks say: after it the new shard asks nobody about new ids.
+ * to it any more, whatever the clocks say: after it the new shard asks no other about new ids.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseTopology, type Topology } from '../../engine/topology/topology.js';
+import type { AdminHeaders } from '../admin-headers.js';
 
 const CALL_MS_MAX = 30_000;
 const POLL_MS = 100;
 /** Clocks of two hosts may differ by so much. */
 const CLOCK_MS_MAX = 60_000;
 
+/** The engine that takes the copies. */
+export interface CopyTarget {
+  readonly admin: string;
+  /** With a token of the role admin. */
+  readonly headers: AdminHeaders;
+  readonly say: (line: string) => void;
+}
+
 export interface Growth {
   /** As it is in force now. */
   readonly current: Topology;
   /** The admin of every engine, the new one's too, by shard number: where it is told what to do. */
   readonly admins: Readonly<Record<number, string>>;
+  /** Of every engine's admin: with a token of the role admin. */
+  readonly headers: AdminHeaders;
   /** `name`: its text in the edge's hash. `peer`: where other engines ask it for rows. */
   readonly shard: { readonly number: number; readonly name: string; readonly peer: string };
   /** Sends ids where the new topology says: the edge's configuration, reloaded. */
@@ -31,23 +42,22 @@ export async function growByOne(growth: Growth): Promise<{ topology: Topology; c
   const preparing = withEpoch(growth, 'preparing');
   const grown = withEpoch(growth, 'active');
   const adminOf = (number: number): string => growth.admins[number]!;
+  const target: CopyTarget = { admin: adminOf(shard.number), headers: growth.headers, say };
   // A growth that was cut off goes on: what is further already stays so.
   for (const { number } of preparing.epochs.at(-1)!.shards)
-    await put(adminOf(number), preparing).catch(unlessFurther);
+    await put(adminOf(number), preparing, growth.headers).catch(unlessFurther);
   const since = Date.now();
   let copied = 0;
-  for (const { number } of old) copied += await copy(adminOf(shard.number), number, 0, say);
-  // From here on nobody accepts a new id that moves, until the edge sends it to the new shard.
-  for (const { number } of old) await put(adminOf(number), grown);
-  for (const { number } of old)
-    copied += await copy(adminOf(shard.number), number, since - CLOCK_MS_MAX, say);
-  await put(adminOf(shard.number), grown);
+  for (const { number } of old) copied += await copy(target, number, 0);
+  // From here on no shard accepts a new id that moves, until the edge sends it to the new shard.
+  for (const { number } of old) await put(adminOf(number), grown, growth.headers);
+  for (const { number } of old) copied += await copy(target, number, since - CLOCK_MS_MAX);
+  await put(adminOf(shard.number), grown, growth.headers);
   await growth.switchEdge(grown);
   say(`ids of shard ${shard.number} go there now`);
   await copyWhole(
-    adminOf(shard.number),
+    target,
     old.map((it) => it.number),
-    say,
   );
   return { topology: grown, copied };
 }
@@ -56,13 +66,9 @@ export async function growByOne(growth: Growth): Promise<{ topology: Topology; c
  * Copies everything that belongs to a shard whose epoch is in force. After it the shard asks none of
  * `from` about new ids, and goes on without them. May be repeated.
  */
-export async function copyWhole(
-  admin: string,
-  from: readonly number[],
-  say: (line: string) => void,
-): Promise<void> {
-  for (const number of from) await copy(admin, number, 0, () => {});
-  say('the copy is whole: earlier shards are no longer asked about new ids');
+export async function copyWhole(target: CopyTarget, from: readonly number[]): Promise<void> {
+  for (const number of from) await copy({ ...target, say: () => {} }, number, 0);
+  target.say('the copy is whole: earlier shards are no longer asked about new ids');
 }
 
 function withEpoch({ current, shard }: Growth, state: 'preparing' | 'active'): Topology {
@@ -83,20 +89,16 @@ function unlessFurther(error: Error): void {
   if (!error.message.includes('topology_older')) throw error;
 }
 
-async function put(admin: string, topology: Topology): Promise<void> {
-  await call(`${admin}/topology`, 'PUT', topology);
+async function put(admin: string, topology: Topology, headers: AdminHeaders): Promise<void> {
+  await call(`${admin}/topology`, 'PUT', headers, topology);
 }
 
-async function copy(
-  admin: string,
-  from: number,
-  sinceMs: number,
-  say: (line: string) => void,
-): Promise<number> {
-  await call(`${admin}/moves`, 'POST', { from, accepted_since_ms: Math.max(0, sinceMs) });
+async function copy(target: CopyTarget, from: number, sinceMs: number): Promise<number> {
+  const { admin, headers, say } = target;
+  await call(`${admin}/moves`, 'POST', headers, { from, accepted_since_ms: Math.max(0, sinceMs) });
   let seen = -1;
   for (;;) {
-    const state = (await call(`${admin}/moves`, 'GET')) as {
+    const state = (await call(`${admin}/moves`, 'GET', headers)) as {
       isRunning: boolean;
       copied: number;
       problem: string | null;
@@ -109,12 +111,17 @@ async function copy(
   }
 }
 
-async function call(url: string, method: string, body?: object): Promise<unknown> {
+async function call(
+  url: string,
+  method: string,
+  headers: AdminHeaders,
+  body?: object,
+): Promise<unknown> {
   const response = await fetch(url, {
     method,
     ...(body
-      ? { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) }
-      : {}),
+      ? { headers: { ...headers, 'Content-Type': 'application/json' }, body: JSON.stringify(body) }
+      : { headers }),
     signal: AbortSignal.timeout(CALL_MS_MAX),
   });
   const text = await response.text();

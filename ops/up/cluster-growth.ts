@@ -5,9 +5,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ClusterConfig } from '../../engine/core/config.js';
+import { adminTokensFile, type ClusterConfig } from '../../engine/core/config.js';
 import { EngineError } from '../../engine/core/errors.js';
 import type { Topology as EngineTopology } from '../../engine/topology/topology.js';
+import { type AdminHeaders, adminHeaders } from '../admin-headers.js';
 import { nginxEdge } from '../nginx/edge.js';
 import { EDGE_NAME } from '../nginx/files.js';
 import { copyWhole, growByOne } from '../shards/grow.js';
@@ -41,12 +42,13 @@ export async function growCluster(
   const supervisor = runningSupervisor(config.home);
   const before = readTopology(places.topology);
   const number = nextShard(before, asked);
+  const headers = adminHeaders(adminTokensFile(config), 'admin');
   checkAdminPorts(before, config.adminPorts);
   if (number === undefined) {
     // The call before may have been cut off just before the edge took it.
     reloadEdge(config, before);
     say(`shard ${asked} is there already; nothing was added`);
-    await finishCopy(before, asked!, say);
+    await finishCopy(before, asked!, headers, say);
     return 0;
   }
   const begun = before.shards.find((it) => it.number === number);
@@ -63,6 +65,7 @@ export async function growCluster(
     admins: Object.fromEntries(
       described.shards.map((it) => [it.number, `http://127.0.0.1:${it.adminPort}`]),
     ),
+    headers,
     shard: { number, name: shardServer(described, number), peer: peerOf(described, number) },
     async switchEdge() {
       const grown = { ...described, epochs: [...described.epochs, allOf(described)] };
@@ -78,11 +81,13 @@ export async function growCluster(
 async function finishCopy(
   { epochs, shards }: Topology,
   number: number,
+  headers: AdminHeaders,
   say: (line: string) => void,
 ): Promise<void> {
   const earlier = epochs.findLast((it) => !it.includes(number));
   const shard = shards.find((it) => it.number === number);
-  if (earlier && shard) await copyWhole(`http://127.0.0.1:${shard.adminPort}`, earlier, say);
+  if (!earlier || !shard) return;
+  await copyWhole({ admin: `http://127.0.0.1:${shard.adminPort}`, headers, say }, earlier);
 }
 
 /**

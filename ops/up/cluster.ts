@@ -8,7 +8,12 @@
  */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type ClusterConfig, clusterPorts, simulatorConfig } from '../../engine/core/config.js';
+import {
+  adminTokensFile,
+  type ClusterConfig,
+  clusterPorts,
+  simulatorConfig,
+} from '../../engine/core/config.js';
 import { EngineError } from '../../engine/core/errors.js';
 import { nginxEdge } from '../nginx/edge.js';
 import { nginxEngineHost } from '../nginx/engine-host.js';
@@ -175,6 +180,7 @@ function endpointsOf(
     postgres: config.externalDatabase || postgresTlsUrl(config.postgresPort, places.pki, 'admin'),
     kafka: config.externalKafka || `127.0.0.1:${config.kafkaPort}`,
     dataDir: places.data,
+    adminTokenFile: adminTokensFile(config),
     pids: {
       engine: list(numbers.map((it) => `engine-${it}`)),
       processor: list(config.processorAdminPorts.map((_, i) => `processor-${i}`)),

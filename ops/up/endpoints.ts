@@ -12,6 +12,8 @@ interface CommonEndpoints {
   /** host:port */
   readonly kafka: string;
   readonly dataDir: string;
+  /** Tokens of the admin ports, by role. */
+  readonly adminTokenFile: string;
   /** The simulator's. */
   readonly webhookSecret: string;
 }

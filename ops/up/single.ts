@@ -1,6 +1,7 @@
 /** The plan of `make run`: Kafka, Postgres, the simulator, one engine and one processor. */
 import { join } from 'node:path';
 import {
+  adminTokensFile,
   childEnvironment,
   engineConfig,
   localProviders,
@@ -34,6 +35,7 @@ export function singleEndpoints(config: StackConfig, pids: Pids = {}): Endpoints
     postgres: config.externalDatabase || postgresUrl(config.postgresPort),
     kafka: config.externalKafka || `127.0.0.1:${config.kafkaPort}`,
     dataDir: engineConfig(childEnvironment({ TOLLGATE_HOME: config.home })).dataDir,
+    adminTokenFile: adminTokensFile(config),
     pids,
     webhookSecret: simulatorConfig().webhookSecret,
   };

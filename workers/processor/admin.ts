@@ -2,13 +2,17 @@
 import type { FastifyInstance } from 'fastify';
 import { Gauge, Registry } from 'prom-client';
 import { newAdminServer } from '../../engine/core/admin-server.js';
+import { AdminTokenWatch } from '../../engine/core/admin-tokens.js';
 import { EngineError } from '../../engine/core/errors.js';
+import type { Logger } from '../../engine/core/log.js';
 import type { Dlq, Selection } from './dlq.js';
 
 const FIGURE = /^(\w+)(?:\{(\w+)="([^"]*)"\})?$/;
 
 export interface AdminParts {
   readonly port: number;
+  readonly tokensFile: string;
+  readonly logger: Logger;
   /** What keeps the processor from working; empty when ready. */
   readonly notReady: () => string[];
   /** By name, with at most one label: `name` or `name{label="value"}`. */
@@ -17,7 +21,9 @@ export interface AdminParts {
 }
 
 export async function startAdmin(parts: AdminParts): Promise<FastifyInstance> {
-  const app = newAdminServer();
+  const tokens = new AdminTokenWatch(parts.tokensFile, parts.logger);
+  const app = newAdminServer(tokens);
+  app.addHook('onClose', async () => tokens.stop());
   app.get('/healthz', () => ({ status: 'alive' }));
   app.get('/readyz', (_request, reply) => {
     const reasons = parts.notReady();

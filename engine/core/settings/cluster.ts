@@ -3,11 +3,12 @@ import { integer, port, ports } from '../settings.js';
 import { stackTable } from './stack.js';
 
 const { home, logLevel, simulatorPort, kafkaPort, kafkaControllerPort, postgresPort } = stackTable;
-const { externalKafka, externalDatabase, cacheDir } = stackTable;
+const { externalKafka, externalDatabase, cacheDir, adminTokensFile } = stackTable;
 
 export const clusterTable = {
   home,
   logLevel,
+  adminTokensFile,
   simulatorPort,
   kafkaPort,
   kafkaControllerPort,

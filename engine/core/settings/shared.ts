@@ -26,6 +26,11 @@ export const shared = {
     [],
     'other hosts that may be spoken to without TLS, and addresses that may be listened on, by name, separated by commas; loopback and unix sockets need none',
   ),
+  adminTokensFile: text(
+    'TOLLGATE_ADMIN_TOKENS_FILE',
+    '',
+    'tokens of the admin ports, 0600, made where there is none (default HOME/admin-tokens.json)',
+  ),
   kafkaBrokers: text(
     'TOLLGATE_KAFKA_BROKERS',
     '127.0.0.1:19092',

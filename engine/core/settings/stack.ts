@@ -8,6 +8,7 @@ import { simulatorTable } from './simulator.js';
 export const stackTable = {
   home: shared.home,
   logLevel: shared.logLevel,
+  adminTokensFile: shared.adminTokensFile,
   apiPort: engineTable.apiPort,
   adminPort: engineTable.adminPort,
   processorAdminPort: processorTable.adminPort,
