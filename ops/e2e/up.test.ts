@@ -145,14 +145,18 @@ describe('tollgate up', { timeout: 240_000 }, async () => {
     assert.deepEqual(ours(), []);
   });
 
-  it('should name a taken port and its variable', async () => {
+  it('should name a taken port, its holder and its variable', async () => {
     const blocker = createServer().listen(ports[3], '127.0.0.1');
     await once(blocker, 'listening');
     up = run();
     const [code] = (await once(up, 'exit')) as [number];
     blocker.close();
     assert.equal(code, 1);
-    assert.match(output, new RegExp(`port ${ports[3]} is taken: set TOLLGATE_SIMULATOR_PORT`));
+    const holder = `by process ${process.pid} \\(.+\\)`;
+    assert.match(
+      output,
+      new RegExp(`port ${ports[3]} is taken ${holder}: set TOLLGATE_SIMULATOR_PORT`),
+    );
   });
 });
 
