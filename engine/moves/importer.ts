@@ -2,11 +2,19 @@
  * Puts rows of another shard into this one, through the status lane and its writer: what is
  * here already stays, a status only moves forward. Main thread only, like the lane.
  */
-import { checkoutAccepted, tryDecode } from '../codec/records.js';
+import {
+  type CheckoutAccepted,
+  checkoutAccepted,
+  paymentStatus,
+  tryDecode,
+} from '../codec/records.js';
 import { EngineError } from '../core/errors.js';
+import { paymentKey } from '../core/payment.js';
 import { MessageKind } from '../journal/messages.js';
 import { type LaneProducer, NO_SLOT } from '../ring/lane-producer.js';
 import type { MovedRow } from './rows.js';
+
+type Named = Pick<CheckoutAccepted, 'merchant' | 'checkout_id'>;
 
 export class Importer {
   readonly #lane: LaneProducer;
@@ -23,16 +31,17 @@ export class Importer {
   /**
    * Resolves once the row is on disk here. A row that cannot be decoded moves as it is: this shard
    * then answers `record_damaged` for its id, and never accepts the id again.
-   * @throws EngineError `row_too_large`
+   * @throws EngineError `row_too_large`, `row_of_another`
    */
   async put(row: MovedRow): Promise<void> {
     const key = Buffer.from(row.key);
     const stored = Buffer.from(row.checkout, 'base64');
     const record = tryDecode(checkoutAccepted, stored);
+    const status = row.status === null ? undefined : Buffer.from(row.status, 'base64');
+    refuseOthers(row.key, record, status && tryDecode(paymentStatus, status));
     const checkout = record ? checkoutAccepted.encode({ ...record, shard: this.#shard }) : stored;
     await this.#write(MessageKind.moved, key, checkout);
-    if (row.status !== null)
-      await this.#write(MessageKind.status, key, Buffer.from(row.status, 'base64'));
+    if (status) await this.#write(MessageKind.status, key, status);
     this.imported++;
   }
 
@@ -69,5 +78,14 @@ export class Importer {
     const written = new Promise<void>((resolve) => this.#waiting.set(slot, resolve));
     lane.publish();
     await written;
+  }
+}
+
+/** What a record says of itself is the key that it comes under. */
+function refuseOthers(key: string, ...records: (Named | undefined)[]): void {
+  for (const it of records) {
+    const own = it && paymentKey(it.merchant, it.checkout_id);
+    if (own !== undefined && own !== key)
+      throw new EngineError('row_of_another', `a row for ${key} holds a record of ${own}`);
   }
 }

@@ -130,7 +130,7 @@ export class Moves {
     const { ownership } = this;
     if (!ownership) return 'absent';
     const { peers, importer, logger, isHere } = this.#parts;
-    const id = key.slice(key.indexOf('/') + 1);
+    const id = idOf(key);
     // Of a payment that is here, an earlier owner may have a later status.
     const owners = ownership.earlierOwners(id, isHere(key) ? {} : this.#copied);
     if (owners.length > 0) this.asked++;
@@ -148,6 +148,10 @@ export class Moves {
       logger.warn({ key, reason: (error as Error).message }, 'an earlier owner cannot be asked');
       return 'away';
     }
+  }
+
+  #willBeOurs(key: string): boolean {
+    return this.ownership?.nextOwner(idOf(key)) === this.#parts.shard;
   }
 
   /** The last epoch, where it is in force; undefined while it is being prepared. */
@@ -173,9 +177,19 @@ export class Moves {
     let from: string | null = start;
     while (from !== null && !this.#isClosed) {
       const page = await peers.page(peer, { owner: shard, from, epoch });
+      const stray = page.rows.find(({ key }) => !this.#willBeOurs(key));
+      if (stray)
+        throw new EngineError(
+          'row_of_another',
+          `${peer} sends ${stray.key}, which is not to be ours`,
+        );
       await Promise.all(page.rows.map((it) => importer.put(it)));
       copy.copied += page.rows.length;
       from = page.next;
     }
   }
+}
+
+function idOf(key: string): string {
+  return key.slice(key.indexOf('/') + 1);
 }

@@ -53,6 +53,7 @@ export class Peers {
     const answer = await this.#get(peer, `/rows/${merchant}/${id}?epoch=${epoch}`, ASK_MS_MAX);
     if (answer === undefined) return undefined;
     if (!isRow(answer)) throw away(peer, 'its answer is no row');
+    if (answer.key !== key) throw away(peer, `its answer is ${answer.key}, not ${key}`);
     return answer;
   }
 

@@ -14,7 +14,7 @@ const grown: Topology = { epochs: [epoch(1, 2), epoch(2, 3)], peers };
 const ids = fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/);
 
 describe('ownership', () => {
-  it('should name the earlier owner of what has moved here, and nobody for the rest', () => {
+  it('should name the earlier owner of what has moved here, and none for the rest', () => {
     const [zero, two] = [new Ownership(grown, 0), new Ownership(grown, 2)];
     fc.assert(
       fc.property(ids, (id) => {
@@ -54,6 +54,13 @@ describe('ownership', () => {
       { epochs: [epoch(2, 2), epoch(1, 3)], peers },
       { epochs: [epoch(1, 2, 'preparing')], peers },
       { epochs: [epoch(1, 2)], peers: { 0: 'http://127.0.0.1:1' } },
+      { epochs: [epoch(1, 2)], peers },
+      ...['file:///etc', 'http://user:secret@127.0.0.1:1', 'http://127.0.0.1:1/path', ''].map(
+        (it) => ({
+          ...grown,
+          peers: { ...peers, 2: it },
+        }),
+      ),
       {
         epochs: [
           {
@@ -70,8 +77,28 @@ describe('ownership', () => {
     for (const it of refused)
       assert.throws(() => parseTopology(it), { code: 'topology_invalid' }, JSON.stringify(it));
     assert.equal(parseTopology(grown), grown);
-    assert.ok(!isSuccessor(grown, { epochs: [epoch(1, 2)], peers }));
-    assert.ok(!isSuccessor(grown, { epochs: [epoch(1, 2), epoch(2, 3, 'preparing')], peers }));
-    assert.ok(isSuccessor({ epochs: [epoch(1, 2), epoch(2, 3, 'preparing')], peers }, grown));
+  });
+
+  it('should be followed by the same epoch or the next one, with the same history', () => {
+    const two = { 0: peers[0], 1: peers[1] };
+    const first: Topology = { epochs: [epoch(1, 2)], peers: two };
+    const preparing: Topology = { epochs: [epoch(1, 2), epoch(2, 3, 'preparing')], peers };
+    const other: Topology = { epochs: [epoch(1, 1), epoch(2, 3)], peers };
+    const skipping: Topology = { epochs: [epoch(1, 2), epoch(3, 3)], peers };
+    const swapped = { ...grown, peers: { ...peers, 1: 'http://127.0.0.1:9' } };
+    const table: [Topology, Topology, boolean][] = [
+      [first, first, true],
+      [first, preparing, true],
+      [first, grown, true],
+      [preparing, grown, true],
+      [grown, swapped, true],
+      [grown, preparing, false],
+      [grown, first, false],
+      [first, skipping, false],
+      [grown, other, false],
+      [first, other, false],
+    ];
+    for (const [i, [before, after, may]] of table.entries())
+      assert.equal(isSuccessor(before, after), may, `row ${i}`);
   });
 });

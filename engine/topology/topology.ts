@@ -3,6 +3,7 @@
  * ids go now, the earlier ones where their payments may still be. An epoch that is only
  * `preparing` moves nothing yet: its rows are being copied.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { type Static, Type } from '@sinclair/typebox';
 import { newAjv } from '../core/ajv.js';
 import { EngineError } from '../core/errors.js';
@@ -35,7 +36,7 @@ export const Topology = Type.Object(
     /** Where the engines' admin answers to each other, by shard number. */
     peers: Type.Record(
       Type.String({ pattern: '^\\d{1,4}$' }),
-      Type.String({ maxLength: 255 }),
+      Type.String({ maxLength: 255, pattern: '^https?://[A-Za-z0-9.-]+(:\\d{1,5})?$' }),
       closed,
     ),
   },
@@ -66,14 +67,26 @@ export function parseTopology(value: unknown): Topology {
     for (const it of shards)
       if (peers[it.number] === undefined) refuse(`shard ${it.number} has no address in peers`);
   }
+  const numbers = epochs.flatMap((it) => it.shards.map(({ number }) => `${number}`));
+  const stranger = Object.keys(peers).find((it) => !numbers.includes(it));
+  if (stranger !== undefined) refuse(`peers names shard ${stranger}, which is in no epoch`);
   return value;
 }
 
-/** Whether `next` may follow `current`: nobody goes back to an earlier epoch or state. */
+/**
+ * Whether `next` may follow `current`: the same epoch in the same or a later state, or the one after
+ * it. What both say of an epoch is the same.
+ */
 export function isSuccessor(current: Topology, next: Topology): boolean {
   const [before, after] = [current.epochs.at(-1)!, next.epochs.at(-1)!];
-  if (after.number !== before.number) return after.number > before.number;
-  return before.state === 'preparing' || after.state === 'active';
+  const isSame = after.number === before.number;
+  if (!isSame && after.number !== before.number + 1) return false;
+  if (isSame && before.state === 'active' && after.state === 'preparing') return false;
+  const shardsOf = (it: Topology, number: number) =>
+    it.epochs.find((epoch) => epoch.number === number)?.shards;
+  return next.epochs.every(({ number, shards }) =>
+    isDeepStrictEqual(shards, shardsOf(current, number) ?? shards),
+  );
 }
 
 /** What one shard must know of a topology to judge an id. */
