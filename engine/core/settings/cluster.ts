@@ -3,7 +3,7 @@ import { integer, port, ports } from '../settings.js';
 import { stackTable } from './stack.js';
 
 const { home, logLevel, simulatorPort, kafkaPort, kafkaControllerPort, postgresPort } = stackTable;
-const { externalKafka, externalDatabase, cacheDir } = stackTable;
+const { externalKafka, externalDatabase, ownerUrl, cacheDir } = stackTable;
 
 export const clusterTable = {
   home,
@@ -14,6 +14,7 @@ export const clusterTable = {
   postgresPort,
   externalKafka,
   externalDatabase,
+  ownerUrl,
   cacheDir,
   edgePort: port('TOLLGATE_EDGE_PORT', 8443, 'HTTPS of the edge'),
   shardPort: port(
