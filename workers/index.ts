@@ -20,7 +20,7 @@ import { bury } from './postgres/dead.js';
 import { makeDueAgain } from './postgres/due-again.js';
 import { confirmLateCapture, type LateCapture } from './postgres/late-captures.js';
 import { Maintenance } from './postgres/maintenance.js';
-import { migrate } from './postgres/migrate.js';
+import { prepareSchema } from './postgres/migrate.js';
 import { openPool } from './postgres/pool.js';
 import { endWait, type WaitingWebhook } from './postgres/webhook-waits.js';
 import { startAdmin } from './processor/admin.js';
@@ -187,9 +187,10 @@ export class Processor {
   async #begin(): Promise<void> {
     const config = this.#config;
     const { signal } = this.#start;
-    const until = (name: string, step: () => Promise<void>): Promise<void> =>
+    const until = (name: string, step: () => Promise<void>) =>
       untilDone(name, step, this.#logger, signal);
-    await until('postgres', () => migrate(config.databaseUrl));
+    const warn = (reason: string): void => this.#logger.warn(reason);
+    await until('postgres', () => prepareSchema(config.databaseUrl, warn));
     this.#dependencies.postgres.succeeded();
     this.#blockers.delete('postgres');
     await until('kafka', () => this.#topics.make());

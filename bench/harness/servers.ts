@@ -6,6 +6,7 @@ import { behind, Store } from '../../engine/store/store.js';
 import { type EngineProcess, freePorts, startEngineProcess } from '../../ops/e2e/engine-process.js';
 import { type LocalKafka, startKafka } from '../../ops/up/kafka.js';
 import { type LocalPostgres, startPostgres } from '../../ops/up/postgres.js';
+import { migrateAsOwner } from '../../workers/postgres/migrate.js';
 import type { Stage } from './suite.js';
 
 const COUNT_ROWS_MAX = 10_000;
@@ -38,7 +39,13 @@ export async function startBroker(stage: Stage): Promise<Broker> {
 export async function startDatabase(stage: Stage): Promise<LocalPostgres> {
   const [port] = (await freePorts(1)) as [number];
   const dir = stage.folder('postgres');
-  return startPostgres({ dir, port, log: join(stage.folder('logs'), 'postgres.log') });
+  const server = await startPostgres({
+    dir,
+    port,
+    log: join(stage.folder('logs'), 'postgres.log'),
+  });
+  await migrateAsOwner(server);
+  return server;
 }
 
 /** Rows of `checkouts` in a store whose engine has stopped. */

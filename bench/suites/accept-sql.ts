@@ -16,7 +16,7 @@ export const acceptSql: Suite = {
   measures: 'durable 202s beside Fastify with one prepared insert a request, synchronous_commit on',
   async run(stage: Stage) {
     const postgres = await startDatabase(stage);
-    const fastify = await startFastify(postgres.url);
+    const fastify = await startFastify(postgres.ownerUrl);
     const engine = await startAlone(stage);
     try {
       await throughput(stage, engine.api, fastify);

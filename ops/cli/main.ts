@@ -20,6 +20,7 @@ const COMMANDS: Record<string, () => Promise<(program: Command) => void>> = {
   certs: async () => (await import('./certs.js')).registerCerts,
   keys: async () => (await import('./keys.js')).registerKeys,
   reconcile: async () => (await import('./reconcile.js')).registerReconcile,
+  migrate: async () => (await import('./migrate.js')).registerMigrate,
   maintain: async () => (await import('./maintain.js')).registerMaintain,
   doctor: async () => (await import('./doctor.js')).registerDoctor,
   nginx: async () => (await import('./nginx.js')).registerNginx,

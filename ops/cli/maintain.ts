@@ -4,7 +4,7 @@
  */
 import type { Command } from 'commander';
 import { processorConfig } from '../../engine/core/config.js';
-import { migrate } from '../../workers/postgres/migrate.js';
+import { prepareSchema } from '../../workers/postgres/migrate.js';
 import { maintainPartitions, tableSizes } from '../../workers/postgres/partitions.js';
 import { openConnection } from '../../workers/reconcile/connection.js';
 import { useRunning } from './running.js';
@@ -21,7 +21,7 @@ export function registerMaintain(program: Command): void {
 async function maintain(): Promise<void> {
   useRunning();
   const config = processorConfig();
-  await migrate(config.databaseUrl);
+  await prepareSchema(config.databaseUrl);
   const client = await openConnection(config.databaseUrl);
   try {
     const { rows } = await client.query<{ now: Date }>('select clock_timestamp() as now');

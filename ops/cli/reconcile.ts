@@ -5,7 +5,7 @@
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
 import { processorConfig } from '../../engine/core/config.js';
-import { migrate } from '../../workers/postgres/migrate.js';
+import { prepareSchema } from '../../workers/postgres/migrate.js';
 import {
   accountingDay,
   addDays,
@@ -57,7 +57,7 @@ async function runAll(command: Command, kind: PeriodKind, asked?: string): Promi
   useRunning();
   const config = processorConfig();
   const settings = reconcileSettings(config);
-  await migrate(config.databaseUrl);
+  await prepareSchema(config.databaseUrl);
   const sources = await settlementSources(config);
   let open = 0;
   for (const label of await labelsOf(command, kind, asked)) {

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { ClientBase } from 'pg';
 import { processorConfig } from '../../engine/core/config.js';
-import { migrate } from '../../workers/postgres/migrate.js';
+import { prepareSchema } from '../../workers/postgres/migrate.js';
 import { openPool } from '../../workers/postgres/pool.js';
 import { creditWallet, readWallets } from '../../workers/psp/wallet/operations.js';
 import { withinAnswerTime } from './answer-time.js';
@@ -66,7 +66,12 @@ async function show(db: ClientBase, name: string, merchant: string): Promise<voi
 async function withDatabase(work: (db: ClientBase) => Promise<void>): Promise<void> {
   useRunning();
   const { databaseUrl } = processorConfig();
-  await withinAnswerTime(migrate(databaseUrl), 'Postgres', databaseUrl, 'TOLLGATE_DATABASE_URL');
+  await withinAnswerTime(
+    prepareSchema(databaseUrl),
+    'Postgres',
+    databaseUrl,
+    'TOLLGATE_DATABASE_URL',
+  );
   const pool = openPool(databaseUrl, 1);
   try {
     const db = await pool.connect();

@@ -49,7 +49,7 @@ describe('poisoned records between good ones', { timeout: 180_000 }, () => {
     // A claim that failed comes up again after twice this and 10 s.
     system = await LocalSystem.start({ settings: { TOLLGATE_PSP_TIMEOUT_MS: '500' } });
     sender = openSender(system.endpoints.kafka);
-    db = new pg.Client(system.endpoints.postgres);
+    db = new pg.Client(system.adminPostgres);
     await db.connect();
     await db.query(POISON);
     pid = system.endpoints.pids.processor!;

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type pg from 'pg';
 import { processorConfig } from '../../engine/core/config.js';
-import { migrate } from '../../workers/postgres/migrate.js';
+import { migrateAsOwner } from '../../workers/postgres/migrate.js';
 import {
   maintainPartitions,
   type TableSize,
@@ -47,8 +47,8 @@ export const growth: Proof = {
     const dir = join(home, 'postgres');
     const postgres = await startPostgres({ dir, port, log: join(home, 'postgres.log') });
     try {
-      await migrate(postgres.url);
-      const client = await openConnection(postgres.url);
+      await migrateAsOwner(postgres);
+      const client = await openConnection(postgres.adminUrl);
       await years(stage, client);
       await client.end();
     } finally {

@@ -109,7 +109,7 @@ export function postgresLocked(): Outage {
     ...POSTGRES,
     name: 'Postgres locked',
     async begin(system) {
-      client = new pg.Client(system.endpoints.postgres);
+      client = new pg.Client(system.adminPostgres);
       await client.connect();
       await client.query('begin; lock table payments in access exclusive mode');
     },
@@ -206,7 +206,7 @@ function signalPostgres(system: LocalSystem, signal: NodeJS.Signals): void {
 }
 
 async function run(system: LocalSystem, statements: readonly string[]): Promise<void> {
-  const client = new pg.Client(system.endpoints.postgres);
+  const client = new pg.Client(system.adminPostgres);
   await client.connect();
   for (const statement of statements) await client.query(statement);
   await client.end();

@@ -7,10 +7,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { childEnvironment, stackConfig } from '../../engine/core/config.js';
 import { packageFile } from '../../engine/core/paths.js';
+import { migrateAsOwner } from '../../workers/postgres/migrate.js';
 import { freePorts } from '../e2e/engine-process.js';
 import { type Running, startChild } from '../up/child.js';
 import { startKafka } from '../up/kafka.js';
 import { startPostgres } from '../up/postgres.js';
+import { postgresUrl } from '../up/postgres-roles.js';
 import { type Books, imbalance } from './books.js';
 import { until } from './system.js';
 
@@ -65,7 +67,7 @@ export class PartsSystem {
     return {
       api: this.api,
       simulator: this.simulator,
-      postgres: `postgres://tollgate:tollgate@127.0.0.1:${this.#ports[6]}/tollgate`,
+      postgres: postgresUrl({ dir: this.postgresDir, port: this.#ports[6]! }),
       kafka: `127.0.0.1:${this.#ports[0]}`,
       headers: {},
       admins: [this.#url(3)],
@@ -106,9 +108,11 @@ export class PartsSystem {
     const dir = join(this.home, part);
     if (part === 'kafka')
       this.#running.set(part, await startKafka({ jars, dir, port: kafka, controllerPort, log }));
-    else if (part === 'postgres')
-      this.#running.set(part, await startPostgres({ dir, port: this.#ports[6]!, log }));
-    else {
+    else if (part === 'postgres') {
+      const server = await startPostgres({ dir, port: this.#ports[6]!, log });
+      this.#running.set(part, server);
+      await migrateAsOwner(server);
+    } else {
       const env = childEnvironment({ ...this.environment, ...settings });
       const args = [packageFile('ops/cli/tollgate.mjs'), part];
       this.#running.set(part, startChild(process.execPath, args, log, { env }));

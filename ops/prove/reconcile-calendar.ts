@@ -7,14 +7,14 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type pg from 'pg';
-import { migrate } from '../../workers/postgres/migrate.js';
+import { migrateAsOwner } from '../../workers/postgres/migrate.js';
 import { addDays, type Clock, periodOf } from '../../workers/reconcile/calendar.js';
 import { openConnection } from '../../workers/reconcile/connection.js';
 import { decimalText } from '../../workers/reconcile/money.js';
 import { type RunResult, reconcile } from '../../workers/reconcile/run.js';
 import { FolderSource } from '../../workers/reconcile/sources/folder-source.js';
 import { freePorts } from '../e2e/engine-process.js';
-import { startPostgres } from '../up/postgres.js';
+import { type LocalPostgres, startPostgres } from '../up/postgres.js';
 import { type Booked, bookPayments } from './booked.js';
 import { imbalance } from './books.js';
 import type { Proof, Stage } from './proof.js';
@@ -55,10 +55,10 @@ export const reconcileCalendar: Proof = {
     const dir = join(home, 'postgres');
     const postgres = await startPostgres({ dir, port, log: join(home, 'postgres.log') });
     try {
-      await migrate(postgres.url);
+      await migrateAsOwner(postgres);
       const client = await openConnection(postgres.url);
       await days(stage, client);
-      await runs(stage, client, postgres.url, home);
+      await runs(stage, client, postgres, home);
       await client.end();
       stage.must((await imbalance(postgres.url)).length === 0, 'the ledger is not zero');
     } finally {
@@ -121,7 +121,12 @@ async function dayStarts(client: pg.Client, zone: string, cutoff: number): Promi
 }
 
 /** A charge each half hour, day by day: each is settled on the day to which the clock says it belongs. */
-async function runs(stage: Stage, client: pg.Client, url: string, home: string): Promise<void> {
+async function runs(
+  stage: Stage,
+  client: pg.Client,
+  server: LocalPostgres,
+  home: string,
+): Promise<void> {
   const payments: Booked[] = [];
   const labels = STRETCHES.flatMap(([first, n]) =>
     Array.from({ length: n }, (_, i) => addDays(first, i)),
@@ -150,11 +155,11 @@ async function runs(stage: Stage, client: pg.Client, url: string, home: string):
   mkdirSync(folder, { recursive: true });
   // As programs of other people write it: their name, line endings, blank lines, small letters.
   writeFileSync(join(folder, 'BANK.CSV'), reportOf(payments));
-  const run = (kind: 'daily' | 'monthly', label: string) => runOne(url, home, kind, label);
+  const run = (kind: 'daily' | 'monthly', label: string) => runOne(server.url, home, kind, label);
   for (const label of labels) mustBeClean(stage, await run('daily', label));
   mustBeClean(stage, await run('monthly', '2028-03'));
   await mustBearABadFile(stage, folder, () => run('daily', '2028-04-01'));
-  await mustKeepBooksApart(stage, url, (await run('daily', '2028-04-01')).folder, (other) =>
+  await mustKeepBooksApart(stage, server, (await run('daily', '2028-04-01')).folder, (other) =>
     runOne(other, home, 'daily', '2028-04-01'),
   );
   await mustBeSettled(stage, client, wanted);
@@ -181,17 +186,17 @@ async function mustBearABadFile(
 /** Two systems that share a home folder, as `make run` and `make cluster` do. */
 async function mustKeepBooksApart(
   stage: Stage,
-  url: string,
+  server: LocalPostgres,
   folder: string,
   run: (url: string) => Promise<RunResult>,
 ): Promise<void> {
-  const admin = await openConnection(url);
-  await admin.query('create database other_books');
+  const admin = await openConnection(server.adminUrl);
+  await admin.query('create database other_books owner tollgate_owner');
   await admin.end();
-  const other = new URL(url);
-  other.pathname = '/other_books';
-  await migrate(other.href);
-  const report = await run(other.href);
+  const other = (url: string): string =>
+    Object.assign(new URL(url), { pathname: '/other_books' }).href;
+  await migrateAsOwner({ url: other(server.url), ownerUrl: other(server.ownerUrl) });
+  const report = await run(other(server.url));
   stage.figure('reports of two books', report.folder === folder ? 'in one folder' : 'apart');
   stage.must(report.folder !== folder, 'two books write their reports into one folder');
 }

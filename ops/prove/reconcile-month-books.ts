@@ -3,7 +3,8 @@
  * Postgres out of the same formulas. Nothing of the reconciliation takes part.
  */
 import pg from 'pg';
-import { migrate } from '../../workers/postgres/migrate.js';
+import { migrateAsOwner } from '../../workers/postgres/migrate.js';
+import type { LocalPostgres } from '../up/postgres.js';
 
 /** Bulk loading without the checks a row, which are slow; the sum is looked at afterwards. */
 const LOAD = `
@@ -38,7 +39,7 @@ set session_replication_role = origin;
 `;
 
 export interface MonthOptions {
-  readonly url: string;
+  readonly server: LocalPostgres;
   readonly count: number;
   readonly month: string;
   /** Checkout ids whose outcome we do not know. */
@@ -46,9 +47,9 @@ export interface MonthOptions {
 }
 
 export async function writeMonth(options: MonthOptions): Promise<void> {
-  const { url, count, month, open } = options;
-  await migrate(url);
-  const client = new pg.Client({ connectionString: url });
+  const { server, count, month, open } = options;
+  await migrateAsOwner(server);
+  const client = new pg.Client({ connectionString: server.adminUrl });
   await client.connect();
   try {
     const list = `array[${open.map((it) => client.escapeLiteral(it)).join(', ')}]::text[]`;

@@ -62,14 +62,14 @@ export class MonthStage {
     const plant = new Plant(count);
     const reports = await serve(home);
     const stage = new MonthStage(home, postgres, reports, plant);
-    await writeMonth({ url: postgres.url, count, month: MONTH, open: plant.openCheckouts });
+    await writeMonth({ server: postgres, count, month: MONTH, open: plant.openCheckouts });
     await stage.#writeReport(count);
     await stage.query(plant.sql);
     return stage;
   }
 
   async query<Row extends pg.QueryResultRow>(sql: string): Promise<Row[]> {
-    const client = new pg.Client({ connectionString: this.#postgres.url });
+    const client = new pg.Client({ connectionString: this.#postgres.adminUrl });
     await client.connect();
     try {
       const result = await client.query<Row>(sql);

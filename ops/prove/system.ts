@@ -8,6 +8,7 @@ import { freePorts } from '../e2e/engine-process.js';
 import type { ComponentName, Endpoints } from '../up/endpoints.js';
 import { type LocalKafka, startKafka } from '../up/kafka.js';
 import { type LocalPostgres, startPostgres } from '../up/postgres.js';
+import { postgresUrl } from '../up/postgres-roles.js';
 import { type Books, imbalance, readMetric } from './books.js';
 import { UpProcess } from './up-process.js';
 
@@ -66,12 +67,20 @@ export class LocalSystem {
       ]);
       env['TOLLGATE_KAFKA_BROKERS'] = `127.0.0.1:${ports[4]}`;
       env['TOLLGATE_DATABASE_URL'] = servers.postgres.url;
+      env['TOLLGATE_DATABASE_OWNER_URL'] = servers.postgres.ownerUrl;
     }
     return new LocalSystem(await UpProcess.start<Endpoints>(home, env), servers);
   }
 
   get endpoints(): Endpoints {
     return this.#up.endpoints;
+  }
+
+  /** The superuser's, for what no process of ours may do. */
+  get adminPostgres(): string {
+    if (this.postgres) return this.postgres.adminUrl;
+    const port = Number(new URL(this.endpoints.postgres).port);
+    return postgresUrl({ dir: join(this.home, 'data', 'postgres'), port }, 'admin');
   }
 
   get books(): Books {

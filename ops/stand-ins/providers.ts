@@ -6,7 +6,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { processorConfig, simulatorConfig } from '../../engine/core/config.js';
 import { createLogger } from '../../engine/core/log.js';
-import { migrate } from '../../workers/postgres/migrate.js';
+import { migrateAsOwner } from '../../workers/postgres/migrate.js';
 import { openPool } from '../../workers/postgres/pool.js';
 import type { ChargeRequest, Psp } from '../../workers/psp/port.js';
 import { SimulatorPsp } from '../../workers/psp/simulator/simulator-psp.js';
@@ -129,7 +129,7 @@ export async function openWallet(dir: string): Promise<Candidate & { readonly ur
   const [port] = (await freePorts(1)) as [number];
   mkdirSync(dir, { recursive: true, mode: 0o755 });
   const server = await startPostgres({ dir: join(dir, 'pg'), port, log: join(dir, 'pg.log') });
-  await migrate(server.url);
+  await migrateAsOwner(server);
   const pool = openPool(server.url, 2);
   const db = await pool.connect();
   const funds = { merchant: 'default', checkoutId: null, currency: 'USD', amountMinor: 1_000_000 };

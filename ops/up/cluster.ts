@@ -22,7 +22,7 @@ import { caFile, ensurePki } from '../pki/authority.js';
 import { developmentShard, developmentTopology } from '../topology/development.js';
 import { checkTopology, hostsFile, readTopology, type Topology } from '../topology/topology.js';
 import { engineSpec, processorSpec, simulatorSpec } from './cluster-products.js';
-import { logFile, serverSpecs } from './components.js';
+import { logFile, migrateExternal, serverSpecs } from './components.js';
 import type { ClusterEndpoints } from './endpoints.js';
 import { ensureMerchants, readCredentials } from './merchants.js';
 import { startNginx } from './nginx.js';
@@ -61,7 +61,10 @@ export function clusterPlan(config: ClusterConfig): StackPlan<ClusterEndpoints> 
   return {
     home: config.home,
     ports: portsOf(config, topology),
-    prepare: () => prepare(places, topology),
+    prepare: () => {
+      prepare(places, topology);
+      return migrateExternal(config);
+    },
     groups: [
       serverSpecs(config, places.data, places.pki),
       [
@@ -177,7 +180,8 @@ function endpointsOf(
     admin: topology.shards.map((it) => url(it.adminPort)),
     processorAdmin: config.processorAdminPorts.map(url),
     simulator: url(config.simulatorPort),
-    postgres: config.externalDatabase || postgresTlsUrl(config.postgresPort, places.pki, 'admin'),
+    postgres:
+      config.externalDatabase || postgresTlsUrl(config.postgresPort, places.pki, 'processor'),
     kafka: config.externalKafka || `127.0.0.1:${config.kafkaPort}`,
     dataDir: places.data,
     adminTokenFile: adminTokensFile(config),

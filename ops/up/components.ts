@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { childEnvironment, STOP_WITH_PARENT, type StackConfig } from '../../engine/core/config.js';
 import { EngineError } from '../../engine/core/errors.js';
 import { packageFile } from '../../engine/core/paths.js';
+import { migrateAsOwner } from '../../workers/postgres/migrate.js';
 import { becomes, startChild } from './child.js';
 import { startKafka } from './kafka.js';
 import { logEnd, startProblem } from './log-tail.js';
@@ -54,16 +55,27 @@ export function serverSpecs(config: ServerConfig, dataDir: string, pki?: string)
     name: 'postgres',
     stopSignal: 'SIGINT',
     stopMsMax: SERVER_STOP_MS_MAX,
-    start: (onSpawned) =>
-      startPostgres({
+    async start(onSpawned) {
+      const server = await startPostgres({
         onSpawned,
         dir: join(dataDir, 'postgres'),
         port: config.postgresPort,
         log: logFile(config, 'postgres'),
         ...tls,
-      }),
+      });
+      await migrateAsOwner(server);
+      return server;
+    },
   };
   return [...(config.externalKafka ? [] : [kafka]), ...(config.externalDatabase ? [] : [postgres])];
+}
+
+/** The tables of a database that is not started here, where its owner is known. */
+export async function migrateExternal({
+  externalDatabase: url,
+  ownerUrl,
+}: Pick<StackConfig, 'externalDatabase' | 'ownerUrl'>): Promise<void> {
+  if (url && ownerUrl) await migrateAsOwner({ url, ownerUrl });
 }
 
 export interface ProductOptions {
@@ -82,7 +94,13 @@ export interface ProductOptions {
  */
 export function productSpec(options: ProductOptions): ComponentSpec {
   const { name, home, command, settings, adminUrl } = options;
-  const env = childEnvironment({ [STOP_WITH_PARENT]: 'on', TOLLGATE_HOME: home, ...settings });
+  const env = childEnvironment({
+    [STOP_WITH_PARENT]: 'on',
+    TOLLGATE_HOME: home,
+    ...settings,
+    // Whoever works with the tables does not own them.
+    TOLLGATE_DATABASE_OWNER_URL: undefined,
+  });
   return {
     name,
     stopSignal: 'SIGTERM',

@@ -8,12 +8,14 @@ import { join, resolve } from 'node:path';
 import pg from 'pg';
 import { caFile, roleFile } from '../pki/authority.js';
 import type { Role } from '../pki/roles.js';
+import { DATABASE, type DatabaseRole, USERS } from './postgres-roles.js';
 
-/** Which database user a certificate's common name may be. Others are refused. */
-const USERS = { admin: 'tollgate', processor: 'processor' } as const satisfies Partial<
-  Record<Role, string>
->;
-export type DatabaseRole = keyof typeof USERS;
+/** Whose certificate serves a database user. Others are refused. */
+const CERTIFICATES = {
+  admin: 'admin',
+  owner: 'admin',
+  processor: 'processor',
+} as const satisfies Record<DatabaseRole, Role>;
 
 const CONNECT_MS_MAX = 5_000;
 const MAP = 'certificates';
@@ -23,9 +25,9 @@ export function postgresTlsUrl(
   port: number,
   pki: string,
   role: DatabaseRole,
-  database = 'tollgate',
+  database: string = DATABASE,
 ): string {
-  const identity = resolve(roleFile(pki, role));
+  const identity = resolve(roleFile(pki, CERTIFICATES[role]));
   const query = new URLSearchParams({
     sslmode: 'verify-full',
     sslrootcert: resolve(caFile(pki)),
@@ -44,7 +46,9 @@ export function installPostgresTls(dir: string, pki: string): Record<string, str
   copyFileSync(roleFile(pki, 'postgres'), file('server.pem'));
   const hosts = ['127.0.0.1/32', '::1/128'].map((it) => `hostssl all all ${it} cert map=${MAP}\n`);
   writeFileSync(file('pg_hba.conf'), hosts.join(''));
-  const users = Object.entries(USERS).map(([role, user]) => `${MAP} ${role} ${user}\n`);
+  const users = Object.entries(CERTIFICATES).map(
+    ([role, certificate]) => `${MAP} ${certificate} ${USERS[role as DatabaseRole]}\n`,
+  );
   writeFileSync(file('pg_ident.conf'), users.join(''));
   const { uid, gid } = statSync(dir);
   for (const path of [

@@ -4,7 +4,15 @@
  * needs both for itself.)
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import pg from 'pg';
@@ -12,10 +20,17 @@ import { childEnvironment } from '../../engine/core/config.js';
 import { EngineError } from '../../engine/core/errors.js';
 import { becomes, type OnSpawned, type Running, startChild } from './child.js';
 import { logEnd, startProblem } from './log-tail.js';
+import {
+  type DatabaseRole,
+  ensureRoles,
+  passwordsOf,
+  postgresUrl,
+  replacePublishedPassword,
+  USERS,
+} from './postgres-roles.js';
 import { installPostgresTls, postgresTlsUrl } from './postgres-tls.js';
 
 const START_MS_MAX = 30_000;
-const USER = 'tollgate';
 const OS_USER = 'postgres';
 /** Passed by all, not listed. */
 const PASSED = 0o011;
@@ -36,10 +51,10 @@ export interface PostgresOptions {
 export interface LocalPostgres extends Running {
   /** The processor's. */
   readonly url: string;
-}
-
-export function postgresUrl(port: number): string {
-  return `postgres://${USER}:${USER}@127.0.0.1:${port}/${USER}`;
+  /** Of the tables' owner, who migrates. */
+  readonly ownerUrl: string;
+  /** The superuser's. */
+  readonly adminUrl: string;
 }
 
 /** Makes the cluster once, starts the server, resolves when it answers. */
@@ -69,19 +84,29 @@ export async function startPostgres(options: PostgresOptions): Promise<LocalPost
     env,
     onSpawned: options.onSpawned,
   });
-  const admin =
-    pki === undefined ? plainAdminUrl(port) : postgresTlsUrl(port, pki, 'admin', 'postgres');
-  if (!(await becomes(() => answers(admin), server, START_MS_MAX))) {
+  const urlOf = (role: DatabaseRole, database?: string): string =>
+    pki === undefined
+      ? postgresUrl({ dir, port }, role, database)
+      : postgresTlsUrl(port, pki, role, database);
+  const isThere = async (): Promise<boolean> => {
+    if (await answers(urlOf('admin', 'postgres'))) return true;
+    if (pki === undefined) await replacePublishedPassword({ dir, port });
+    return false;
+  };
+  if (!(await becomes(isThere, server, START_MS_MAX))) {
     await server.stop('SIGKILL', 1_000);
     throw new EngineError(
       'postgres_start_failed',
       startProblem('Postgres did not start', log, from),
     );
   }
-  await createDatabase(admin, pki === undefined ? USER : 'processor');
+  const passwords = pki === undefined ? passwordsOf(dir) : undefined;
+  await ensureRoles((database) => urlOf('admin', database), passwords);
   return {
     ...server,
-    url: pki === undefined ? postgresUrl(port) : postgresTlsUrl(port, pki, 'processor'),
+    url: urlOf('processor'),
+    ownerUrl: urlOf('owner'),
+    adminUrl: urlOf('admin'),
   };
 }
 
@@ -98,15 +123,15 @@ async function binaryPaths(): Promise<{ initdb: string; postgres: string }> {
   }
 }
 
-/** The password of a database that listens on loopback only is no secret. */
 function initialise(command: readonly string[], dir: string, data: string): void {
   const passwordFile = join(dir, 'password');
-  writeFileSync(passwordFile, USER, { mode: 0o600 });
+  writeFileSync(passwordFile, passwordsOf(dir).admin, { mode: 0o600 });
   const { uid, gid } = statSync(dir);
   chownSync(passwordFile, uid, gid);
-  const args = ['-D', data, '-U', USER, '-A', 'scram-sha-256', `--pwfile=${passwordFile}`];
+  const args = ['-D', data, '-U', USERS.admin, '-A', 'scram-sha-256', `--pwfile=${passwordFile}`];
   const [program, ...rest] = [...command, ...args, '-E', 'UTF8', ...LOCALE];
   const done = spawnSync(program!, rest, { encoding: 'utf8' });
+  rmSync(passwordFile);
   if (done.status === 0) return;
   throw new EngineError(
     'postgres_init_failed',
@@ -135,10 +160,6 @@ function dropRoot(dir: string, binary: string): string[] {
   return [...user, '--inh-caps', '+dac_read_search', '--ambient-caps', '+dac_read_search'];
 }
 
-function plainAdminUrl(port: number): string {
-  return `${dirname(postgresUrl(port))}/postgres`;
-}
-
 async function answers(url: string): Promise<boolean> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 1_000 });
   client.on('error', () => {});
@@ -150,19 +171,5 @@ async function answers(url: string): Promise<boolean> {
     return false;
   } finally {
     await client.end().catch(() => {});
-  }
-}
-
-/** The owner migrates it, too. */
-async function createDatabase(adminUrl: string, owner: string): Promise<void> {
-  const client = new pg.Client({ connectionString: adminUrl });
-  await client.connect();
-  try {
-    const roles = await client.query('select 1 from pg_roles where rolname = $1', [owner]);
-    if (roles.rowCount === 0) await client.query(`create role ${owner} login`);
-    const found = await client.query('select 1 from pg_database where datname = $1', [USER]);
-    if (found.rowCount === 0) await client.query(`create database ${USER} owner ${owner}`);
-  } finally {
-    await client.end();
   }
 }

@@ -9,9 +9,9 @@ import {
   simulatorConfig,
   stackPorts,
 } from '../../engine/core/config.js';
-import { productSpec, serverSpecs } from './components.js';
+import { migrateExternal, productSpec, serverSpecs } from './components.js';
 import type { Endpoints } from './endpoints.js';
-import { postgresUrl } from './postgres.js';
+import { postgresUrl } from './postgres-roles.js';
 import { claimsOf, type Pids, type StackPlan } from './stack.js';
 import type { ComponentSpec } from './supervisor.js';
 
@@ -19,6 +19,7 @@ export function singlePlan(config: StackConfig): StackPlan<Endpoints> {
   return {
     home: config.home,
     ports: claimsOf(stackPorts(config)),
+    prepare: () => migrateExternal(config),
     groups: [serverSpecs(config, join(config.home, 'data')), productSpecs(config)],
     endpointsOf: (pids) => singleEndpoints(config, pids),
   };
@@ -32,7 +33,9 @@ export function singleEndpoints(config: StackConfig, pids: Pids = {}): Endpoints
     admin: url(config.adminPort),
     processorAdmin: url(config.processorAdminPort),
     simulator: url(config.simulatorPort),
-    postgres: config.externalDatabase || postgresUrl(config.postgresPort),
+    postgres:
+      config.externalDatabase ||
+      postgresUrl({ dir: join(config.home, 'data', 'postgres'), port: config.postgresPort }),
     kafka: config.externalKafka || `127.0.0.1:${config.kafkaPort}`,
     dataDir: engineConfig(childEnvironment({ TOLLGATE_HOME: config.home })).dataDir,
     adminTokenFile: adminTokensFile(config),

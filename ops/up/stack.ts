@@ -31,7 +31,7 @@ export interface StackPlan<E extends Endpoints | ClusterEndpoints> {
   readonly home: string;
   readonly ports: readonly PortClaim[];
   /** What the processes need on disk; called once the home is ours. */
-  readonly prepare?: () => void;
+  readonly prepare?: () => void | Promise<void>;
   readonly groups: readonly (readonly ComponentSpec[])[];
   readonly endpointsOf: (pids: Pids) => E;
   /** Asked again while it runs: what is new in these groups is started too. */
@@ -119,7 +119,7 @@ async function startClaimed<E extends Endpoints | ClusterEndpoints>(
     claim.release();
   };
   try {
-    plan.prepare?.();
+    await plan.prepare?.();
     for (const group of groups) await startAll(group, say);
   } catch (error) {
     await stop();

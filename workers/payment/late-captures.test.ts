@@ -18,7 +18,7 @@ import {
   type LateCapture,
   suspectLateCapture,
 } from '../postgres/late-captures.js';
-import { migrate } from '../postgres/migrate.js';
+import { migrateAsOwner } from '../postgres/migrate.js';
 import { openPool } from '../postgres/pool.js';
 import { chargeKey, type Psp } from '../psp/port.js';
 import { SimulatorPsp } from '../psp/simulator/simulator-psp.js';
@@ -43,7 +43,7 @@ describe('captures after the end of their payment', { timeout: 120_000 }, () => 
     const [port, simulatorPort] = (await freePorts(2)) as [number, number];
     mkdirSync(join(dir, 'simulator'));
     server = await startPostgres({ dir: join(dir, 'pg'), port, log: join(dir, 'pg.log') });
-    await migrate(server.url);
+    await migrateAsOwner(server);
     pool = openPool(server.url, 5);
     const settings = {
       TOLLGATE_SIMULATOR_PORT: `${simulatorPort}`,

@@ -8,7 +8,7 @@ import { freePorts } from '../../ops/e2e/engine-process.js';
 import { type LocalPostgres, startPostgres } from '../../ops/up/postgres.js';
 import { markConflictsPublished, unpublishedConflicts } from './conflicts.js';
 import { type IntentRow, insertIntents } from './intents.js';
-import { migrate } from './migrate.js';
+import { migrateAsOwner } from './migrate.js';
 import { markPublished, unpublished } from './outbox.js';
 import { openPool, transaction } from './pool.js';
 
@@ -48,7 +48,7 @@ describe('an id that was accepted again with another meaning', { timeout: 120_00
     chmodSync(dir, 0o755);
     const [port] = (await freePorts(1)) as [number];
     server = await startPostgres({ dir: join(dir, 'pg'), port, log: join(dir, 'pg.log') });
-    await migrate(server.url);
+    await migrateAsOwner(server);
     pool = openPool(server.url, 2);
   });
   after(async () => {

@@ -11,7 +11,7 @@ import { DeadWatch } from '../processor/dead-watch.js';
 import { Dlq } from '../processor/dlq.js';
 import type { Sender } from '../processor/sender.js';
 import { bury, listDead } from './dead.js';
-import { migrate } from './migrate.js';
+import { migrateAsOwner } from './migrate.js';
 import { openPool } from './pool.js';
 
 const PAYMENTS = `
@@ -31,7 +31,7 @@ describe('dead payments in Postgres, without Kafka', { timeout: 120_000 }, () =>
     chmodSync(dir, 0o755);
     const [port] = (await freePorts(1)) as [number];
     server = await startPostgres({ dir: join(dir, 'pg'), port, log: join(dir, 'pg.log') });
-    await migrate(server.url);
+    await migrateAsOwner(server);
     pool = openPool(server.url, 2);
     const sender = undefined as unknown as Sender; // no letter is sent again here
     dlq = new Dlq({ brokers: '127.0.0.1:1', pool, sender, logger });

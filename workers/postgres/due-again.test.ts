@@ -13,7 +13,7 @@ import { ClockWatch } from '../processor/clock-watch.js';
 import { claimDue } from './asks.js';
 import { PostgresClock } from './clock.js';
 import { makeDueAgain } from './due-again.js';
-import { migrate } from './migrate.js';
+import { migrateAsOwner } from './migrate.js';
 import { openPool } from './pool.js';
 import { commitSends } from './sends.js';
 
@@ -38,7 +38,7 @@ describe('a Postgres whose clock steps back a day', { timeout: 120_000 }, () => 
     const [port] = (await freePorts(1)) as [number];
     const env = serverClock.environment;
     server = await startPostgres({ dir: join(dir, 'pg'), port, log: join(dir, 'pg.log'), env });
-    await migrate(server.url);
+    await migrateAsOwner(server);
     pool = openPool(server.url, 2);
   });
   after(async () => {

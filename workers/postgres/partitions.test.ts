@@ -9,7 +9,7 @@ import { packageFile } from '../../engine/core/paths.js';
 import { newUlid } from '../../engine/core/ulid.js';
 import { freePorts } from '../../ops/e2e/engine-process.js';
 import { type LocalPostgres, startPostgres } from '../../ops/up/postgres.js';
-import { migrate } from './migrate.js';
+import { migrateAsOwner } from './migrate.js';
 import { maintainPartitions, tableSizes } from './partitions.js';
 import { openPool } from './pool.js';
 import { recordVerdicts, type VerdictRow } from './webhook-verdicts.js';
@@ -31,8 +31,8 @@ describe('tables by month', { timeout: 120_000 }, () => {
     chmodSync(home, 0o755);
     const [port] = (await freePorts(1)) as [number];
     server = await startPostgres({ dir: join(home, 'pg'), port, log: join(home, 'pg.log') });
-    await migrate(server.url);
-    client = new pg.Client({ connectionString: server.url });
+    await migrateAsOwner(server);
+    client = new pg.Client({ connectionString: server.ownerUrl });
     await client.connect();
   });
   after(async () => {
@@ -48,7 +48,7 @@ describe('tables by month', { timeout: 120_000 }, () => {
        where id >= (select id from migrations where name = '10_partitions')`,
     );
     await runner({
-      databaseUrl: server.url,
+      databaseUrl: server.ownerUrl,
       dir: packageFile('workers/postgres/migrations'),
       direction: 'down',
       count: Number(rows[0]!.count),
@@ -90,7 +90,7 @@ describe('tables by month', { timeout: 120_000 }, () => {
       `insert into webhook_events (provider, event_id, type, state, received_at)
        values ('p', 'e', 't', 'applied', '2026-02-01T00:00:00Z')`,
     );
-    await migrate(server.url);
+    await migrateAsOwner(server);
     assert.deepEqual(await places('payment_events', 'checkout_id'), [
       'payment_events_2026_01 old',
       'payment_events_default far',
@@ -101,7 +101,7 @@ describe('tables by month', { timeout: 120_000 }, () => {
     const { rows } = await client.query('select event_id from webhook_event_ids');
     assert.deepEqual(rows, [{ event_id: 'e' }]);
     await down();
-    await migrate(server.url);
+    await migrateAsOwner(server);
     assert.equal((await places('payment_events', 'checkout_id')).length, 2);
   });
 

@@ -75,14 +75,11 @@ async function maintainTable(
 /** The ids of webhooks whose partition is dropped. */
 async function forgetIds(client: pg.ClientBase, keepMonths: number, at: Date): Promise<void> {
   for (;;) {
-    const { rowCount } = await client.query(
-      `delete from webhook_event_ids where ctid = any(array(
-         select ctid from webhook_event_ids
-         where received_at < (date_trunc('month', $1::timestamptz at time zone 'UTC')
-           - $2 * interval '1 month') at time zone 'UTC' limit ${IDS_PER_DELETE}))`,
-      [at, keepMonths],
+    const { rows } = await client.query<{ forgotten: number }>(
+      'select forget_webhook_ids($1, $2, $3) as forgotten',
+      [keepMonths, at, IDS_PER_DELETE],
     );
-    if (rowCount !== IDS_PER_DELETE) return;
+    if (rows[0]!.forgotten < IDS_PER_DELETE) return;
   }
 }
 

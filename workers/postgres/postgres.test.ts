@@ -11,7 +11,7 @@ import { claimDue, claimTickets } from './asks.js';
 import { Batcher } from './batcher.js';
 import { bury, deadAmong, redrivePayments } from './dead.js';
 import { type IntentResult, type IntentRow, insertIntents } from './intents.js';
-import { migrate } from './migrate.js';
+import { migrateAsOwner } from './migrate.js';
 import { markPublished, STARTED_MS, unpublished } from './outbox.js';
 import { type OutcomeRow, recordOutcomes } from './outcomes.js';
 import { isBadData, openPool } from './pool.js';
@@ -82,7 +82,7 @@ describe('payments in Postgres', { timeout: 120_000 }, () => {
     chmodSync(dir, 0o755);
     const [port] = (await freePorts(1)) as [number];
     server = await startPostgres({ dir: join(dir, 'pg'), port, log: join(dir, 'pg.log') });
-    await Promise.all([migrate(server.url), migrate(server.url)]);
+    await Promise.all([migrateAsOwner(server), migrateAsOwner(server)]);
     pool = openPool(server.url, 8);
   });
   after(async () => {
@@ -295,8 +295,10 @@ describe('payments in Postgres', { timeout: 120_000 }, () => {
       `insert into ledger_entries (transaction_id, merchant, checkout_id, account, currency, amount_minor)
        values ('lonely', 'm', 'c', 'x', 'USD', ${amount})`;
     await assert.rejects(pool.query(entry(5)), /does not sum to zero/);
-    await assert.rejects(pool.query('delete from ledger_entries'), /append-only/);
-    await assert.rejects(pool.query(`update payment_events set reason = 'x'`), /append-only/);
+    const owner = openPool(server.ownerUrl, 1);
+    await assert.rejects(owner.query('delete from ledger_entries'), /append-only/);
+    await assert.rejects(owner.query(`update payment_events set reason = 'x'`), /append-only/);
+    await owner.end();
   });
 
   it('should wait for a Postgres that was killed, and go on when it is back', async () => {

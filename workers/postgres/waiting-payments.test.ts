@@ -6,7 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import type pg from 'pg';
 import { freePorts } from '../../ops/e2e/engine-process.js';
 import { type LocalPostgres, startPostgres } from '../../ops/up/postgres.js';
-import { migrate } from './migrate.js';
+import { migrateAsOwner } from './migrate.js';
 import { openPool } from './pool.js';
 import { WAITING_REASONS, waitingPayments } from './waiting-payments.js';
 
@@ -28,7 +28,7 @@ describe('the payments that wait', { timeout: 120_000 }, () => {
   before(async () => {
     const [port] = await freePorts(1);
     server = await startPostgres({ dir, port: port!, log: join(dir, 'postgres.log') });
-    await migrate(server.url);
+    await migrateAsOwner(server);
     pool = openPool(server.url, 2);
   });
   after(async () => {

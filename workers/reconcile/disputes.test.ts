@@ -10,7 +10,7 @@ import { bookPayments } from '../../ops/prove/booked.js';
 import { imbalance } from '../../ops/prove/books.js';
 import { type LocalPostgres, startPostgres } from '../../ops/up/postgres.js';
 import { Batcher } from '../postgres/batcher.js';
-import { migrate } from '../postgres/migrate.js';
+import { migrateAsOwner } from '../postgres/migrate.js';
 import { openPool } from '../postgres/pool.js';
 import { findPayments, type WebhookQuestion } from '../postgres/webhook-payments.js';
 import { recordVerdicts, type VerdictRow } from '../postgres/webhook-verdicts.js';
@@ -35,7 +35,7 @@ describe('disputes in reports', { timeout: 120_000 }, () => {
     chmodSync(home, 0o755);
     const [port] = (await freePorts(1)) as [number];
     server = await startPostgres({ dir: join(home, 'pg'), port, log: join(home, 'pg.log') });
-    await migrate(server.url);
+    await migrateAsOwner(server);
     pool = openPool(server.url, 3);
     judge = new WebhookJudge({
       settings: { webhookRetryMs: 100, webhookGiveUpMs: 60_000 },

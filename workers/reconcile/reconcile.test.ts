@@ -16,7 +16,7 @@ import { freePorts } from '../../ops/e2e/engine-process.js';
 import { type Booked, bookPayments } from '../../ops/prove/booked.js';
 import { imbalance } from '../../ops/prove/books.js';
 import { type LocalPostgres, startPostgres } from '../../ops/up/postgres.js';
-import { migrate } from '../postgres/migrate.js';
+import { migrateAsOwner } from '../postgres/migrate.js';
 import { becomeRunner, openConnection } from './connection.js';
 import { duePeriods } from './due.js';
 import { feesOf, type Rounding } from './fees.js';
@@ -43,7 +43,7 @@ describe('reconciliation', { timeout: 120_000 }, () => {
     chmodSync(home, 0o755);
     const [port] = (await freePorts(1)) as [number];
     server = await startPostgres({ dir: join(home, 'pg'), port, log: join(home, 'pg.log') });
-    await migrate(server.url);
+    await migrateAsOwner(server);
     client = await openConnection(server.url);
   });
   after(async () => {
@@ -583,19 +583,22 @@ describe('reconciliation', { timeout: 120_000 }, () => {
       [null, 'open', 'found', 'reconciliation'],
       ['open', 'resolved', 'a test charge', 'ann'],
     ]);
+    const owner = await openConnection(server.ownerUrl);
     for (const table of ['reconciliation_changes', 'settlement_batches', 'settlement_days'])
-      await assert.rejects(client.query(`delete from ${table}`), /append-only/);
+      await assert.rejects(owner.query(`delete from ${table}`), /append-only/);
+    await owner.end();
     assert.ok(existsSync(join(folder, 'report.md')));
   });
 
   it('should have a check of the books that fails when they are off', async () => {
     const entry = `insert into ledger_entries (transaction_id, merchant, account, currency, amount_minor)
       values ('off', 'm', 'x', 'EUR', `;
-    await client.query('set session_replication_role = replica');
-    await client.query(`${entry} 5)`);
+    const admin = await openConnection(server.adminUrl);
+    await admin.query('set session_replication_role = replica');
+    await admin.query(`${entry} 5)`);
     assert.deepEqual(await imbalance(server.url), ['EUR 5']);
-    await client.query(`${entry.replace("'x'", "'y'")} -5)`);
-    await client.query('set session_replication_role = origin');
+    await admin.query(`${entry.replace("'x'", "'y'")} -5)`);
+    await admin.end();
     await assert.rejects(client.query(`${entry.replace("'off'", "'lonely'")} 5)`), /sum to zero/);
   });
 });

@@ -19,7 +19,7 @@ import { TOPICS } from '../../engine/core/topics.js';
 import { readTopic } from '../../engine/kafka/read-topic.js';
 import { topicIdentities } from '../../engine/kafka/topic-identity.js';
 import { candidatesFor } from '../payment/routing.js';
-import { migrate } from '../postgres/migrate.js';
+import { prepareSchema } from '../postgres/migrate.js';
 import { isBadData, openPool, transaction } from '../postgres/pool.js';
 import { OUTBOX_LOCK } from '../processor/publisher.js';
 import { chargeKey } from '../psp/port.js';
@@ -49,7 +49,7 @@ export async function recoverPostgres(
   config: ProcessorConfig,
   group: string,
 ): Promise<RecoveredPostgres> {
-  await migrate(config.databaseUrl);
+  await prepareSchema(config.databaseUrl);
   const pool = openPool(config.databaseUrl, 1, { statement_timeout: 0, query_timeout: 0 });
   try {
     const recovered = await transaction(pool, (db) => replay(db, config));

@@ -3,7 +3,7 @@ import { integer, port, ports } from '../settings.js';
 import { stackTable } from './stack.js';
 
 const { home, logLevel, simulatorPort, kafkaPort, kafkaControllerPort, postgresPort } = stackTable;
-const { externalKafka, externalDatabase, cacheDir, adminTokensFile } = stackTable;
+const { externalKafka, externalDatabase, ownerUrl, cacheDir, adminTokensFile } = stackTable;
 
 export const clusterTable = {
   home,
@@ -15,6 +15,7 @@ export const clusterTable = {
   postgresPort,
   externalKafka,
   externalDatabase,
+  ownerUrl,
   cacheDir,
   edgePort: port('TOLLGATE_EDGE_PORT', 8443, 'HTTPS of the edge'),
   shardPort: port(

@@ -14,7 +14,7 @@ export const processorTable = {
   ...maintenanceTable,
   databaseUrl: text(
     'TOLLGATE_DATABASE_URL',
-    'postgres://tollgate:tollgate@127.0.0.1:15432/tollgate',
+    'postgres://processor@127.0.0.1:15432/tollgate',
     'Postgres',
   ),
   adminPort: port('TOLLGATE_PROCESSOR_ADMIN_PORT', 8082, 'processor admin, loopback only'),

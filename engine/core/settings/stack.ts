@@ -18,6 +18,14 @@ export const stackTable = {
   postgresPort: port('TOLLGATE_POSTGRES_PORT', 15432, 'local Postgres'),
   externalKafka: text('TOLLGATE_KAFKA_BROKERS', '', 'use these brokers and start none'),
   externalDatabase: text('TOLLGATE_DATABASE_URL', '', 'use this database and start none'),
+  ownerUrl: {
+    ...text(
+      'TOLLGATE_DATABASE_OWNER_URL',
+      '',
+      'the same database as the user who owns its tables: migrates them and grants the user of TOLLGATE_DATABASE_URL its rights',
+    ),
+    isSecret: true,
+  },
   simulatorUrl: text(
     'TOLLGATE_SIMULATOR_URL',
     '',

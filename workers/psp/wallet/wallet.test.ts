@@ -9,7 +9,7 @@ import { childEnvironment } from '../../../engine/core/config.js';
 import { packageFile } from '../../../engine/core/paths.js';
 import { freePorts } from '../../../ops/e2e/engine-process.js';
 import { type LocalPostgres, startPostgres } from '../../../ops/up/postgres.js';
-import { migrate } from '../../postgres/migrate.js';
+import { migrateAsOwner } from '../../postgres/migrate.js';
 import { openPool } from '../../postgres/pool.js';
 import { type ChargeRequest, chargeKey, commandKey, type PspAnswer } from '../port.js';
 import { creditWallet, readWallets } from './operations.js';
@@ -40,7 +40,7 @@ describe('the wallet', { timeout: 120_000 }, () => {
     chmodSync(dir, 0o755);
     const [port] = (await freePorts(1)) as [number];
     server = await startPostgres({ dir: join(dir, 'pg'), port, log: join(dir, 'pg.log') });
-    await migrate(server.url);
+    await migrateAsOwner(server);
     pool = openPool(server.url, 4);
     psps = Array.from(
       { length: PROCESSES },
