@@ -68,7 +68,6 @@ export class TollgateStack extends Stack {
       kafkaGroup: firewall.group('kafka'),
       postgresGroup: firewall.group('postgres'),
     });
-    for (const it of [processors, reconcile]) data.postgres.secret!.grantRead(it.role);
     new Alarms(this, { topic, edge, shards, fleets: [edge.fleet, processors, reconcile], data });
     this.#outputs(edge, [edge.fleet, ...shards.map((it) => it.fleet), processors, reconcile], data);
   }

@@ -100,10 +100,10 @@ describe('the compose file', () => {
   };
 
   it('should have every process of the system', () => {
-    const names = ['engine', 'kafka', 'postgres', 'processor', 'simulator'];
+    const names = ['engine', 'kafka', 'migrate', 'postgres', 'processor', 'simulator'];
     assert.deepEqual(Object.keys(services).sort(), names);
     const { version } = JSON.parse(readFileSync(packageFile('package.json'), 'utf8'));
-    for (const name of ['engine', 'processor', 'simulator'])
+    for (const name of ['engine', 'migrate', 'processor', 'simulator'])
       assert.equal(services[name]!.image, `tollgate:${version}`);
   });
 

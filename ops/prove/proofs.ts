@@ -41,6 +41,7 @@ import { reconcileCalendar } from './reconcile-calendar.js';
 import { reconcileDay } from './reconcile-day.js';
 import { reconcileKill } from './reconcile-kill.js';
 import { reconcileMonth } from './reconcile-month.js';
+import { roles } from './roles.js';
 import { signals } from './signals.js';
 import { tokens } from './tokens.js';
 import { unkindProvider } from './unkind-provider.js';
@@ -77,6 +78,7 @@ export const PROOFS: readonly Proof[] = [
   lostWebhook,
   chaos,
   cardData,
+  roles,
   tokens,
   deadLetters,
   unkindProvider,

@@ -170,4 +170,20 @@ describe('the rights of the runtime role', { timeout: 120_000 }, () => {
     );
     await migrate(server.ownerUrl);
   });
+
+  it('should make the runtime role with its password where the owner may make roles', async () => {
+    const fresh = Object.assign(new URL(server.url), { username: 'fresh', password: 'p%27%22x' });
+    const admin = await connect(server.adminUrl);
+    await admin.query('alter role tollgate_owner createrole');
+    const owned = { ownerUrl: server.ownerUrl, url: fresh.href };
+    assert.equal(await migrateAsOwner(owned), 'fresh');
+    assert.equal(await migrateAsOwner(owned), 'fresh');
+    await prepareSchema(fresh.href, () => assert.fail('the runtime role owns nothing'));
+    await assert.rejects(
+      prepareSchema(Object.assign(fresh, { password: 'wrong' }).href),
+      /password authentication failed/,
+    );
+    await admin.query('alter role tollgate_owner nocreaterole');
+    await admin.end();
+  });
 });

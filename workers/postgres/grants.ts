@@ -3,7 +3,6 @@
  * are not listed, because they are read and written through their table only.
  */
 import type pg from 'pg';
-import { EngineError } from '../../engine/core/errors.js';
 
 type Columns = readonly string[];
 
@@ -79,7 +78,6 @@ function privilegesOf({ insert, update, delete: isDeletable }: Rights): string {
 
 /** Gives the role exactly the rights above, in one transaction. Run by the owner. */
 export async function grantRights(owner: pg.ClientBase, role: string): Promise<void> {
-  await mustNotBePowerful(owner, role);
   await owner.query('begin');
   try {
     for (const statement of await statementsFor(owner, role)) await owner.query(statement);
@@ -88,23 +86,6 @@ export async function grantRights(owner: pg.ClientBase, role: string): Promise<v
     await owner.query('rollback').catch(() => {});
     throw error;
   }
-}
-
-/** Rights that are not granted here would make those that are meaningless. */
-async function mustNotBePowerful(owner: pg.ClientBase, role: string): Promise<void> {
-  const { rows } = await owner.query<{ powerful: boolean }>(
-    `select rolsuper or rolcreaterole or rolbypassrls or rolreplication
-       or pg_has_role(oid, current_user, 'member') as powerful
-     from pg_roles where rolname = $1`,
-    [role],
-  );
-  const problem =
-    rows.length === 0
-      ? `there is no role ${role}: \`create role ${role} login password '…'\` makes it`
-      : rows[0]!.powerful
-        ? `the role ${role} of TOLLGATE_DATABASE_URL is a superuser, may make roles, or is a member of the owner: use a plain one`
-        : undefined;
-  if (problem !== undefined) throw new EngineError('runtime_role_unfit', problem);
 }
 
 async function statementsFor(owner: pg.ClientBase, role: string): Promise<string[]> {

@@ -9,6 +9,7 @@ import { EngineError } from '../../engine/core/errors.js';
 import { packageFile } from '../../engine/core/paths.js';
 import { grantRights } from './grants.js';
 import { connectionSettings } from './pool.js';
+import { ensureRuntimeRole } from './runtime-role.js';
 
 const FOLDER = packageFile('workers/postgres/migrations');
 const NO_TABLE = '42P01';
@@ -32,13 +33,17 @@ export async function migrate(databaseUrl: string): Promise<void> {
   } as Parameters<typeof runner>[0]);
 }
 
-/** As the owner, who then grants the runtime role what it needs. @returns the runtime role */
+/**
+ * As the owner, who then grants the runtime role what it needs.
+ * @returns the runtime role. Throws EngineError `runtime_role_unfit`.
+ */
 export async function migrateAsOwner({ ownerUrl, url }: DatabaseUrls): Promise<string> {
-  const role = new pg.Client({ connectionString: url }).user;
-  if (role === undefined) throw new EngineError('no_role', 'TOLLGATE_DATABASE_URL names no user');
   await migrate(ownerUrl);
-  await withClient(ownerUrl, (owner) => grantRights(owner, role));
-  return role;
+  return await withClient(ownerUrl, async (owner) => {
+    const role = await ensureRuntimeRole(owner, url);
+    await grantRights(owner, role);
+    return role;
+  });
 }
 
 /**
