@@ -189,8 +189,7 @@ export class Processor {
     const { signal } = this.#start;
     const until = (name: string, step: () => Promise<void>) =>
       untilDone(name, step, this.#logger, signal);
-    const warn = (reason: string): void => this.#logger.warn(reason);
-    await until('postgres', () => prepareSchema(config.databaseUrl, warn));
+    await until('postgres', () => prepareSchema(config.databaseUrl, (it) => this.#logger.warn(it)));
     this.#dependencies.postgres.succeeded();
     this.#blockers.delete('postgres');
     await until('kafka', () => this.#topics.make());
