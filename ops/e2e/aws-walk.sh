@@ -110,7 +110,9 @@ case "$role" in
     answer --cacert "$work/pki/ca.pem" --cert "$work/pki/edge-client.pem" \
       --connect-to "engine-host.tollgate.internal:9443:10.64.4.1:9443" \
       https://engine-host.tollgate.internal:9443/payments/order-1
-    /usr/bin/curl -fsS http://127.0.0.1:8081/config |
+    answer http://127.0.0.1:8081/config
+    token=$(jq -r .viewer "/var/lib/tollgate/shard-$number/admin-tokens.json")
+    /usr/bin/curl -fsS -H "Authorization: Bearer $token" http://127.0.0.1:8081/config |
       jq -r '"\(.shards) \(.replication)"'
     ;;
   processor)

@@ -74,7 +74,7 @@ describe('the script of an AWS host, walked with stand-ins', { skip: !canWalk },
       },
       '1',
     );
-    assert.match(said, /^tollgate-nginx\n401\n16 3$/m);
+    assert.match(said, /^tollgate-nginx\n401\n401\n16 3$/m);
   });
 
   it('should make a processor that waits for what is not there', () => {
