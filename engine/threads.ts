@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { EngineConfig } from './core/config.js';
 import { EngineError } from './core/errors.js';
+import { SIMULATOR } from './core/payment.js';
 import {
   GATEWAY_COUNTERS,
   type GatewayCommand,
@@ -209,8 +210,13 @@ function say(gateway: Worker, command: GatewayCommand): void {
 function webhookProviders(config: EngineConfig): WebhookProvider[] {
   const { simulatorWebhookSecrets, simulatorWebhookAddresses } = config;
   const { stripeWebhookSecrets, stripeWebhookAddresses } = config;
+  const simulators = [SIMULATOR, ...Object.keys(config.simulators)].map((name) => ({
+    name,
+    secrets: simulatorWebhookSecrets,
+    addresses: simulatorWebhookAddresses,
+  }));
   return [
-    { name: 'simulator', secrets: simulatorWebhookSecrets, addresses: simulatorWebhookAddresses },
+    ...simulators,
     { name: 'stripe', secrets: stripeWebhookSecrets, addresses: stripeWebhookAddresses },
   ].filter((it) => it.secrets.length > 0);
 }

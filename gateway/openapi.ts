@@ -1,4 +1,5 @@
 /** The OpenAPI 3.1 document, made from the schemas that validate. */
+import { PROVIDER_PATTERN } from '../engine/core/payment.js';
 import {
   AcceptedPayment,
   CHECKOUT_ID_PATTERN,
@@ -110,7 +111,7 @@ function webhook(operationId: string, pathParameters: readonly object[]): object
 }
 /** An engine without a keys file asks for none, and listens on loopback only. */
 const security = [{ key: [] }, {}];
-const provider = path('provider', { type: 'string', enum: ['simulator', 'stripe'] });
+const provider = path('provider', { type: 'string', pattern: PROVIDER_PATTERN });
 const checkoutId = { type: 'string', pattern: CHECKOUT_ID_PATTERN };
 
 const validators = {

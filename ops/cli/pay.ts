@@ -5,13 +5,15 @@ import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
 import { isTerminal, type PaymentStatusName } from '../../engine/core/payment.js';
 import { type ApiAnswer, ApiClient, type ApiOptions } from '../api-client.js';
-import { type LoadProgress, type LoadResult, runLoad } from '../load.js';
+import { runLoad } from '../load.js';
 import { currencyOf } from './arguments.js';
 import { apiOptions, asClient, type ClientOptions, reaching } from './client-options.js';
+import { drawProgress, summaryJson, summaryOf } from './load-summary.js';
 
 const WAIT_SECONDS = 30;
 const READ_SECONDS = 5;
 const RETRY_MS = 1_000;
+const SETTLE_MS_MAX = 60_000;
 
 interface PayOptions {
   readonly amount: number;
@@ -21,6 +23,7 @@ interface PayOptions {
   readonly rate: number;
   readonly prefix?: string;
   readonly wait: number;
+  readonly json?: boolean;
 }
 
 export function registerPay(program: Command): void {
@@ -34,14 +37,15 @@ export function registerPay(program: Command): void {
     .option('--rate <per second>', 'posts a second, whether or not answers come', wholeNumber, 100)
     .option('--prefix <text>', 'ids are <prefix>-<n>')
     .option('--wait <seconds>', 'for the outcome of one payment', wholeNumber, WAIT_SECONDS)
+    .option('--json', 'print one line: counts, outcomes, milliseconds to the 202')
     .action((id: string | undefined, options: PayOptions & ClientOptions, command: Command) => {
       if (id !== undefined && options.count > 1)
         command.error('tollgate: a checkout id is of one payment: with --count give --prefix', {
           exitCode: 2,
         });
       const api = apiOptions(command, options);
-      const isOne = options.count === 1;
-      const paid = isOne ? payOne(api, id ?? newId(), options) : payMany(api, options);
+      const isShown = options.count === 1 && !options.json;
+      const paid = isShown ? payOne(api, id ?? newId(), options) : payMany(api, options, id);
       return reaching(api.url, paid);
     });
   asClient(program.command('get'))
@@ -91,52 +95,29 @@ function statusOf({ body }: ApiAnswer): PaymentStatusName {
   return (JSON.parse(body) as { status: PaymentStatusName }).status;
 }
 
-async function payMany(api: ApiOptions, options: PayOptions): Promise<void> {
+/** @param id of one payment; else they are `<prefix>-<n>` */
+async function payMany(api: ApiOptions, options: PayOptions, id?: string): Promise<void> {
+  const { count, json: isJson } = options;
   const prefix = options.prefix ?? newId();
+  const idOf = (n: number): string => id ?? `${prefix}-${n}`;
   // Where nothing answers, or the key is wrong, one request says so; every payment would repeat it.
-  const probe = await new ApiClient(api).get(`${prefix}-0`);
+  const probe = await new ApiClient(api).get(idOf(0));
   if (probe.status === 401) throw new Error(`the API answers 401: ${probe.body}`);
-  console.log(`checkout ids ${prefix}-0 to ${prefix}-${options.count - 1}`);
+  if (!isJson) console.log(`checkout ids ${idOf(0)} to ${idOf(count - 1)}`);
   const result = await runLoad({
     api: api.url,
     credentials: api,
     ...(api.ca === undefined ? {} : { ca: api.ca }),
-    count: options.count,
+    count,
     ratePerSecond: options.rate,
-    idOf: (n) => `${prefix}-${n}`,
+    idOf,
     body: bodyOf(options),
-    settleMsMax: 60_000,
-    onProgress: (it) => drawProgress(it, options.count),
+    settleMsMax: SETTLE_MS_MAX,
+    onProgress: (it) => drawProgress(it, count),
   });
   process.stderr.write('\n');
-  console.log(summaryOf(result, options.count));
-  if (result.statuses.size !== options.count) process.exitCode = 1;
-}
-
-/** One line that overwrites itself on a terminal. */
-export function drawProgress(it: LoadProgress, count: number): void {
-  const width = 30;
-  const filled = Math.round((it.terminal / count) * width);
-  const bar = '#'.repeat(filled).padEnd(width, '.');
-  const line = `[${bar}] posted ${it.posted} accepted ${it.accepted} terminal ${it.terminal}/${count}`;
-  process.stderr.write(process.stderr.isTTY ? `\r${line}` : `${line}\n`);
-}
-
-export function summaryOf(result: LoadResult, count: number): string {
-  const { latency } = result;
-  const ms = (p: number): string => `${(latency.getValueAtPercentile(p) / 1_000).toFixed(2)} ms`;
-  const statuses = new Map<string, number>();
-  for (const it of result.statuses.values()) statuses.set(it, (statuses.get(it) ?? 0) + 1);
-  const list = (map: ReadonlyMap<string, number>): string =>
-    [...map].map(([name, n]) => `${name} ${n}`).join(', ') || 'none';
-  return [
-    `accepted   ${result.accepted.length} of ${count} in ${result.acceptSeconds.toFixed(1)} s, ${result.retries} tries repeated`,
-    `refused    ${list(result.refused)}`,
-    `terminal   ${result.statuses.size} (${list(statuses)}), the last ${result.settleSeconds.toFixed(1)} s after the last post`,
-    latency.totalCount === 0
-      ? 'to the 202 nothing was answered 202'
-      : `to the 202 p50 ${ms(50)}, p99 ${ms(99)}, p99.9 ${ms(99.9)} from the moment each was due`,
-  ].join('\n');
+  console.log(isJson ? JSON.stringify(summaryJson(result, count)) : summaryOf(result, count));
+  if (result.statuses.size !== count) process.exitCode = 1;
 }
 
 function bodyOf({ amount, currency, method }: PayOptions): object {

@@ -22,6 +22,7 @@ describe('webhooks at the gateway', { timeout: 60_000 }, () => {
     TOLLGATE_DATA_DIR: join(dir, 'shard-0'),
     TOLLGATE_CDC: 'off',
     TOLLGATE_SIMULATOR_WEBHOOK_SECRETS: `${NEW},${OLD}`,
+    TOLLGATE_SIMULATORS: '{"simulator_b": "http://127.0.0.1:8091"}',
     TOLLGATE_STRIPE_WEBHOOK_SECRETS: STRIPE,
     TOLLGATE_STRIPE_WEBHOOK_ADDRESSES: '192.0.2.0/24,2001:db8::/32',
   };
@@ -56,6 +57,13 @@ describe('webhooks at the gateway', { timeout: 60_000 }, () => {
     await engine.stop('SIGKILL');
     engine = await startEngineProcess(settings);
     assert.equal((await send('evt_durable')).headers.get('Idempotent-Replayed'), 'true');
+  });
+
+  it('should take the events of a further simulator under its own name', async () => {
+    for (const path of ['/webhooks/psp/simulator_b', '/webhooks/psp/simulator_b/default/c1'])
+      mustBe(await send('evt_1', { path }), 200);
+    const retired = { secret: RETIRED, path: '/webhooks/psp/simulator_b' };
+    mustBe(await send('evt_b', retired), 401, 'signature_invalid');
   });
 
   it('should take the secret before the newest one, and no retired one', async () => {

@@ -3,7 +3,7 @@
  * order, for every kind of token. Each payment must end, once, the same in every book.
  */
 import { adminHeaders } from '../admin-headers.js';
-import { drawProgress, summaryOf } from '../cli/pay.js';
+import { drawProgress, summaryOf } from '../cli/load-summary.js';
 import { type LoadProgress, runLoad } from '../load.js';
 import { query } from './audit.js';
 import type { Proof, Stage } from './proof.js';

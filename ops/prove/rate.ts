@@ -1,6 +1,6 @@
 /** Many payments at a constant rate; all books agree at the end. */
 
-import { summaryOf } from '../cli/pay.js';
+import { summaryOf } from '../cli/load-summary.js';
 import { VISA } from '../e2e/checkout-client.js';
 import { type LoadResult, runLoad } from '../load.js';
 import { auditAll } from './audit.js';

@@ -10,6 +10,7 @@ import { type Static, Type } from '@sinclair/typebox';
 import ipaddr from 'ipaddr.js';
 import { newAjv } from '../../engine/core/ajv.js';
 import { EngineError } from '../../engine/core/errors.js';
+import { PROVIDER_PATTERN } from '../../engine/core/payment.js';
 
 const SHARD_NUMBER_MAX = 4_095;
 export const INNER_DOMAIN = 'tollgate.internal';
@@ -86,11 +87,7 @@ export const Topology = Type.Object(
     edge: Edge,
     limits: Limits,
     /** Addresses that may call a provider's webhooks. */
-    providers: Type.Record(
-      Type.String({ pattern: '^[a-z][a-z0-9]{0,31}$' }),
-      Type.Array(network),
-      closed,
-    ),
+    providers: Type.Record(Type.String({ pattern: PROVIDER_PATTERN }), Type.Array(network), closed),
     /** Worker processes of each nginx. */
     workers: Type.Union([Type.Literal('auto'), whole(1, 256)]),
     /** The user that nginx's workers become where its master is root. */

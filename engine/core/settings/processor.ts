@@ -1,6 +1,6 @@
 /** Settings of a processor. */
 import { availableParallelism } from 'node:os';
-import { delays, flag, integer, port, secretFile, text, urls, words } from '../settings.js';
+import { delays, flag, integer, port, secretFile, text, words } from '../settings.js';
 import { maintenanceTable } from './maintenance.js';
 import { reconcileTable } from './reconcile.js';
 import { routes } from './routes.js';
@@ -19,10 +19,6 @@ export const processorTable = {
   ),
   adminPort: port('TOLLGATE_PROCESSOR_ADMIN_PORT', 8082, 'processor admin, loopback only'),
   simulatorUrl: text('TOLLGATE_SIMULATOR_URL', 'http://127.0.0.1:8090', 'the simulator provider'),
-  simulators: urls(
-    'TOLLGATE_SIMULATORS',
-    'further providers that speak the API of the simulator, as JSON: {"name": "url"}',
-  ),
   workerThreads: {
     ...integer(
       'TOLLGATE_PROCESSOR_THREADS',

@@ -1,5 +1,5 @@
 /** Settings that several processes share. */
-import { choice, flag, integer, providers, text, words } from '../settings.js';
+import { choice, flag, integer, providers, text, urls, words } from '../settings.js';
 
 /** Kafka keeps what the store keeps, or a recovery from it would have holes. */
 export const TOPIC_RETENTION_MS = 28 * 86_400_000;
@@ -15,6 +15,10 @@ export const shared = {
   providers: providers(
     'TOLLGATE_PROVIDERS',
     'providers that checkouts may go to, separated by commas; the first but wallet takes those that name none',
+  ),
+  simulators: urls(
+    'TOLLGATE_SIMULATORS',
+    'further providers that speak the API of the simulator, as JSON: {"name": "url"}',
   ),
   production: flag(
     'TOLLGATE_PRODUCTION',
