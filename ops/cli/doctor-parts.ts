@@ -10,6 +10,7 @@ import { engineConfig, kafkaTls, type StackConfig } from '../../engine/core/conf
 import { ShardRing } from '../../engine/core/shard-ring.js';
 import { TOPICS } from '../../engine/core/topics.js';
 import { topicIdentities } from '../../engine/kafka/topic-identity.js';
+import { libpqUrl } from '../../workers/postgres/pool.js';
 import { ApiClient } from '../api-client.js';
 import { messageOf } from '../client-errors.js';
 import { EDGE_NAME, shardFileName } from '../nginx/files.js';
@@ -112,7 +113,7 @@ async function kafka(
 /** Takes writes, and how many versions wait to be published. */
 async function postgres(url: string): Promise<string | undefined> {
   const client = new pg.Client({
-    connectionString: url,
+    connectionString: libpqUrl(url),
     connectionTimeoutMillis: ANSWER_MS_MAX,
     query_timeout: ANSWER_MS_MAX,
     statement_timeout: ANSWER_MS_MAX - 1_000,

@@ -8,7 +8,7 @@ import pg from 'pg';
 import { EngineError } from '../../engine/core/errors.js';
 import { packageFile } from '../../engine/core/paths.js';
 import { grantRights } from './grants.js';
-import { connectionSettings } from './pool.js';
+import { connectionSettings, libpqUrl } from './pool.js';
 import { ensureRuntimeRole } from './runtime-role.js';
 
 const FOLDER = packageFile('workers/postgres/migrations');
@@ -24,7 +24,7 @@ export interface DatabaseUrls {
 
 export async function migrate(databaseUrl: string): Promise<void> {
   await runner({
-    databaseUrl,
+    databaseUrl: libpqUrl(databaseUrl),
     dir: FOLDER,
     direction: 'up',
     migrationsTable: 'migrations',

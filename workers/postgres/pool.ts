@@ -23,9 +23,19 @@ const PLANNER =
   '-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_mergejoin=off -c jit=off';
 export const PLANS_SECONDS_MAX = 15;
 
+/**
+ * `sslmode` as libpq and psql have it: `require` asks for TLS and trusts any certificate, unless there is a
+ * root certificate; `verify-ca` does not compare names. pg alone takes both for `verify-full`.
+ */
+export function libpqUrl(databaseUrl: string): string {
+  if (!databaseUrl.includes('sslmode=') || databaseUrl.includes('uselibpqcompat='))
+    return databaseUrl;
+  return `${databaseUrl}&uselibpqcompat=true`;
+}
+
 export function connectionSettings(databaseUrl: string): pg.ClientConfig {
   return {
-    connectionString: databaseUrl,
+    connectionString: libpqUrl(databaseUrl),
     connectionTimeoutMillis: CONNECT_MS_MAX,
     statement_timeout: STATEMENT_MS_MAX,
     query_timeout: STATEMENT_MS_MAX + 5_000,

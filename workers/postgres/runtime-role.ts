@@ -5,6 +5,7 @@
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { EngineError } from '../../engine/core/errors.js';
+import { libpqUrl } from './pool.js';
 
 const SCRAM_ITERATIONS = 4_096;
 
@@ -16,7 +17,7 @@ export async function ensureRuntimeRole(
   owner: pg.ClientBase,
   databaseUrl: string,
 ): Promise<string> {
-  const { user: role, password } = new pg.Client({ connectionString: databaseUrl });
+  const { user: role, password } = new pg.Client({ connectionString: libpqUrl(databaseUrl) });
   if (role === undefined) throw unfit('TOLLGATE_DATABASE_URL names no user');
   const found = await powersOf(owner, role);
   if (!found) await create(owner, role, password);

@@ -44,7 +44,9 @@ export const reconcileTable = {
 function zone(env: string, fallback: string, doc: string): Setting<string> {
   const parse = (value: string): string => {
     try {
-      return new Intl.DateTimeFormat('en', { timeZone: value }).resolvedOptions().timeZone;
+      const { timeZone } = new Intl.DateTimeFormat('en', { timeZone: value }).resolvedOptions();
+      // Its name for the zone may be one that Postgres no longer knows: Asia/Calcutta for Asia/Kolkata.
+      return timeZone.toLowerCase() === value.toLowerCase() ? timeZone : value;
     } catch {
       throw new Error(`"${value}" is not a time zone such as Europe/Berlin`);
     }
