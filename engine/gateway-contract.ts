@@ -45,12 +45,30 @@ export type GatewayMessage =
   | { type: 'ask'; question: number; key: string }
   /** An exception while one request was handled; the request was answered with a 500. */
   | { type: 'error'; subject: string; code: string; stack: string }
+  /** So many requests were refused with this code since the last report; of the last one who and what. */
+  | { type: 'refused'; code: SecurityCode; times: number; subject: string; address: string }
   /** The topology is in force, and what was taken before is answered. */
   | { type: 'moved'; change: number };
+export type Refused = Extract<GatewayMessage, { type: 'refused' }>;
 export type GatewayCommand =
   | { type: 'close' }
   | { type: 'asked'; question: number; found: 'here' | 'absent' | 'away' }
   | { type: 'topology'; change: number; topology: Topology };
+
+/** Codes of problems that say who may not do what: counted and logged one by one. */
+export const SECURITY_CODES = [
+  'key_missing',
+  'key_invalid',
+  'checksum_required',
+  'checksum_invalid',
+  'timestamp_out_of_range',
+  'signature_missing',
+  'signature_invalid',
+  'address_not_allowed',
+  'provider_not_allowed',
+  'card_data_refused',
+] as const;
+export type SecurityCode = (typeof SECURITY_CODES)[number];
 
 /** Gateway counters, in the order of their words. */
 export const GATEWAY_COUNTERS = [
@@ -66,5 +84,6 @@ export const GATEWAY_COUNTERS = [
   'webhook_refusals',
   'internal_errors',
   'damaged_records',
+  ...SECURITY_CODES,
 ] as const;
 export type GatewayCounter = (typeof GATEWAY_COUNTERS)[number];

@@ -69,6 +69,8 @@ export async function startEngine(
     ask: (key) => moves.ask(key),
     onRequestError: (id, code, stack) =>
       logger.error({ id, code, stack }, 'a request was answered with a 500'),
+    onRefused: ({ subject: id, code, times, address }) =>
+      logger.warn({ id, code, times, address }, 'refused'),
     onDeath: die,
   });
   const importer = new Importer(threads.statusLane, config.shard);
@@ -123,6 +125,7 @@ export async function startEngine(
       disk_free_mb: guard.freeMb,
       ...publishing.figures(),
       ...keys.figures(),
+      ...tokens.figures(),
       ...certificateFigures({ own: [config.peerCert], authorities: [config.peerCa] }),
       status_applied_total: statuses.applied,
       status_reborn_total: statuses.reborn,

@@ -13,6 +13,7 @@ import {
   type GatewayCommand,
   type GatewayData,
   type GatewayMessage,
+  type Refused,
   type WebhookProvider,
 } from './gateway-contract.js';
 import { WRITER_COUNTERS, type WriterData } from './journal/writer-contract.js';
@@ -39,6 +40,7 @@ export interface ThreadOptions {
   readonly keys: KeyTable | undefined;
   /** An exception while one request was handled. */
   readonly onRequestError: (subject: string, code: string, stack: string) => void;
+  readonly onRefused: (refused: Refused) => void;
   /** Called once if a thread ends unasked. */
   readonly onDeath: (reason: string) => void;
 }
@@ -142,6 +144,7 @@ export class EngineThreads {
     gateway.on('message', (it: GatewayMessage) => {
       if (it.type === 'ask') void this.#answer(gateway, it.question, it.key);
       if (it.type === 'error') this.#options.onRequestError(it.subject, it.code, it.stack);
+      if (it.type === 'refused') this.#options.onRefused(it);
     });
     if (message.type !== 'failed') return;
     throw new EngineError('port_taken', `${message.reason}: is it taken? Set TOLLGATE_API_PORT.`);

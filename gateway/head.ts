@@ -23,6 +23,7 @@ export class Head {
   prefer = '';
   connection = '';
   tracestate = '';
+  realIp = '';
   query = '';
   isRepeated = false;
 }
@@ -42,6 +43,7 @@ const FIELDS = new Map<string, Field>([
   ['prefer', 'prefer'],
   ['connection', 'connection'],
   ['tracestate', 'tracestate'],
+  ['x-real-ip', 'realIp'],
 ]);
 const LISTS: ReadonlySet<string> = new Set([
   'content-encoding',

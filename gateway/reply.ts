@@ -30,6 +30,8 @@ export class Reply {
   isHead = false;
   /** The request's header Connection. */
   connection = '';
+  /** The request's header X-Real-IP. */
+  realIp = '';
   /** What the request is about, for the log: a checkout id or provider/event id. */
   subject: string;
   /** Nothing may touch `res` any more: the client has gone, or the answer was sent. */

@@ -54,6 +54,7 @@ describe('the boundary around a request', () => {
       accepting,
       shard: 0,
       countRefused() {},
+      refusals: { note() {} },
       countRead() {},
       onError: (reply: Reply, problem: Problem, thrown: Error) => {
         reports.push({ subject: reply.subject, code: problem.code, error: thrown });

@@ -16,6 +16,7 @@ import type { ProviderGate } from './provider-gate.js';
 import type { Reads } from './reads.js';
 import { type OnRequestError, Reply, sendProblem, sendWithoutBody } from './reply.js';
 import { BODY_BYTES_MAX } from './schemas.js';
+import type { SecurityRefusals } from './security-refusals.js';
 import type { ShardGate } from './shard-gate.js';
 import type { Webhooks } from './webhooks/webhooks.js';
 
@@ -29,6 +30,7 @@ export interface ServerParts {
   readonly counts: CheckoutCounts;
   readonly accepting: SharedFlag;
   readonly shard: number;
+  readonly refusals: SecurityRefusals;
   readonly countRefused: () => void;
   readonly countRead: () => void;
   readonly onError: OnRequestError;
@@ -41,6 +43,7 @@ const WEBHOOK_METHODS = 'POST, OPTIONS';
 export function buildServer(parts: ServerParts): TemplatedApp {
   const refuse = (reply: Reply, problem: Problem): void => {
     parts.countRefused();
+    parts.refusals.note(reply, problem);
     sendProblem(reply, problem);
   };
   /** @param path of the route, where it is fixed */
@@ -93,6 +96,7 @@ function getPayment(parts: ServerParts, reply: Reply, req: HttpRequest, refuse: 
   reply.subject = checkoutId;
   const head = readHead(req);
   reply.connection = head.connection;
+  reply.realIp = head.realIp;
   const method = reply.isHead ? 'HEAD' : 'GET';
   const caller = Caller.of(parts.merchants, head, method, reply.instance, checkoutId);
   if (isProblem(caller)) {
@@ -121,6 +125,7 @@ function postPayment(parts: ServerParts, reply: Reply, req: HttpRequest, refuse:
   const { checkoutId } = head;
   reply.subject = checkoutId;
   reply.connection = head.connection;
+  reply.realIp = head.realIp;
   const caller = Caller.of(parts.merchants, head, 'POST', reply.instance, checkoutId);
   const problem = isProblem(caller) ? undefined : checkPostHead(parts, head);
   readBody(reply, BODY_BYTES_MAX, (body) => {

@@ -29,10 +29,12 @@ import { Merchants } from './keys/merchants.js';
 import { ProviderGate } from './provider-gate.js';
 import { Reads } from './reads.js';
 import { RequestErrors } from './request-errors.js';
+import { SecurityRefusals } from './security-refusals.js';
 import { buildServer, type ServerParts } from './server.js';
 import { ShardGate } from './shard-gate.js';
 import { WaiterCount } from './waiter-count.js';
 import { warmUp } from './warm-up.js';
+import { Callers } from './webhooks/addresses.js';
 import { Webhooks } from './webhooks/webhooks.js';
 
 const CLOSE_POLL_MS = 10;
@@ -56,6 +58,8 @@ class Gateway {
     invariant(admission.messageBytesMax >= CHECKOUT_BYTES_MAX, 'every lane takes every checkout');
     const accepting = new SharedFlag(data.accepting);
     const errors = new RequestErrors(counters, say);
+    const callers = new Callers(data.trustedProxies);
+    const refusals = new SecurityRefusals({ counts: counters, callers, say });
     const parts: ServerParts = {
       admission,
       reads: new Reads(store, new BroadcastReader(data.changes), new WaiterCount(data), (change) =>
@@ -66,7 +70,11 @@ class Gateway {
       ),
       providers: new ProviderGate(store, data.providers),
       merchants: watchedMerchants(data),
-      webhooks: await Webhooks.open(data, { admission, accepting, counts: counters }),
+      webhooks: await Webhooks.open(data, {
+        ...{ admission, accepting, counts: counters },
+        ...{ callers, refusals },
+      }),
+      refusals,
       counts: counters,
       accepting,
       shard: data.shard,

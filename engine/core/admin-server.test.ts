@@ -12,7 +12,7 @@ const schema = {
 };
 
 describe('an admin server', () => {
-  const app = newAdminServer({ roleOf: () => 'admin' });
+  const app = newAdminServer({ roleOf: () => 'admin', refused: () => {} });
   app.post('/moves', { schema }, (request) => request.body);
   app.get(
     '/rows',

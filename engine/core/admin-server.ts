@@ -5,7 +5,7 @@
  * (`admin-roles.ts`). Unknown fields and other types than the schema's are refused
  * in bodies: a misspelt field must not widen what is asked for.
  */
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { type AdminRole, accessOf, includes } from './admin-roles.js';
 import { newAjv } from './ajv.js';
 import { EngineError } from './errors.js';
@@ -17,7 +17,11 @@ const LOOPBACK = /^(?:127(?:\.\d{1,3}){3}|localhost|\[::1\])(?::\d{1,5})?$/i;
 /** What an admin server asks of the tokens. */
 export interface AdminAuthority {
   roleOf(authorization: string | undefined): AdminRole | undefined;
+  /** @param url of the route; '' where there is none */
+  refused(code: AdminRefusal, method: string, url: string): void;
 }
+
+export type AdminRefusal = 'host_not_allowed' | 'unauthorized' | 'forbidden';
 
 export function newAdminServer(authority: AdminAuthority): FastifyInstance {
   const app = Fastify({
@@ -33,6 +37,7 @@ export function newAdminServer(authority: AdminAuthority): FastifyInstance {
   );
   app.addHook('onRequest', (request, reply, done) => {
     if (LOOPBACK.test(request.headers.host ?? '')) return done();
+    note(authority, 'host_not_allowed', request);
     const detail = 'Name this machine in the URL by 127.0.0.1, localhost or [::1].';
     reply.code(421).send({ code: 'host_not_allowed', detail });
   });
@@ -52,6 +57,7 @@ function requireRoles(app: FastifyInstance, authority: AdminAuthority): void {
     if (access === 'free' || access === 'peer') return done();
     const role = authority.roleOf(request.headers.authorization);
     if (role === undefined) {
+      note(authority, 'unauthorized', request);
       const detail =
         'Send Authorization: Bearer with a token of the file that TOLLGATE_ADMIN_TOKENS_FILE names.';
       return reply
@@ -60,7 +66,12 @@ function requireRoles(app: FastifyInstance, authority: AdminAuthority): void {
         .send({ code: 'unauthorized', detail });
     }
     if (includes(role, access)) return done();
+    note(authority, 'forbidden', request);
     const detail = `This needs a token of the role ${access}; the one sent has the role ${role}.`;
     reply.code(403).send({ code: 'forbidden', detail });
   });
+}
+
+function note(authority: AdminAuthority, code: AdminRefusal, request: FastifyRequest): void {
+  authority.refused(code, request.method, request.routeOptions.url ?? '');
 }

@@ -8,7 +8,9 @@ import { linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } fr
 import { dirname } from 'node:path';
 import { type Static, Type } from '@sinclair/typebox';
 import { ADMIN_ROLES, type AdminRole } from './admin-roles.js';
+import type { AdminRefusal } from './admin-server.js';
 import { newAjv } from './ajv.js';
+import { Bursts } from './bursts.js';
 import { EngineError } from './errors.js';
 import { FileWatch } from './file-watch.js';
 import type { Logger } from './log.js';
@@ -65,10 +67,14 @@ export function ensureAdminTokens(path: string): void {
 /** The tokens in force, as hashes. */
 export class AdminTokenWatch {
   readonly #watch: FileWatch;
+  readonly #logger: Logger;
+  readonly #bursts = new Bursts();
+  #refusals = 0;
   #hashes: readonly (readonly [AdminRole, Buffer])[];
 
   /** Makes the file where there is none. Throws EngineError `admin_tokens_unusable`. */
   constructor(path: string, logger: Logger) {
+    this.#logger = logger;
     ensureAdminTokens(path);
     this.#hashes = hashesOf(readAdminTokens(path));
     this.#watch = new FileWatch([path], LOOK_MS, () => {
@@ -90,6 +96,17 @@ export class AdminTokenWatch {
     for (const [role, expected] of this.#hashes)
       if (timingSafeEqual(digest, expected)) found = role;
     return found;
+  }
+
+  /** Counts it, and logs it within the bounds of `Bursts`. */
+  refused(code: AdminRefusal, method: string, url: string): void {
+    this.#refusals++;
+    const times = this.#bursts.add(code);
+    if (times > 0) this.#logger.warn({ code, times, method, url }, 'refused at the admin port');
+  }
+
+  figures(): Record<string, number> {
+    return { admin_refusals_total: this.#refusals };
   }
 
   stop(): void {

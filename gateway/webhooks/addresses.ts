@@ -2,6 +2,8 @@
  * Where a call comes from: the socket's address, or what a trusted proxy says in X-Real-IP.
  * Compared as addresses, never as text; an IPv4 address that is mapped into IPv6 is IPv4.
  */
+
+import type { HttpResponse } from 'uWebSockets.js';
 import ipaddr from 'ipaddr.js';
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
@@ -24,6 +26,22 @@ export class AddressList {
     return this.#ranges.some(
       ([range, bits]) => range.kind() === address.kind() && address.match([range, bits]),
     );
+  }
+}
+
+/** Who calls this engine, behind its proxies. */
+export class Callers {
+  readonly #trustedProxies: AddressList;
+
+  /** @param trustedProxies ranges (CIDR) whose X-Real-IP is believed */
+  constructor(trustedProxies: readonly string[]) {
+    this.#trustedProxies = new AddressList(trustedProxies);
+  }
+
+  /** @param res not yet answered. @param realIp the header X-Real-IP, '' when absent */
+  addressOf(res: HttpResponse, realIp: string): string {
+    const socketAddress = Buffer.from(res.getRemoteAddressAsText()).toString('latin1');
+    return callerAddress(socketAddress, realIp, this.#trustedProxies);
   }
 }
 

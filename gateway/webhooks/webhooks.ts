@@ -13,7 +13,8 @@ import { type Head, isUncoded, readHead } from '../head.js';
 import { bodyTooLarge, PROBLEMS, type Problem } from '../problem.js';
 import { type Reply, sendProblem } from '../reply.js';
 import { WEBHOOK_BYTES_MAX } from '../schemas.js';
-import { AddressList, callerAddress } from './addresses.js';
+import type { SecurityRefusals } from '../security-refusals.js';
+import { AddressList, type Callers } from './addresses.js';
 import { parseEvent } from './event-json.js';
 import { masked } from './masked.js';
 import type { Scheme } from './scheme.js';
@@ -30,13 +31,14 @@ export interface WebhooksParts {
   readonly admission: Admission;
   readonly accepting: SharedFlag;
   readonly counts: WebhookCounts;
+  readonly callers: Callers;
+  readonly refusals: SecurityRefusals;
 }
 
 export class Webhooks {
   readonly #parts: WebhooksParts;
   readonly #shard: number;
   readonly #providers: ReadonlyMap<string, Provider>;
-  readonly #trustedProxies: AddressList;
   /** 256 KiB, or what a lane takes where lanes are small. */
   readonly bodyBytesMax: number;
 
@@ -56,7 +58,6 @@ export class Webhooks {
     this.#parts = parts;
     this.#shard = data.shard;
     this.#providers = new Map(providers.map((it) => [it.name, it]));
-    this.#trustedProxies = new AddressList(data.trustedProxies);
     const laneBytes = parts.admission.messageBytesMax - WEBHOOK_OVERHEAD_BYTES;
     this.bodyBytesMax = Math.min(WEBHOOK_BYTES_MAX, laneBytes);
   }
@@ -66,9 +67,10 @@ export class Webhooks {
     const { admission, counts } = this.#parts;
     const head = readHead(req);
     reply.connection = head.connection;
+    reply.realIp = head.realIp;
     const provider = this.#providers.get(req.getParameter(0) ?? '');
     const signature = provider ? req.getHeader(provider.scheme.header) : '';
-    const problem = this.#checkHead(reply, req, head, provider, signature);
+    const problem = this.#checkHead(reply, head, provider, signature);
     readBody(reply, this.bodyBytesMax, (body) => {
       const checked = problem ?? this.#check(provider!, body, signature);
       if ('code' in checked) return this.#refuse(reply, checked);
@@ -80,16 +82,13 @@ export class Webhooks {
   /** @returns undefined when the provider is known and may call from there */
   #checkHead(
     reply: Reply,
-    req: HttpRequest,
     head: Head,
     provider: Provider | undefined,
     signature: string,
   ): Problem | undefined {
     if (provider === undefined) return PROBLEMS.notFound;
     if (!provider.addresses.isEmpty) {
-      const socketAddress = Buffer.from(reply.res.getRemoteAddressAsText()).toString('latin1');
-      const realIp = req.getHeader('x-real-ip');
-      const caller = callerAddress(socketAddress, realIp, this.#trustedProxies);
+      const caller = this.#parts.callers.addressOf(reply.res, head.realIp);
       if (!provider.addresses.has(caller)) return PROBLEMS.addressNotAllowed;
     }
     if (signature === '') return PROBLEMS.signatureMissing;
@@ -129,6 +128,7 @@ export class Webhooks {
 
   #refuse(reply: Reply, problem: Problem): void {
     this.#parts.counts.add('webhook_refusals', 1);
+    this.#parts.refusals.note(reply, problem);
     sendProblem(reply, problem);
   }
 }

@@ -11,6 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { readKeysFile, writeKeysFile } from '../../engine/keys/keys-file.js';
 import { ApiClient, type ApiOptions } from '../api-client.js';
 import { addKey } from '../cli/keys.js';
@@ -48,9 +49,20 @@ describe('an engine with API keys', () => {
       assert.equal(JSON.parse(answer.body).code, 'key_missing');
       assert.equal(answer.headers.get('www-authenticate'), 'Bearer realm="tollgate"');
     }
-    const answer = await get(engine.api, 'k-1', { Authorization: 'Bearer tg_wrong' });
+    const wrong = { Authorization: 'Bearer tg_wrong', 'X-Real-IP': '203.0.113.7' };
+    const answer = await get(engine.api, 'k-1', wrong);
     assert.equal(JSON.parse(answer.body).code, 'key_invalid');
     assert.match(answer.headers.get('www-authenticate') ?? '', /error="invalid_token"/);
+    await get(engine.api, '4242424242424242', { ...wrong, 'X-Real-IP': '4242424242424242' });
+    await sleep(1_100);
+    await Promise.all(Array.from({ length: 20 }, () => get(engine.api, 'k-1', wrong)));
+    const metrics = await (await fetch(`${engine.admin}/metrics`)).text();
+    assert.match(metrics, /^gateway_key_invalid_total 22$/m);
+    assert.match(metrics, /^gateway_key_missing_total 2$/m);
+    const lines = engine.output().match(/.*"code":"key_invalid".*/g) ?? [];
+    assert.ok(lines.length >= 2 && lines.length <= 6, lines.join('\n'));
+    assert.match(lines[0]!, /"level":40.*"id":"k-1".*"times":1.*"address":"203.0.113.7"/);
+    assert.doesNotMatch(engine.output(), /tg_wrong|4242424242424242/);
   });
 
   it('should keep the same ids of two merchants apart', async () => {

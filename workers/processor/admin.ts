@@ -32,7 +32,7 @@ export async function startAdmin(parts: AdminParts): Promise<FastifyInstance> {
   });
   app.get('/metrics', async (_request, reply) => {
     const registry = new Registry();
-    for (const [figure, value] of Object.entries(parts.figures()))
+    for (const [figure, value] of Object.entries({ ...parts.figures(), ...tokens.figures() }))
       addGauge(registry, figure, value);
     return reply.type(registry.contentType).send(await registry.metrics());
   });

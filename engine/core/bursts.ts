@@ -1,0 +1,30 @@
+/**
+ * For log lines about what others can cause as often as they like: the first of a burst is said at
+ * once, then one line a second says how many there were.
+ */
+const LINE_MS = 1_000;
+
+export class Bursts {
+  readonly #bursts = new Map<string, { unsaid: number; saidAt: number }>();
+  readonly #now: () => number;
+
+  constructor(now = (): number => performance.now()) {
+    this.#now = now;
+  }
+
+  /**
+   * @param name one of a closed list
+   * @returns how many there were since the last line, this one included; 0: say nothing now
+   */
+  add(name: string): number {
+    const burst = this.#bursts.get(name) ?? { unsaid: 0, saidAt: Number.NEGATIVE_INFINITY };
+    this.#bursts.set(name, burst);
+    burst.unsaid++;
+    const now = this.#now();
+    if (now - burst.saidAt < LINE_MS) return 0;
+    const { unsaid } = burst;
+    burst.unsaid = 0;
+    burst.saidAt = now;
+    return unsaid;
+  }
+}
