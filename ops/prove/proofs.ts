@@ -25,6 +25,7 @@ import { infrastructure } from './infrastructure.js';
 import { killEngine, killProcessor } from './kill.js';
 import { killBetween } from './kill-between.js';
 import { killShard } from './kill-shard.js';
+import { locks } from './locks.js';
 import { lostDisk } from './lost-disk.js';
 import { lostWebhook } from './lost-webhook.js';
 import { mtls } from './mtls.js';
@@ -44,6 +45,7 @@ import { reconcileMonth } from './reconcile-month.js';
 import { roles } from './roles.js';
 import { signals } from './signals.js';
 import { tokens } from './tokens.js';
+import { twoHomes } from './two-homes.js';
 import { unkindProvider } from './unkind-provider.js';
 import { webhooks } from './webhooks.js';
 
@@ -79,6 +81,8 @@ export const PROOFS: readonly Proof[] = [
   chaos,
   cardData,
   roles,
+  locks,
+  twoHomes,
   tokens,
   deadLetters,
   unkindProvider,

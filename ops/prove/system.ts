@@ -17,6 +17,8 @@ const STOP_MS_MAX = 5_000;
 
 export interface SystemOptions {
   readonly settings?: Record<string, string>;
+  /** Default: a new one, which is removed at the end. */
+  readonly home?: string;
   /** Kafka and Postgres belong to the proof, which takes them down and brings them back. */
   readonly ownServers?: boolean;
   /** Added to the environment of the proof's own servers. */
@@ -28,7 +30,7 @@ export interface SystemOptions {
 export class LocalSystem {
   readonly home: string;
   readonly partitions = PARTITIONS;
-  readonly #up: UpProcess<Endpoints>;
+  #up: UpProcess<Endpoints>;
   kafka: LocalKafka | undefined;
   postgres: LocalPostgres | undefined;
   #startKafka: () => Promise<LocalKafka>;
@@ -44,7 +46,7 @@ export class LocalSystem {
   }
 
   static async start(options: SystemOptions = {}): Promise<LocalSystem> {
-    const home = mkdtempSync(join(tmpdir(), 'tollgate-proof-'));
+    const home = options.home ?? mkdtempSync(join(tmpdir(), 'tollgate-proof-'));
     options.prepare?.(home);
     const ports = await freePorts(7);
     const servers = serversIn(home, ports, options.serverEnvironment);
@@ -74,6 +76,21 @@ export class LocalSystem {
 
   get endpoints(): Endpoints {
     return this.#up.endpoints;
+  }
+
+  /** Of a command that works with this system. */
+  get environment(): Readonly<Record<string, string>> {
+    return this.#up.environment;
+  }
+
+  get supervisor(): number {
+    return this.#up.pid;
+  }
+
+  /** `kill -9` of the supervisor alone, then a new one in the same home. */
+  async replaceSupervisor(): Promise<void> {
+    await this.#up.kill();
+    this.#up = await UpProcess.start<Endpoints>(this.home, this.#up.environment);
   }
 
   /** The superuser's, for what no process of ours may do. */

@@ -57,6 +57,16 @@ export class UpProcess<E> {
     return JSON.parse(readFileSync(join(this.home, 'endpoints.json'), 'utf8')) as E;
   }
 
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
+  /** `kill -9` of the supervisor alone. */
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await once(this.#child, 'exit');
+  }
+
   /** @returns seconds that it took */
   async stop(): Promise<number> {
     const since = Date.now();

@@ -19,6 +19,9 @@ const LISTEN_MS_MAX = 60_000;
 const NODE_ID = 1;
 const IO_THREADS = Math.max(2, availableParallelism() >> 1);
 const TLS_LISTENER = 'SSL';
+const PROPERTIES = 'server.properties';
+/** Java reads names of files as the locale has them. */
+const UTF8 = { LC_ALL: 'C.UTF-8' };
 
 export interface KafkaOptions {
   /** Where `make setup` put the jars. */
@@ -60,8 +63,9 @@ export async function startKafka(options: KafkaOptions): Promise<LocalKafka> {
     );
   }
   mkdirSync(options.dir, { recursive: true });
-  const properties = join(options.dir, 'server.properties');
-  writeFileSync(properties, serverProperties(options));
+  writeFileSync(join(options.dir, PROPERTIES), serverProperties(options));
+  // Its folder's path is not told to it: it may hold a comma, which separates folders in the properties.
+  const place = { cwd: options.dir, env: childEnvironment({ ...UTF8, ...options.env }) };
   if (!existsSync(join(options.dir, 'data', 'meta.properties'))) {
     const format = [
       '-cp',
@@ -71,9 +75,10 @@ export async function startKafka(options: KafkaOptions): Promise<LocalKafka> {
       '-t',
       CLUSTER_ID,
       '-c',
-      properties,
+      PROPERTIES,
     ];
-    const done = spawnSync('java', format, { encoding: 'utf8', timeout: LISTEN_MS_MAX });
+    const limits = { encoding: 'utf8', timeout: LISTEN_MS_MAX } as const;
+    const done = spawnSync('java', format, { ...place, ...limits });
     if (done.status !== 0) {
       throw new EngineError(
         'kafka_format_failed',
@@ -89,12 +94,11 @@ export async function startKafka(options: KafkaOptions): Promise<LocalKafka> {
     '-XX:TieredStopAtLevel=1',
     '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
   ];
-  const args = [...heap, '-cp', jars, 'kafka.Kafka', properties];
-  const env = childEnvironment(options.env ?? {});
+  const args = [...heap, '-cp', jars, 'kafka.Kafka', PROPERTIES];
   const from = logEnd(log);
   const broker = startChild('java', args, log, {
     isPatient: true,
-    env,
+    ...place,
     onSpawned: options.onSpawned,
   });
   if (await becomes(() => listens(options), broker, LISTEN_MS_MAX)) return broker;
@@ -130,7 +134,7 @@ function serverProperties(options: KafkaOptions): string {
     'inter.broker.listener.name': protocol,
     'listener.security.protocol.map': `${protocol}:${protocol},CONTROLLER:${protocol}`,
     'controller.listener.names': 'CONTROLLER',
-    'log.dirs': join(resolve(options.dir), 'data'),
+    'log.dirs': 'data',
     'auto.create.topics.enable': false,
     // It shares its cores: more threads only wake one another.
     'num.network.threads': IO_THREADS,
@@ -146,8 +150,14 @@ function serverProperties(options: KafkaOptions): string {
     'broker.heartbeat.interval.ms': 500,
     ...(pki === undefined ? {} : tlsProperties(pki, options.hasFullNames === true)),
   })
-    .map(([name, value]) => `${name}=${value}\n`)
+    .map(([name, value]) => `${name}=${escaped(`${value}`)}\n`)
     .join('');
+}
+
+/** Properties files are Latin-1. */
+function escaped(value: string): string {
+  const code = (it: string): string => `\\u${it.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return value.replace(/[^ -~]|\\/g, code);
 }
 
 /** The user is the common name of the client's certificate; who stands in no ACL may nothing. */
