@@ -12,7 +12,7 @@ const schema = {
 };
 
 describe('an admin server', () => {
-  const app = newAdminServer({ roleOf: () => 'admin', refused: () => {} });
+  const app = newAdminServer({ roleOf: () => 'admin', refused: () => {}, acted: () => {} });
   app.post('/moves', { schema }, (request) => request.body);
   app.get(
     '/rows',

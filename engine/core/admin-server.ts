@@ -14,11 +14,18 @@ const BODY_BYTES_MAX = 16 * 1024;
 const REQUEST_MS_MAX = 10_000;
 const LOOPBACK = /^(?:127(?:\.\d{1,3}){3}|localhost|\[::1\])(?::\d{1,5})?$/i;
 
+/** @param host as in the header Host, with or without a port */
+export function namesThisMachine(host: string): boolean {
+  return LOOPBACK.test(host);
+}
+
 /** What an admin server asks of the tokens. */
 export interface AdminAuthority {
   roleOf(authorization: string | undefined): AdminRole | undefined;
   /** @param url of the route; '' where there is none */
   refused(code: AdminRefusal, method: string, url: string): void;
+  /** Of a request that may change something, and is let in. */
+  acted(role: AdminRole, method: string, url: string): void;
 }
 
 export type AdminRefusal = 'host_not_allowed' | 'unauthorized' | 'forbidden';
@@ -36,7 +43,7 @@ export function newAdminServer(authority: AdminAuthority): FastifyInstance {
     (httpPart === 'body' ? bodies : texts).compile(schema as object),
   );
   app.addHook('onRequest', (request, reply, done) => {
-    if (LOOPBACK.test(request.headers.host ?? '')) return done();
+    if (namesThisMachine(request.headers.host ?? '')) return done();
     note(authority, 'host_not_allowed', request);
     const detail = 'Name this machine in the URL by 127.0.0.1, localhost or [::1].';
     reply.code(421).send({ code: 'host_not_allowed', detail });
@@ -65,7 +72,10 @@ function requireRoles(app: FastifyInstance, authority: AdminAuthority): void {
         .header('WWW-Authenticate', 'Bearer')
         .send({ code: 'unauthorized', detail });
     }
-    if (includes(role, access)) return done();
+    if (includes(role, access)) {
+      if (access !== 'viewer') authority.acted(role, request.method, request.url);
+      return done();
+    }
     note(authority, 'forbidden', request);
     const detail = `This needs a token of the role ${access}; the one sent has the role ${role}.`;
     reply.code(403).send({ code: 'forbidden', detail });

@@ -105,6 +105,10 @@ export class AdminTokenWatch {
     if (times > 0) this.#logger.warn({ code, times, method, url }, 'refused at the admin port');
   }
 
+  acted(role: AdminRole, method: string, url: string): void {
+    this.#logger.info({ role, method, url }, 'an act at the admin port');
+  }
+
   figures(): Record<string, number> {
     return { admin_refusals_total: this.#refusals };
   }

@@ -2,6 +2,7 @@
  * The configuration of every process, read from its table in settings/, and the only file
  * that reads the environment.
  */
+
 import { resolve } from 'node:path';
 import { outboundProblem } from './outbound.js';
 import { PROVIDERS, SIMULATOR, WALLET } from './payment.js';
@@ -22,6 +23,7 @@ import {
   type SettingsOf,
   type SettingsTable,
 } from './settings.js';
+import { clusterPorts, samePorts, stackPorts } from './stack-ports.js';
 
 export type EngineConfig = SettingsOf<typeof engineTable>;
 export type ProcessorConfig = SettingsOf<typeof processorTable>;
@@ -154,6 +156,17 @@ export function stackConfig(environment: Environment = process.env): StackConfig
   return { ...settings, home: resolve(settings.home), cacheDir: resolve(settings.cacheDir) };
 }
 
+/** Of the command line: lines of JSON. */
+export function auditLogFile(environment: Environment = process.env): string {
+  const { home, auditLog } = readSettings(stackTable, environment);
+  return resolve(auditLog || `${home}/logs/audit.log`);
+}
+
+/** Who ran `sudo`. */
+export function sudoUser(): string | undefined {
+  return process.env['SUDO_USER'] || undefined;
+}
+
 export function dnsConfig(environment: Environment = process.env): DnsConfig {
   return readProcess(dnsTable, environment);
 }
@@ -230,60 +243,4 @@ function outboundProblems(hosts: readonly string[], urls: Record<string, string>
 
 function isLoopback(host: string): boolean {
   return host === '127.0.0.1' || host === '::1' || host === 'localhost';
-}
-
-/** Ports that are listened on, under the variable that moves each. */
-export type PortsByVariable = Readonly<Record<string, readonly number[]>>;
-
-/** Of the whole system of one engine and one processor. */
-export function stackPorts(settings: StackConfig): PortsByVariable {
-  return {
-    TOLLGATE_API_PORT: [settings.apiPort],
-    TOLLGATE_ADMIN_PORT: [settings.adminPort],
-    TOLLGATE_PROCESSOR_ADMIN_PORT: [settings.processorAdminPort],
-    TOLLGATE_SIMULATOR_PORT: [settings.simulatorPort],
-    ...serverPorts(settings),
-  };
-}
-
-/** Of the cluster, but for its shards' own addresses. */
-export function clusterPorts(settings: ClusterConfig): PortsByVariable {
-  return {
-    TOLLGATE_ADMIN_PORTS: settings.adminPorts,
-    TOLLGATE_PROCESSOR_ADMIN_PORTS: settings.processorAdminPorts,
-    TOLLGATE_SIMULATOR_PORT: [settings.simulatorPort],
-    TOLLGATE_EDGE_PORT: [settings.edgePort],
-    ...serverPorts(settings),
-  };
-}
-
-/** Of Kafka and Postgres, where they are started here. */
-function serverPorts(
-  it: Pick<
-    StackConfig,
-    'externalKafka' | 'externalDatabase' | 'kafkaPort' | 'kafkaControllerPort' | 'postgresPort'
-  >,
-): PortsByVariable {
-  return {
-    ...(it.externalKafka
-      ? {}
-      : {
-          TOLLGATE_KAFKA_PORT: [it.kafkaPort],
-          TOLLGATE_KAFKA_CONTROLLER_PORT: [it.kafkaControllerPort],
-        }),
-    ...(it.externalDatabase ? {} : { TOLLGATE_POSTGRES_PORT: [it.postgresPort] }),
-  };
-}
-
-function samePorts(byVariable: PortsByVariable): string[] {
-  const users = new Map<number, string[]>();
-  for (const [variable, numbers] of Object.entries(byVariable))
-    for (const number of numbers) users.set(number, [...(users.get(number) ?? []), variable]);
-  return [...users]
-    .filter(([, variables]) => variables.length > 1)
-    .map(([number, [first, ...others]]) =>
-      others.every((it) => it === first)
-        ? `${first} names port ${number} twice`
-        : `${first} and ${[...new Set(others)].join(' and ')} are both ${number}`,
-    );
 }

@@ -1,7 +1,10 @@
 /** `tollgate dlq`: what waits in the dead-letter queue, and redriving it. Asks a processor. */
 import { type Command, InvalidArgumentError } from 'commander';
-import type { Letter, Redriven, Selection } from '../../workers/processor/dlq.js';
+import { namesThisMachine } from '../../engine/core/admin-server.js';
+import { ConfigurationError } from '../../engine/core/settings.js';
+import type { Asked, Letter, Redriven, Selection } from '../../workers/processor/dlq.js';
 import { codeOf, connectionProblem } from '../client-errors.js';
+import { actorName } from './actor.js';
 import { processorAdmins, runningHeaders } from './running.js';
 
 /** Of a look; a redrive of many takes longer. */
@@ -16,6 +19,7 @@ interface Filter {
   readonly all?: boolean;
   readonly json?: boolean;
   readonly url?: string;
+  readonly note?: string;
 }
 
 export function registerDlq(program: Command): void {
@@ -71,10 +75,12 @@ async function list({ url, all, json, reason, olderThan }: Filter): Promise<void
 }
 
 async function redrive(ids: readonly string[], filter: Filter): Promise<void> {
-  const selection: Selection = {
+  const selection: Selection & Asked = {
     ...(ids.length > 0 ? { ids } : {}),
     ...(filter.reason ? { reason: filter.reason } : {}),
     older_than_ms: filter.olderThan ?? 0,
+    actor: actorName(),
+    ...(filter.note ? { note: filter.note } : {}),
   };
   const answer = (await ask(filter.url, '/dlq/redrive', selection)) as Redriven;
   const { matched, redriven, failed } = answer;
@@ -89,7 +95,7 @@ async function redrive(ids: readonly string[], filter: Filter): Promise<void> {
 
 /** The first processor that listens answers for all; each sees the whole queue. */
 async function ask(given: string | undefined, path: string, body?: object): Promise<unknown> {
-  const urls = given === undefined ? processorAdmins() : [given];
+  const urls = given === undefined ? processorAdmins() : [ownAdmin(given)];
   for (const [i, url] of urls.entries())
     try {
       return await askOne(`${url}${path}`, body);
@@ -99,6 +105,12 @@ async function ask(given: string | undefined, path: string, body?: object): Prom
         throw error instanceof TypeError || codeOf(error) !== '' ? awayOf(error, url) : error;
     }
   throw new Error('no processor is known: --url names its admin');
+}
+
+/** A token is sent to this machine only. */
+function ownAdmin(url: string): string {
+  if (URL.canParse(url) && namesThisMachine(new URL(url).host)) return url;
+  throw new ConfigurationError([`--url: an admin port is at 127.0.0.1, not at ${url}`]);
 }
 
 function awayOf(error: unknown, url: string): Error {

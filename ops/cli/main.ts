@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { stopsWithParent } from '../../engine/core/config.js';
 import { ConfigurationError } from '../../engine/core/settings.js';
 import { messageOf } from '../client-errors.js';
+import { audit } from './audit.js';
 
 /** By the file's name, which may hold several commands. Only what is called is loaded. */
 const COMMANDS: Record<string, () => Promise<(program: Command) => void>> = {
@@ -34,13 +35,17 @@ const program = new Command('tollgate')
 const named = COMMANDS[process.argv[2] ?? ''];
 for (const load of named ? [named] : Object.values(COMMANDS)) (await load())(program);
 
+const noteEnd = audit(program);
 if (stopsWithParent()) process.stdin.on('end', () => process.kill(process.pid, 'SIGTERM')).resume();
 try {
   await program.parseAsync();
+  noteEnd(Number(process.exitCode ?? 0));
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
   else {
     console.error(`tollgate: ${messageOf(error)}`);
-    process.exit(error instanceof ConfigurationError ? 2 : 1);
+    const code = error instanceof ConfigurationError ? 2 : 1;
+    noteEnd(code);
+    process.exit(code);
   }
 }

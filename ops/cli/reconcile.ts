@@ -2,10 +2,10 @@
  * `tollgate reconcile`: a day or a month against what the providers report, and the items
  * that are left for a person. Exit code 3 where open items remain.
  */
-import { userInfo } from 'node:os';
 import type { Command } from 'commander';
 import { processorConfig } from '../../engine/core/config.js';
 import { prepareSchema } from '../../workers/postgres/migrate.js';
+import { recordAct } from '../../workers/postgres/operator-acts.js';
 import {
   accountingDay,
   addDays,
@@ -18,6 +18,7 @@ import { openConnection } from '../../workers/reconcile/connection.js';
 import { ALL_STATES, type Item, readItems, resolveItem } from '../../workers/reconcile/items.js';
 import { type RunResult, reconcile } from '../../workers/reconcile/run.js';
 import { reconcileSettings, settlementSources } from '../../workers/reconcile/settings.js';
+import { actorName } from './actor.js';
 import { ProgressBar } from './progress-bar.js';
 import { useRunning } from './running.js';
 
@@ -146,7 +147,7 @@ function lineOf(it: Item): string {
 }
 
 async function resolve(id: string, options: ResolveOptions, command: Command): Promise<void> {
-  const by = options.by ?? userName();
+  const by = options.by ?? actorName();
   const problems = [
     /^\d{1,15}$/.test(id) ? '' : `"${id}" is not the number of an item`,
     options.reason.trim() === '' ? '--reason is empty: say what was found out and done' : '',
@@ -154,17 +155,12 @@ async function resolve(id: string, options: ResolveOptions, command: Command): P
   ].filter((problem) => problem !== '');
   if (problems.length > 0)
     command.error(`tollgate: ${problems.join('; ')}`, { exitCode: WRONG_USE });
-  await withConnection((client) => resolveItem(client, Number(id), options.reason, by));
+  const act = { actor: by, action: 'reconcile resolve', target: { item: id } };
+  await withConnection(async (client) => {
+    await recordAct(client, { ...act, note: options.reason });
+    await resolveItem(client, Number(id), options.reason, by);
+  });
   console.log(`item ${id} is resolved`);
-}
-
-/** A uid without a row in passwd has no name. */
-function userName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return `uid ${process.getuid?.()}`;
-  }
 }
 
 async function withConnection<T>(

@@ -4,8 +4,10 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { ClientBase } from 'pg';
 import { processorConfig } from '../../engine/core/config.js';
 import { prepareSchema } from '../../workers/postgres/migrate.js';
+import { recordAct } from '../../workers/postgres/operator-acts.js';
 import { openPool } from '../../workers/postgres/pool.js';
 import { creditWallet, readWallets } from '../../workers/psp/wallet/operations.js';
+import { actorName } from './actor.js';
 import { withinAnswerTime } from './answer-time.js';
 import { currencyOf, nameOf } from './arguments.js';
 import { useRunning } from './running.js';
@@ -15,6 +17,7 @@ interface CreditOptions {
   readonly currency: string;
   readonly merchant: string;
   readonly key: string;
+  readonly note?: string;
 }
 
 export function registerWallet(program: Command): void {
@@ -45,6 +48,8 @@ async function credit(db: ClientBase, name: string, options: CreditOptions): Pro
   console.log(
     `key ${key}: repeat with --key if this command is cut off, the same key credits once`,
   );
+  const target = { wallet: name, merchant, amount, currency, key };
+  await recordAct(db, { actor: actorName(), action: 'wallet credit', target, note: options.note });
   const funds = { merchant, checkoutId: null, currency, amountMinor: amount };
   const done = await creditWallet(db, { ...funds, key: `${merchant}/credit/${key}` }, name);
   if (done.isReused) throw new Error(`the key ${key} was used for another credit`);

@@ -7,6 +7,7 @@ import { connect } from 'node:tls';
 import { runCli } from '../cli/client-fixture.js';
 import { roleFile, rotate } from '../pki/authority.js';
 import { ROLES } from '../pki/roles.js';
+import { query } from '../prove/books.js';
 import { ClusterSystem } from '../prove/cluster-system.js';
 import { until } from '../prove/system.js';
 import { loadCertificates } from '../up/rotation.js';
@@ -88,6 +89,15 @@ describe('tollgate up --cluster', { timeout: 240_000 }, () => {
     assert.match((await run('pay', 'from-cli')).output, /"status": "succeeded"/);
     assert.equal((await run('dlq', 'list')).output, '0 dead letters\n');
     assert.match((await run('wallet', 'credit', 'anna', '--amount', '5')).output, /^anna 5 USD/m);
+    const acts = await query<{ action: string; target: object }>(
+      system,
+      'select action, target from operator_acts',
+    );
+    assert.deepEqual(
+      acts.map((it) => it.action),
+      ['wallet credit'],
+    );
+    assert.match(JSON.stringify(acts[0]!.target), /"wallet":"anna".*|"amount":5/);
     const { code, output } = await run('doctor');
     const { pids } = system.endpoints;
     const parts = ['kafka', 'postgres', 'simulator', 'engine-0', 'engine-1', 'processor-0'];

@@ -9,10 +9,12 @@ import type { Letter } from '../../workers/processor/dlq.js';
 import { adminHeaders } from '../admin-headers.js';
 import { get, post, VISA } from '../e2e/checkout-client.js';
 import { openSender } from '../e2e/open-sender.js';
+import { query } from './books.js';
 import { chargesOf } from './charges.js';
 import type { Proof, Stage } from './proof.js';
 import { LocalSystem, until } from './system.js';
 
+const NOTE = 'the provider is well again';
 /** The waits between tries, shortened; how many tries there are is not. */
 const RETRY_DELAYS = '200ms,400ms,800ms';
 const DEAD_MS_MAX = 30_000;
@@ -62,6 +64,15 @@ async function dieAndLive(stage: Stage, system: LocalSystem): Promise<void> {
   const freed = outputs.flatMap((it) => [...it.matchAll(/^redriven (\S+)/gm)].map((m) => m[1]!));
   stage.figure('redriven three times at once: freed', freed.length);
   stage.must(freed.length === ids.length, `${freed.length} were freed, not ${ids.length}`);
+  const acts = await query<{ actor: string; note: string }>(
+    system,
+    `select actor, note from operator_acts where action = 'dlq redrive' order by target::text`,
+  );
+  stage.figure('rows of the audit log', acts.map((it) => `${it.actor}: ${it.note}`).join(', '));
+  stage.must(
+    acts.length === redrives.length && acts.every((it) => it.actor !== '' && it.note === NOTE),
+    'the audit log does not say who redrove, and why',
+  );
   await until('all succeed', FREED_MS_MAX, async () => {
     const bodies = await Promise.all(ids.map(async (id) => (await get(api, id)).body));
     return bodies.every((it) => it.includes('"status":"succeeded","amount"'));
@@ -118,7 +129,16 @@ export async function openLetters(system: LocalSystem): Promise<Letter[]> {
 /** `node_modules/.bin/tollgate dlq redrive …`. @returns its output */
 async function redrive(system: LocalSystem, args: readonly string[]): Promise<string> {
   const url = system.endpoints.processorAdmin;
-  const command = [packageFile('ops/cli/tollgate.mjs'), 'dlq', 'redrive', ...args, '--url', url];
+  const command = [
+    packageFile('ops/cli/tollgate.mjs'),
+    'dlq',
+    'redrive',
+    ...args,
+    '--url',
+    url,
+    '--note',
+    NOTE,
+  ];
   const child = spawn(process.execPath, command, {
     env: childEnvironment({ TOLLGATE_HOME: system.home }),
   });

@@ -8,13 +8,9 @@
  */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  adminTokensFile,
-  type ClusterConfig,
-  clusterPorts,
-  simulatorConfig,
-} from '../../engine/core/config.js';
+import { adminTokensFile, type ClusterConfig, simulatorConfig } from '../../engine/core/config.js';
 import { EngineError } from '../../engine/core/errors.js';
+import { clusterPorts } from '../../engine/core/stack-ports.js';
 import { nginxEdge } from '../nginx/edge.js';
 import { nginxEngineHost } from '../nginx/engine-host.js';
 import { EDGE_NAME, shardFileName } from '../nginx/files.js';

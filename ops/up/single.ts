@@ -7,8 +7,8 @@ import {
   localProviders,
   type StackConfig,
   simulatorConfig,
-  stackPorts,
 } from '../../engine/core/config.js';
+import { stackPorts } from '../../engine/core/stack-ports.js';
 import { migrateExternal, productSpec, serverSpecs } from './components.js';
 import type { Endpoints } from './endpoints.js';
 import { postgresUrl } from './postgres-roles.js';

@@ -3,8 +3,8 @@
  * process kept running, stopped in the reverse order; `endpoints.json` follows.
  */
 import { join } from 'node:path';
-import type { PortsByVariable } from '../../engine/core/config.js';
 import { EngineError } from '../../engine/core/errors.js';
+import type { PortsByVariable } from '../../engine/core/stack-ports.js';
 import { describeHolders, listenersOn } from '../../engine/host/socket-holders.js';
 import { accepts } from './child.js';
 import {

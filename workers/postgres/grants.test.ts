@@ -43,9 +43,9 @@ describe('the rights of the runtime role', { timeout: 120_000 }, () => {
     assert.equal(await migrateAsOwner(server), 'processor');
     await prepareSchema(server.url, () => assert.fail('the runtime role owns nothing'));
     runtime = await connect(server.url);
-    await owner.query(`delete from migrations where name = '17_roles'`);
+    await owner.query(`delete from migrations where name = '18_operator_acts'`);
     await assert.rejects(prepareSchema(server.url), /1 migrations are missing.*tollgate migrate/);
-    await owner.query(`insert into migrations (name, run_on) values ('17_roles', now())`);
+    await owner.query(`insert into migrations (name, run_on) values ('18_operator_acts', now())`);
   });
 
   it('should migrate as the only user with a warning, where that owns the tables', async () => {

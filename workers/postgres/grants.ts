@@ -27,6 +27,7 @@ export const TABLE_RIGHTS: Readonly<Record<string, Rights>> = {
   ),
   ledger_entries: INSERT,
   migrations: {},
+  operator_acts: INSERT,
   payment_events: INSERT,
   payment_parts: changing('state', 'updated_at'),
   payments: { insert: true, update: true },

@@ -49,6 +49,7 @@ const FIRST_COLUMNS: Readonly<Record<string, string>> = {
   dead_letters_redriven: 'letter_id',
   ledger_entries: 'amount_minor',
   migrations: 'name',
+  operator_acts: 'note',
   payment_events: 'reason',
   psp_calls: 'outcome',
   reconciliation_changes: 'reason',

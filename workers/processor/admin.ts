@@ -5,7 +5,7 @@ import { newAdminServer } from '../../engine/core/admin-server.js';
 import { AdminTokenWatch } from '../../engine/core/admin-tokens.js';
 import { EngineError } from '../../engine/core/errors.js';
 import type { Logger } from '../../engine/core/log.js';
-import type { Dlq, Selection } from './dlq.js';
+import type { Asked, Dlq, Selection } from './dlq.js';
 
 const FIGURE = /^(\w+)(?:\{(\w+)="([^"]*)"\})?$/;
 
@@ -69,8 +69,11 @@ const SelectionBody = {
     ids: { type: 'array', items: { type: 'string', maxLength: 200 }, minItems: 1, maxItems: 1_000 },
     reason: { type: 'string', minLength: 1, maxLength: 200 },
     older_than_ms: { type: 'integer', minimum: 0 },
+    actor: { type: 'string', minLength: 1, maxLength: 100 },
+    note: { type: 'string', minLength: 1, maxLength: 1_000 },
   },
-  minProperties: 1,
+  // Who and why alone would select every letter.
+  anyOf: [{ required: ['ids'] }, { required: ['reason'] }, { required: ['older_than_ms'] }],
   additionalProperties: false,
 };
 
@@ -81,6 +84,6 @@ function dlqRoutes(app: FastifyInstance, dlq: Dlq): void {
     return letter ?? reply.code(404).send({ code: 'not_found', detail: 'no such dead letter' });
   });
   app.post('/dlq/redrive', { schema: { body: SelectionBody } }, (request) =>
-    dlq.redrive(request.body as Selection),
+    dlq.redrive(request.body as Selection & Asked),
   );
 }

@@ -16,6 +16,7 @@ import {
   redrivenAmong,
   redrivePayments,
 } from '../postgres/dead.js';
+import { recordAct } from '../postgres/operator-acts.js';
 import { transaction } from '../postgres/pool.js';
 import { SWEEPER } from './dead-letters.js';
 import { paymentOf, type ReadLetter, readLetters } from './letters.js';
@@ -23,6 +24,8 @@ import type { Sender } from './sender.js';
 
 const ROWS_MAX = 50_000;
 const BATCH_MAX = 1_000;
+/** Who redrives without a name. */
+const UNNAMED = 'a token of the role operator';
 
 export interface DlqParts {
   readonly brokers: string;
@@ -52,6 +55,12 @@ export interface Selection {
   readonly ids?: readonly string[];
   readonly reason?: string;
   readonly older_than_ms?: number;
+}
+
+/** For `operator_acts`. */
+export interface Asked {
+  readonly actor?: string;
+  readonly note?: string;
 }
 
 export interface Redriven {
@@ -96,7 +105,8 @@ export class Dlq {
     return { ...found.letter, value: found.source.value?.toString('base64') ?? null, ticket: null };
   }
 
-  async redrive(selection: Selection): Promise<Redriven> {
+  async redrive({ actor = UNNAMED, note, ...selection }: Selection & Asked): Promise<Redriven> {
+    await recordAct(this.#parts.pool, { actor, action: 'dlq redrive', target: selection, note });
     const { entries } = await this.#read();
     const chosen = entries.filter((it) => matches(it.letter, selection, Date.now()));
     const open = chosen.filter((it) => it.letter.state === 'open');

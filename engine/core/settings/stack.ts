@@ -9,6 +9,11 @@ export const stackTable = {
   home: shared.home,
   logLevel: shared.logLevel,
   adminTokensFile: shared.adminTokensFile,
+  auditLog: text(
+    'TOLLGATE_AUDIT_LOG',
+    '',
+    'what operators change by commands, a line of JSON each, 0600 (default HOME/logs/audit.log)',
+  ),
   apiPort: engineTable.apiPort,
   adminPort: engineTable.adminPort,
   processorAdminPort: processorTable.adminPort,

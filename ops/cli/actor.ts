@@ -1,0 +1,16 @@
+/** Who runs a command: the login name, below `sudo` too. */
+import { userInfo } from 'node:os';
+import { sudoUser } from '../../engine/core/config.js';
+
+export function actorName(): string {
+  return sudoUser() ?? userName();
+}
+
+/** A uid without a row in passwd has no name. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid ${process.getuid?.()}`;
+  }
+}
