@@ -73,6 +73,7 @@ const CASES: Readonly<Record<string, Case>> = {
     cure: { TOLLGATE_KAFKA_CA: 'a', TOLLGATE_KAFKA_CERT: 'b', TOLLGATE_KAFKA_KEY: 'c' },
   },
   TOLLGATE_DATABASE_URL: POSTGRES,
+  TOLLGATE_DATABASE_OWNER_URL: POSTGRES,
   TOLLGATE_SIMULATOR_URL: URLS,
   TOLLGATE_SIMULATORS: {
     fine: ['{"b": "http://127.0.0.1:8091"}', '{"b": "https://b.example"}'],
@@ -140,6 +141,8 @@ describe('plain text to other machines', () => {
     assert.throws(() => processorConfig(kafka), /TOLLGATE_KAFKA_BROKERS: kafka-1\.internal/);
     assert.throws(() => processorConfig(database), /TOLLGATE_DATABASE_URL: db\.internal/);
     assert.throws(() => stackConfig(database), /TOLLGATE_DATABASE_URL: db\.internal/);
+    const owner = { TOLLGATE_DATABASE_OWNER_URL: database.TOLLGATE_DATABASE_URL };
+    assert.throws(() => stackConfig(owner), /TOLLGATE_DATABASE_OWNER_URL: db\.internal/);
     const webhook = { TOLLGATE_WEBHOOK_URL: 'http://api.example/webhooks/psp/simulator' };
     assert.throws(() => simulatorConfig(webhook), /TOLLGATE_WEBHOOK_URL: api\.example/);
     const allowed = { TOLLGATE_ALLOW_PLAINTEXT: 'kafka-1.internal,10.0.0.5' };

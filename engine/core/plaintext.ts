@@ -33,6 +33,7 @@ export const PLACES: Readonly<Record<string, Place>> = {
     remedy: 'set TOLLGATE_KAFKA_CA, TOLLGATE_KAFKA_CERT and TOLLGATE_KAFKA_KEY',
   },
   TOLLGATE_DATABASE_URL: postgres,
+  TOLLGATE_DATABASE_OWNER_URL: postgres,
   TOLLGATE_SIMULATOR_URL: webAddress,
   TOLLGATE_SIMULATORS: {
     hosts: (value) => plainUrlHosts(Object.values(JSON.parse(value) as Record<string, string>)),
