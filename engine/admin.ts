@@ -5,6 +5,7 @@ import { type AdminAuthority, newAdminServer } from './core/admin-server.js';
 import type { EngineConfig } from './core/config.js';
 import { engineTable } from './core/settings/engine.js';
 import { shownSettings } from './core/settings.js';
+import { listenOn } from './host/listening.js';
 import type { Moves } from './moves/moves.js';
 import { moveRoutes } from './moves/routes.js';
 import type { Store } from './store/store.js';
@@ -42,7 +43,8 @@ export async function startAdmin(parts: AdminParts): Promise<FastifyInstance> {
   moveRoutes(app, parts.store, parts.moves);
   app.get('/config', () => shownSettings(engineTable, parts.config));
   app.get('/openapi.json', () => parts.openapi);
-  await app.listen({ host: '127.0.0.1', port: parts.config.adminPort });
+  const port = parts.config.adminPort;
+  await listenOn(port, 'TOLLGATE_ADMIN_PORT', () => app.listen({ host: '127.0.0.1', port }));
   return app;
 }
 

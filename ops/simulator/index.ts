@@ -1,7 +1,7 @@
 /** The PSP simulator: a process of its own whose ledger is the oracle of the tests. */
 import type { SimulatorConfig } from '../../engine/core/config.js';
-import { EngineError } from '../../engine/core/errors.js';
 import type { Logger } from '../../engine/core/log.js';
+import { listenOn } from '../../engine/host/listening.js';
 import { Acquirer } from './acquirer.js';
 import { Ledger } from './ledger.js';
 import { buildServer } from './server.js';
@@ -16,15 +16,9 @@ export async function startSimulator(config: SimulatorConfig, logger: Logger): P
   const webhooks = new WebhookSender({ url: config.webhookUrl, secret: config.webhookSecret });
   const acquirer = new Acquirer(ledger, webhooks);
   const app = buildServer(ledger, acquirer, webhooks);
-  try {
-    await app.listen({ host: '127.0.0.1', port: config.port });
-  } catch (cause) {
-    throw new EngineError(
-      'port_taken',
-      `127.0.0.1:${config.port} cannot be listened on: is it taken? Set TOLLGATE_SIMULATOR_PORT.`,
-      { cause },
-    );
-  }
+  await listenOn(config.port, 'TOLLGATE_SIMULATOR_PORT', () =>
+    app.listen({ host: '127.0.0.1', port: config.port }),
+  );
   logger.info({ port: config.port, charges: ledger.size }, 'simulator ready');
   return {
     async close() {

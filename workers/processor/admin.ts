@@ -3,8 +3,8 @@ import type { FastifyInstance } from 'fastify';
 import { Gauge, Registry } from 'prom-client';
 import { newAdminServer } from '../../engine/core/admin-server.js';
 import { AdminTokenWatch } from '../../engine/core/admin-tokens.js';
-import { EngineError } from '../../engine/core/errors.js';
 import type { Logger } from '../../engine/core/log.js';
+import { listenOn } from '../../engine/host/listening.js';
 import type { Asked, Dlq, Selection } from './dlq.js';
 
 const FIGURE = /^(\w+)(?:\{(\w+)="([^"]*)"\})?$/;
@@ -37,15 +37,9 @@ export async function startAdmin(parts: AdminParts): Promise<FastifyInstance> {
     return reply.type(registry.contentType).send(await registry.metrics());
   });
   dlqRoutes(app, parts.dlq);
-  try {
-    await app.listen({ host: '127.0.0.1', port: parts.port });
-  } catch (cause) {
-    throw new EngineError(
-      'port_taken',
-      `127.0.0.1:${parts.port} cannot be listened on: is it taken? Set TOLLGATE_PROCESSOR_ADMIN_PORT.`,
-      { cause },
-    );
-  }
+  await listenOn(parts.port, 'TOLLGATE_PROCESSOR_ADMIN_PORT', () =>
+    app.listen({ host: '127.0.0.1', port: parts.port }),
+  );
   return app;
 }
 
@@ -73,7 +67,9 @@ const SelectionBody = {
     note: { type: 'string', minLength: 1, maxLength: 1_000 },
   },
   // Who and why alone would select every letter.
-  anyOf: [{ required: ['ids'] }, { required: ['reason'] }, { required: ['older_than_ms'] }],
+  anyOf: ['ids', 'reason', 'older_than_ms'].map((it) => ({
+    ...{ type: 'object', properties: { [it]: true }, required: [it] },
+  })),
   additionalProperties: false,
 };
 
