@@ -151,14 +151,18 @@ describe('poisoned records between good ones', { timeout: 180_000 }, () => {
   it('should go on once the cause is gone and they are redriven: captured once', async () => {
     await db.query(CURE);
     const { processorAdmin, simulator, adminTokenFile } = system.endpoints;
-    const response = await fetch(`${processorAdmin}/dlq/redrive`, {
-      method: 'POST',
-      headers: {
-        ...adminHeaders(adminTokenFile, 'operator'),
-        'Content-Type': 'application/json',
-      },
-      body: JSON.stringify({ reason: 'internal_error' }),
-    });
+    const redrive = (body: object): Promise<Response> =>
+      fetch(`${processorAdmin}/dlq/redrive`, {
+        method: 'POST',
+        headers: {
+          ...adminHeaders(adminTokenFile, 'operator'),
+          'Content-Type': 'application/json',
+        },
+        body: JSON.stringify(body),
+      });
+    for (const it of [{}, { actor: 'ann', note: 'no letter is named' }, { reasons: 'x' }])
+      assert.equal((await redrive(it)).status, 400, JSON.stringify(it));
+    const response = await redrive({ reason: 'internal_error' });
     assert.equal(response.status, 200, await response.text());
     for (const id of ['poison-outcome', 'poison-insert']) {
       await until(`${id} succeeds`, 30_000, succeeded(id));
