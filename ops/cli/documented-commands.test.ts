@@ -4,26 +4,17 @@ import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { Command } from 'commander';
 import { packageFile } from '../../engine/core/paths.js';
-
-interface Printed {
-  readonly page: string;
-  /** Without `sudo`, `npx` and assignments before it. */
-  readonly words: readonly string[];
-}
+import { printedCommands, printedPages } from './printed-commands.js';
 
 /** Units of the system's own packages that a page may name. */
 const FOREIGN_UNITS = ['cloud-final'];
-/** Programs that a host or a developer's machine has: see setup.sh and the user data of ops/aws. */
-const PROGRAMS = ['aws', 'chmod', 'chown', 'curl', 'journalctl', 'node', 'openssl', 'systemctl'];
-
 /** But for what a bench writes. */
 const NAMED_FILE = /`((?:engine|gateway|workers|ops|docs|bench)\/(?!results)[\w./-]+)`/g;
 
 describe('the commands that pages print', async () => {
   const program = await wholeProgram();
-  const runbook = pagesOf('ops/runbook');
-  const pages = [...runbook, ...pagesOf('docs'), ...pagesOf('ops/aws'), 'README.md', 'ops/pci.md'];
-  const printed = pages.flatMap(commandsOf);
+  const pages = printedPages();
+  const printed = pages.flatMap(printedCommands);
 
   it('should exist in the command line, with their options', () => {
     const ours = printed.filter((it) => it.words[0] === 'tollgate' && it.words.length > 1);
@@ -112,38 +103,6 @@ async function wholeProgram(): Promise<Command> {
       if (/^register[A-Z]/.test(name)) (register as (program: Command) => void)(program);
   }
   return program;
-}
-
-function pagesOf(folder: string): string[] {
-  return readdirSync(packageFile(folder))
-    .filter((it) => it.endsWith('.md'))
-    .map((it) => `${folder}/${it}`);
-}
-
-/** What stands between backquotes, in a line or in a block, and starts with a known program. */
-function commandsOf(page: string): Printed[] {
-  const text = readFileSync(packageFile(page), 'utf8');
-  const blocks = [...text.matchAll(/^```\w*\n([\s\S]*?)^```/gm)].flatMap((it) =>
-    it[1]!.replaceAll('\\\n', ' ').split('\n'),
-  );
-  const inline = [...text.replace(/^```[\s\S]*?^```/gm, '').matchAll(/`([^`]+)`/g)].map(
-    (it) => it[1]!,
-  );
-  return [...blocks, ...inline]
-    .flatMap((it) => it.replace(/ #.*/, '').split(/ && | \| |; /))
-    .map((it) => it.trim().replace(/^(?:\$ |sudo |npx |[A-Z_]+=\S+ )+/, ''))
-    .map((it) => it.replace(/^\S*\/tollgate(\.mjs)? /, 'tollgate '))
-    .map((it) => ({
-      page,
-      words: it
-        .replace(/[[\]…]/g, '')
-        .trim()
-        .split(/\s+/),
-    }))
-    .filter(
-      ({ words: [first] }) =>
-        [...PROGRAMS, 'make', 'tollgate'].includes(first!) || first!.startsWith('/opt/tollgate/'),
-    );
 }
 
 /** @throws what is wrong with a command of ours */

@@ -47,6 +47,7 @@ import { signals } from './signals.js';
 import { tokens } from './tokens.js';
 import { twoHomes } from './two-homes.js';
 import { unkindProvider } from './unkind-provider.js';
+import { walk } from './walk.js';
 import { webhooks } from './webhooks.js';
 
 export const PROOFS: readonly Proof[] = [
@@ -83,6 +84,7 @@ export const PROOFS: readonly Proof[] = [
   roles,
   locks,
   twoHomes,
+  walk,
   tokens,
   deadLetters,
   unkindProvider,
