@@ -29,6 +29,7 @@ import { locks } from './locks.js';
 import { lostDisk } from './lost-disk.js';
 import { lostWebhook } from './lost-webhook.js';
 import { mtls } from './mtls.js';
+import { oddMachines } from './odd-machines.js';
 import { order } from './order.js';
 import { outage } from './outage.js';
 import { postgresReborn } from './postgres-reborn.js';
@@ -85,6 +86,7 @@ export const PROOFS: readonly Proof[] = [
   locks,
   twoHomes,
   walk,
+  oddMachines,
   tokens,
   deadLetters,
   unkindProvider,

@@ -79,7 +79,7 @@ fi
 
 stamp=node_modules/.tollgate-lock
 if ! cmp -s package-lock.json "$stamp"; then
-  say "npm packages (librdkafka is compiled: 2 to 4 minutes)"
+  say "npm packages (librdkafka is compiled the first time: 2 to 4 minutes)"
   npm view node-rdkafka version --fetch-timeout=5000 --fetch-retries=0 >/dev/null 2>&1 ||
     refuse "the npm registry does not answer within 5 s: connect this machine, or set npm's registry or https-proxy."
   # Development packages are needed, whatever the environment says. No package's script runs but
