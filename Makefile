@@ -36,8 +36,9 @@ scan: setup ## lint and format, and what the packages are: signatures, advisorie
 	@npm sbom --sbom-format cyclonedx --package-lock-only > dist/sbom.cdx.json && echo "SBOM: dist/sbom.cdx.json"
 
 # Without them, the tests that need them fail and say what to install.
-stand-ins: setup ## stand-ins for Stripe that are not ours, for tests
+stand-ins: setup ## stand-ins for Stripe that are not ours, and PgBouncer, for tests
 	-@ops/setup/stripe/stand-ins.sh
+	-@ops/setup/pooler.sh
 
 # A test that failed may leave a process or a socket: the run ends without them.
 RUN_TESTS := node --test --test-force-exit --test-reporter=spec

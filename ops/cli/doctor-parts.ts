@@ -5,12 +5,11 @@
 import { readFileSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import pg from 'pg';
 import { engineConfig, kafkaTls, type StackConfig } from '../../engine/core/config.js';
 import { ShardRing } from '../../engine/core/shard-ring.js';
 import { TOPICS } from '../../engine/core/topics.js';
 import { topicIdentities } from '../../engine/kafka/topic-identity.js';
-import { libpqUrl } from '../../workers/postgres/pool.js';
+import { connect } from '../../workers/postgres/pool.js';
 import { ApiClient } from '../api-client.js';
 import { messageOf } from '../client-errors.js';
 import { EDGE_NAME, shardFileName } from '../nginx/files.js';
@@ -112,15 +111,11 @@ async function kafka(
 
 /** Takes writes, and how many versions wait to be published. */
 async function postgres(url: string): Promise<string | undefined> {
-  const client = new pg.Client({
-    connectionString: libpqUrl(url),
-    connectionTimeoutMillis: ANSWER_MS_MAX,
-    query_timeout: ANSWER_MS_MAX,
-    statement_timeout: ANSWER_MS_MAX - 1_000,
+  const client = await connect(url, {
+    ...{ connectionTimeoutMillis: ANSWER_MS_MAX, query_timeout: ANSWER_MS_MAX },
+    session: { statement_timeout: ANSWER_MS_MAX - 1_000 },
   });
-  client.on('error', () => {});
   try {
-    await client.connect();
     await client.query('update payments set version = version where false');
     const { rows } = await client.query<{ late: number }>(
       `select count(*)::int as late from payments where version > published_version

@@ -4,11 +4,12 @@
  */
 import { readdirSync } from 'node:fs';
 import { runner } from 'node-pg-migrate';
-import pg from 'pg';
+import type pg from 'pg';
 import { EngineError } from '../../engine/core/errors.js';
 import { packageFile } from '../../engine/core/paths.js';
 import { grantRights } from './grants.js';
-import { connectionSettings, libpqUrl } from './pool.js';
+import { connect, libpqUrl } from './pool.js';
+import { mustKeepSessions } from './pooler.js';
 import { ensureRuntimeRole } from './runtime-role.js';
 
 const FOLDER = packageFile('workers/postgres/migrations');
@@ -38,6 +39,7 @@ export async function migrate(databaseUrl: string): Promise<void> {
  * @returns the runtime role. Throws EngineError `runtime_role_unfit`.
  */
 export async function migrateAsOwner({ ownerUrl, url }: DatabaseUrls): Promise<string> {
+  await mustKeepSessions(ownerUrl);
   await migrate(ownerUrl);
   return await withClient(ownerUrl, async (owner) => {
     const role = await ensureRuntimeRole(owner, url);
@@ -55,6 +57,7 @@ export async function prepareSchema(
   databaseUrl: string,
   warn: (reason: string) => void = () => {},
 ): Promise<void> {
+  await mustKeepSessions(databaseUrl);
   if (await withClient(databaseUrl, mayChange)) {
     warn('the user of TOLLGATE_DATABASE_URL may change tables: see TOLLGATE_DATABASE_OWNER_URL');
     await migrate(databaseUrl);
@@ -92,11 +95,8 @@ async function migrationsOf(client: pg.ClientBase): Promise<Set<string>> {
 }
 
 async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client(connectionSettings(url));
-  // A connection that breaks fails the statement under way, which says why.
-  client.on('error', () => {});
+  const client = await connect(url);
   try {
-    await client.connect();
     return await work(client);
   } finally {
     await client.end().catch(() => {});

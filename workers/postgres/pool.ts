@@ -19,8 +19,12 @@ pg.types.setTypeParser(pg.types.builtins.INT8, (text) => {
  * any values. Making one takes longer than a small batch takes to run, so plans are kept; but not
  * for long, since one made while the tables were small is ruinous later.
  */
-const PLANNER =
-  '-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_mergejoin=off -c jit=off';
+export const LOOK_UPS = {
+  plan_cache_mode: 'force_generic_plan',
+  enable_seqscan: 'off',
+  enable_mergejoin: 'off',
+  jit: 'off',
+} as const;
 export const PLANS_SECONDS_MAX = 15;
 
 /**
@@ -33,31 +37,70 @@ export function libpqUrl(databaseUrl: string): string {
   return `${databaseUrl}&uselibpqcompat=true`;
 }
 
-export function connectionSettings(databaseUrl: string): pg.ClientConfig {
+/** What a connection is to the server, by parameter. */
+export type SessionSettings = Readonly<Record<string, string | number>>;
+
+export interface ConnectionOptions extends pg.ClientConfig {
+  readonly session?: SessionSettings;
+}
+
+function clientConfig(databaseUrl: string): pg.ClientConfig {
   return {
     connectionString: libpqUrl(databaseUrl),
     connectionTimeoutMillis: CONNECT_MS_MAX,
-    statement_timeout: STATEMENT_MS_MAX,
     query_timeout: STATEMENT_MS_MAX + 5_000,
     keepAlive: true,
     application_name: 'tollgate',
-    options: PLANNER,
   };
 }
 
+/** Set by a statement: a pooler takes few of them when a connection begins. */
+function setStatements(session: SessionSettings): string {
+  return Object.entries(session)
+    .map(([name, value]) => `set ${name} = ${typeof value === 'number' ? value : `'${value}'`}`)
+    .join('; ');
+}
+
+/** One connection. Without `session`, statements may take 30 s. Ended by its caller. */
+export async function connect(
+  databaseUrl: string,
+  { session, ...config }: ConnectionOptions = {},
+): Promise<pg.Client> {
+  const client = new pg.Client({ ...clientConfig(databaseUrl), ...config });
+  // A connection that breaks fails the statement under way, which says why.
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    await client.query(setStatements({ statement_timeout: STATEMENT_MS_MAX, ...session }));
+    return client;
+  } catch (error) {
+    await client.end().catch(() => {});
+    throw error;
+  }
+}
+
+/** For look-ups by key. */
 export function openPool(
   databaseUrl: string,
   connectionsMax: number,
-  timeouts: pg.ClientConfig = {},
+  { session, ...config }: ConnectionOptions = {},
 ): pg.Pool {
-  const settings = { ...connectionSettings(databaseUrl), ...timeouts };
+  const statements = setStatements({
+    statement_timeout: STATEMENT_MS_MAX,
+    ...LOOK_UPS,
+    ...session,
+  });
   const pool = new pg.Pool({
-    ...settings,
+    ...clientConfig(databaseUrl),
+    ...config,
     max: connectionsMax,
     maxLifetimeSeconds: PLANS_SECONDS_MAX,
+    onConnect: async (client: pg.ClientBase) => {
+      await client.query(statements);
+    },
   });
   // An idle connection that breaks is replaced at the next use; one in use fails its query, and
-  // would besides end the process by an event that nobody listens to.
+  // would besides end the process by an event that no code listens to.
   pool.on('error', () => {});
   pool.on('connect', (client) => client.on('error', () => {}));
   return pool;

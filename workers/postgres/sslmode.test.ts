@@ -3,11 +3,10 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import pg from 'pg';
 import { freePorts } from '../../ops/e2e/engine-process.js';
 import { caFile, ensurePki, roleFile } from '../../ops/pki/authority.js';
 import { type LocalPostgres, startPostgres } from '../../ops/up/postgres.js';
-import { connectionSettings } from './pool.js';
+import { connect as connectTo } from './pool.js';
 
 describe('sslmode', { timeout: 60_000 }, () => {
   const home = mkdtempSync(join(tmpdir(), 'tollgate-sslmode-'));
@@ -50,10 +49,8 @@ describe('sslmode', { timeout: 60_000 }, () => {
       });
       const connect = async (): Promise<boolean> => {
         const url = `postgres://processor@${host}:${port}/tollgate?${query}`;
-        const client = new pg.Client(connectionSettings(url));
-        client.on('error', () => {});
+        const client = await connectTo(url);
         try {
-          await client.connect();
           const sql = 'select ssl from pg_stat_ssl where pid = pg_backend_pid()';
           return (await client.query<{ ssl: boolean }>(sql)).rows[0]!.ssl;
         } finally {

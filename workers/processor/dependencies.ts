@@ -48,7 +48,7 @@ export class Dependencies {
     const { kafkaBrokers, databaseUrl, dependencyLostAfterMs: lostAfterMs } = config;
     this.#pool = openPool(databaseUrl, 1, {
       connectionTimeoutMillis: ANSWER_MS_MAX,
-      statement_timeout: ANSWER_MS_MAX,
+      session: { statement_timeout: ANSWER_MS_MAX },
       query_timeout: ANSWER_MS_MAX,
     });
     const common = { lostAfterMs, logger };

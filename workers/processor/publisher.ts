@@ -4,7 +4,7 @@
  * waited for. The connection that dies takes the lock with it.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import pg from 'pg';
+import type pg from 'pg';
 import { type PaymentStatus, paymentStatus } from '../../engine/codec/records.js';
 import { FailureLog } from '../../engine/core/failure-log.js';
 import type { Logger } from '../../engine/core/log.js';
@@ -13,7 +13,7 @@ import { TOPICS } from '../../engine/core/topics.js';
 import { monotonicMs } from '../postgres/clock.js';
 import { markConflictsPublished, unpublishedConflicts } from '../postgres/conflicts.js';
 import { markPublished, unpublished } from '../postgres/outbox.js';
-import { connectionSettings, PLANS_SECONDS_MAX } from '../postgres/pool.js';
+import { connect, LOOK_UPS, PLANS_SECONDS_MAX } from '../postgres/pool.js';
 import { Parked } from './parked.js';
 import type { PostgresGuard } from './postgres-guard.js';
 import type { Sender } from './sender.js';
@@ -85,12 +85,11 @@ export class OutboxPublisher {
 
   /** One connection's life: ask for the lock until it is ours, then publish. */
   async #session(): Promise<void> {
-    const client = new pg.Client(connectionSettings(this.#databaseUrl));
+    const client = await connect(this.#databaseUrl, { session: LOOK_UPS });
     let isBroken = false;
     client.on('error', () => {
       isBroken = true;
     });
-    await client.connect();
     try {
       await this.#guard.verify();
       // A mark that a crash of Postgres takes back is published again, as after our own.

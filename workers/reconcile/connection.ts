@@ -4,28 +4,22 @@
  * goes with the connection, however its process ends.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import pg from 'pg';
+import type pg from 'pg';
 import { EngineError } from '../../engine/core/errors.js';
-import { connectionSettings } from '../postgres/pool.js';
+import { connect } from '../postgres/pool.js';
 
 const LOCK = 7_011_005;
 const STATEMENT_MS_MAX = 3_600_000;
 const LOCK_LOOK_MS = 250;
-const PLANNER = '-c jit=off -c work_mem=64MB -c hash_mem_multiplier=2';
+const WHOLE_SETS = { jit: 'off', work_mem: '64MB', hash_mem_multiplier: 2 } as const;
 
-export async function openConnection(databaseUrl: string): Promise<pg.Client> {
-  const client = new pg.Client({
-    ...connectionSettings(databaseUrl),
-    statement_timeout: STATEMENT_MS_MAX,
+export function openConnection(databaseUrl: string): Promise<pg.Client> {
+  return connect(databaseUrl, {
+    session: { statement_timeout: STATEMENT_MS_MAX, ...WHOLE_SETS },
     // Its timer would outlive a COPY; the server's own limit is enough.
     query_timeout: 0,
     application_name: 'tollgate-reconcile',
-    options: PLANNER,
   });
-  // A connection that breaks fails the statement under way, which says why.
-  client.on('error', () => {});
-  await client.connect();
-  return client;
 }
 
 /** Waits for the runner before us, at most `msMax`. Throws EngineError `runner_busy`. */

@@ -50,7 +50,10 @@ export async function recoverPostgres(
   group: string,
 ): Promise<RecoveredPostgres> {
   await prepareSchema(config.databaseUrl);
-  const pool = openPool(config.databaseUrl, 1, { statement_timeout: 0, query_timeout: 0 });
+  const pool = openPool(config.databaseUrl, 1, {
+    session: { statement_timeout: 0 },
+    query_timeout: 0,
+  });
   try {
     const recovered = await transaction(pool, (db) => replay(db, config));
     await rewind(config.kafkaBrokers, group, TOPICS.webhooks);

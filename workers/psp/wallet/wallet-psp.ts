@@ -34,7 +34,7 @@ export class WalletPsp implements Psp {
   constructor({ databaseUrl, pspTimeoutMs }: WalletSettings) {
     this.#pool = openPool(databaseUrl, CONNECTIONS_MAX, {
       connectionTimeoutMillis: pspTimeoutMs,
-      statement_timeout: pspTimeoutMs,
+      session: { statement_timeout: pspTimeoutMs },
       query_timeout: pspTimeoutMs + 1_000,
     });
   }
