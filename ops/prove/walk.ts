@@ -28,10 +28,7 @@ export const walk: Proof = {
     const folder = mkdtempSync(join(tmpdir(), 'tollgate-walk-'));
     try {
       await post(system.endpoints.api, DEAD, { ...VISA, payment_method: 'pm_error_9' });
-      for (const [printed, step] of Object.entries(STEPS)) {
-        if (step.needsDead) await isDead(system);
-        await take(stage, { system, folder, printed, step });
-      }
+      await Promise.all(groupsOf(STEPS).map((it) => takeAll(stage, system, folder, it)));
     } finally {
       await system.stop();
       rmSync(folder, { recursive: true });
@@ -53,6 +50,32 @@ function mustKnowAll(stage: Stage): void {
   stage.must(unknown.length === 0, `not in the table of this proof: ${unknown.join('; ')}`);
   const gone = known.filter((it) => !printed.includes(it));
   stage.must(gone.length === 0, `no page prints: ${gone.join('; ')}`);
+}
+
+type Steps = readonly (readonly [printed: string, step: Step])[];
+
+/** One after the other in a group, the groups side by side. */
+function groupsOf(steps: Readonly<Record<string, Step>>): Steps[] {
+  const groups = new Map<string, [string, Step][]>();
+  for (const [printed, step] of Object.entries(steps)) {
+    const [program, command] = printed.split(' ') as [string, string];
+    const isOnPayments = program === 'curl' || ['pay', 'get', 'dlq'].includes(command);
+    const name = isOnPayments ? 'payments' : command === 'keys' ? 'keys' : 'rest';
+    groups.set(name, [...(groups.get(name) ?? []), [printed, step]]);
+  }
+  return [...groups.values()];
+}
+
+async function takeAll(
+  stage: Stage,
+  system: LocalSystem,
+  folder: string,
+  steps: Steps,
+): Promise<void> {
+  for (const [printed, step] of steps) {
+    if (step.needsDead) await isDead(system);
+    await take(stage, { system, folder, printed, step });
+  }
 }
 
 interface Walk {
