@@ -1,5 +1,5 @@
 /**
- * Refusals that say that somebody may not do this: a wrong key, a forged webhook, card data. Each is counted
+ * Refusals that concern security: a wrong key, a forged webhook, card data. Each is counted
  * by its code, and logged within the bounds of `Bursts`, with the id and the caller's address, and
  * with nothing else of the request.
  */
@@ -32,7 +32,7 @@ export class SecurityRefusals {
     this.#parts = parts;
   }
 
-  /** Before the answer is sent. Refusals of other kinds are none of ours. */
+  /** Call before the answer is sent. Problems with other codes are not counted here. */
   note(reply: Reply, { code }: Problem): void {
     if (!isSecurityCode(code)) return;
     const { counts, callers, say } = this.#parts;

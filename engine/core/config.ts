@@ -2,7 +2,6 @@
  * The configuration of every process, read from its table in settings/, and the only file
  * that reads the environment.
  */
-
 import { resolve } from 'node:path';
 import { outboundProblem } from './outbound.js';
 import { PROVIDERS, SIMULATOR, WALLET } from './payment.js';

@@ -40,3 +40,8 @@ export const DEFAULT_MERCHANT = 'default';
 export function paymentKey(merchant: string, checkoutId: string): string {
   return `${merchant}/${checkoutId}`;
 }
+
+/** Of a payment key. */
+export function checkoutIdOf(key: string): string {
+  return key.slice(key.indexOf('/') + 1);
+}

@@ -24,7 +24,7 @@ export function takeLock(kind: string, subject: string): Promise<KernelLock | un
   });
 }
 
-/** @returns pids; none when nobody holds it, or only processes that we may not see */
+/** @returns the pids that hold it; empty when it is free, or this user may not see its holder */
 export function lockHolders(kind: string, subject: string): number[] {
   return holdersOfAbstract(lockName(kind, subject));
 }

@@ -4,9 +4,9 @@
  */
 import { createServer } from 'node:net';
 import type { EngineConfig } from '../core/config.js';
-import { EngineError } from '../core/errors.js';
 import { type KernelLock, lockHolders, takeLock } from './kernel-lock.js';
-import { describeHolders, listenersOn } from './socket-holders.js';
+import { portTaken } from './listening.js';
+import { listenersOn } from './socket-holders.js';
 
 const LOCK = 'listen';
 
@@ -17,15 +17,10 @@ export async function claimAddress({ host, apiPort, socket }: Address): Promise<
   const address = socket || `${host}:${apiPort}`;
   const variable = socket === '' ? 'TOLLGATE_API_PORT' : 'TOLLGATE_SOCKET';
   const lock = await takeLock(LOCK, address);
-  if (!lock) throw taken(address, variable, lockHolders(LOCK, address));
+  if (!lock) throw portTaken(address, variable, lockHolders(LOCK, address));
   if (socket !== '' || (await isFree(host, apiPort))) return lock;
   lock.release();
-  throw taken(address, variable, listenersOn(apiPort));
-}
-
-function taken(address: string, variable: string, holders: readonly number[]): EngineError {
-  const who = describeHolders(holders);
-  return new EngineError('port_taken', `${address} is taken by ${who}: set ${variable}.`);
+  throw portTaken(address, variable, listenersOn(apiPort));
 }
 
 /** Binds without SO_REUSEPORT, which fails beside any listener. */

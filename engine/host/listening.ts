@@ -16,13 +16,17 @@ export async function listenOn(
     await listen();
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw cause;
-    const holders = describeHolders(listenersOn(port));
-    throw new EngineError(
-      'port_taken',
-      `127.0.0.1:${port} is taken by ${holders}: set ${variable}.`,
-      {
-        cause,
-      },
-    );
+    throw portTaken(`127.0.0.1:${port}`, variable, listenersOn(port), cause);
   }
+}
+
+/** @param holders their pids, as far as we may see them */
+export function portTaken(
+  address: string,
+  variable: string,
+  holders: readonly number[],
+  cause?: unknown,
+): EngineError {
+  const message = `${address} is taken by ${describeHolders(holders)}: set ${variable}.`;
+  return new EngineError('port_taken', message, { cause });
 }

@@ -9,6 +9,7 @@
 import type { DurableFile } from '../core/durable-file.js';
 import { BrokenInvariant, EngineError } from '../core/errors.js';
 import type { Logger } from '../core/log.js';
+import { checkoutIdOf } from '../core/payment.js';
 import { plainPeerProblems } from '../core/plaintext.js';
 import { isSuccessor, Ownership, type Topology } from '../topology/topology.js';
 import type { Importer } from './importer.js';
@@ -92,8 +93,9 @@ export class Moves {
   }
 
   /**
-   * Begins to copy what is to be ours from `from`; `copy` tells how far it is. A copy of all times
-   * that begins once `from` no longer accepts our ids is whole: it is never asked for new ids again.
+   * Begins to copy what is to be ours from `from`; `copy` tells how far it is. A copy without a
+   * start time that begins once `from` no longer accepts our ids is whole: `from` is then never asked
+   * about new ids again.
    */
   startCopy(from: number, acceptedSinceMs: number): void {
     if (this.copy?.isRunning)
@@ -130,7 +132,7 @@ export class Moves {
     const { ownership } = this;
     if (!ownership) return 'absent';
     const { peers, importer, logger, isHere } = this.#parts;
-    const id = idOf(key);
+    const id = checkoutIdOf(key);
     // Of a payment that is here, an earlier owner may have a later status.
     const owners = ownership.earlierOwners(id, isHere(key) ? {} : this.#copied);
     if (owners.length > 0) this.asked++;
@@ -151,7 +153,7 @@ export class Moves {
   }
 
   #willBeOurs(key: string): boolean {
-    return this.ownership?.nextOwner(idOf(key)) === this.#parts.shard;
+    return this.ownership?.nextOwner(checkoutIdOf(key)) === this.#parts.shard;
   }
 
   /** The last epoch, where it is in force; undefined while it is being prepared. */
@@ -188,8 +190,4 @@ export class Moves {
       from = page.next;
     }
   }
-}
-
-function idOf(key: string): string {
-  return key.slice(key.indexOf('/') + 1);
 }

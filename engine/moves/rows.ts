@@ -3,6 +3,7 @@
  * follow the `age` family, so that what came after a moment can be asked for alone.
  */
 import { type Static, Type } from '@sinclair/typebox';
+import { checkoutIdOf } from '../core/payment.js';
 import { type AgeRow, ageBound, agePage } from '../store/age.js';
 import { ownStatus } from '../store/own-status.js';
 import { behind, type Store } from '../store/store.js';
@@ -72,7 +73,7 @@ function movedOf(store: Store, age: AgeRow, belongs: (id: string) => boolean): M
   if (age.family === 'inbox') return [];
   return age.keys
     .map((key) => key.toString())
-    .filter((key) => belongs(key.slice(key.indexOf('/') + 1)))
+    .filter((key) => belongs(checkoutIdOf(key)))
     .map((key) => rowOf(store, key))
     .filter((row) => row !== undefined);
 }

@@ -125,7 +125,7 @@ export class Ownership {
 
   /**
    * Shards other than this one that may have an id of ours, the latest first.
-   * @param copied an epoch by shard: what was ours in this epoch has been copied from there
+   * @param copied by shard, the number of an epoch: all ids that were ours in it are copied from there
    */
   earlierOwners(checkoutId: string, copied: Readonly<Record<string, number>> = {}): number[] {
     const owners = new Set<number>();

@@ -1,7 +1,7 @@
 /**
- * Locks that the kernel frees. A second supervisor, engine or recovery in the same place is refused with the holder's
- * name; after `kill -9` the next start ends what was left behind; processes that only look like ours, and a
- * recorded pid that another process has now, are left alone.
+ * Locks that the kernel frees. A second supervisor of a home is refused, and so is a second engine on a port
+ * or a volume; the answer names the process that has it. After `kill -9` the next start ends the processes that were
+ * left behind. It ends no process that only looks like ours, and none that has got a recorded pid since.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

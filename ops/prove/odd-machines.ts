@@ -1,7 +1,7 @@
 /**
  * Machines that are not like ours: a user without a row in passwd, a checkout in a folder with a blank, another Node,
- * no network, and an environment that tells npm to leave out what the build needs. Each works, or is refused at once
- * with a sentence that says what to do; nowhere is a stack.
+ * no network, and npm settings that leave out what the build needs. Each works, or is refused at once with a
+ * sentence that says what to do. None prints a stack.
  */
 import {
   chmodSync,

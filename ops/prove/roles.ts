@@ -7,7 +7,6 @@ import { once } from 'node:events';
 import { readFileSync, statSync } from 'node:fs';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
-import pg from 'pg';
 import {
   ADMIN_ROLES,
   ADMIN_ROUTES,
@@ -15,6 +14,7 @@ import {
   includes,
 } from '../../engine/core/admin-roles.js';
 import type { AdminTokens } from '../../engine/core/admin-tokens.js';
+import { connect } from '../../workers/postgres/pool.js';
 import { refusedToRuntime } from '../../workers/postgres/refused-statements.js';
 import { passwordsFile } from '../up/postgres-roles.js';
 import { auditAll } from './audit.js';
@@ -71,15 +71,10 @@ async function tryDatabase(stage: Stage, system: LocalSystem): Promise<void> {
   }
 }
 
-async function connect(connectionString: string): Promise<pg.Client> {
-  const client = new pg.Client({ connectionString, connectionTimeoutMillis: ANSWER_MS_MAX });
-  client.on('error', () => {});
-  await client.connect();
-  return client;
-}
-
 async function mayConnect(url: URL, password: string): Promise<boolean> {
-  const client = await connect(Object.assign(new URL(url), { password }).href).catch(() => {});
+  const client = await connect(Object.assign(new URL(url), { password }).href).catch(
+    () => undefined,
+  );
   await client?.end();
   return client !== undefined;
 }

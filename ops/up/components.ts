@@ -98,7 +98,7 @@ export function productSpec(options: ProductOptions): ComponentSpec {
     [STOP_WITH_PARENT]: 'on',
     TOLLGATE_HOME: home,
     ...settings,
-    // Whoever works with the tables does not own them.
+    // A process that works with the tables does not get the URL of their owner.
     TOLLGATE_DATABASE_OWNER_URL: undefined,
   });
   return {

@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
+import { scramVerifier } from '../../workers/postgres/runtime-role.js';
 
 export const DATABASE = 'tollgate';
 export const USERS = {
@@ -65,7 +66,7 @@ export async function replacePublishedPassword(server: PlainPostgres): Promise<v
     await client.connect();
     await client.query(passwordStatement('admin', passwordsOf(server.dir)));
   } catch {
-    // Not there yet, or not the password: whoever waits for the server sees which.
+    // The server does not answer yet, or has another password: the caller tries its own URL again.
   } finally {
     await client.end().catch(() => {});
   }
@@ -100,7 +101,7 @@ async function ensureRole(
 }
 
 function passwordStatement(role: DatabaseRole, passwords: Passwords): string {
-  return `alter role ${USERS[role]} password '${passwords[role]}'`;
+  return `alter role ${USERS[role]} password '${scramVerifier(passwords[role])}'`;
 }
 
 /** The superuser's own objects cannot be reassigned at once: one by one. */

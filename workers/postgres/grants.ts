@@ -58,6 +58,7 @@ export const FUNCTION_RIGHTS: Readonly<Record<string, boolean>> = {
   check_retention: false,
   forget_webhook_ids: true,
   item_changed: false,
+  keep_partitions: false,
   ledger_balances: false,
   maintain_partitions: true,
   partition_bound: false,

@@ -39,9 +39,9 @@ export async function migrate(databaseUrl: string): Promise<void> {
  * @returns the runtime role. Throws EngineError `runtime_role_unfit`.
  */
 export async function migrateAsOwner({ ownerUrl, url }: DatabaseUrls): Promise<string> {
-  await mustKeepSessions(ownerUrl);
-  await migrate(ownerUrl);
   return await withClient(ownerUrl, async (owner) => {
+    await mustKeepSessions(owner, ownerUrl);
+    await migrate(ownerUrl);
     const role = await ensureRuntimeRole(owner, url);
     await grantRights(owner, role);
     return role;
@@ -57,11 +57,15 @@ export async function prepareSchema(
   databaseUrl: string,
   warn: (reason: string) => void = () => {},
 ): Promise<void> {
-  await mustKeepSessions(databaseUrl);
-  if (await withClient(databaseUrl, mayChange)) {
-    warn('the user of TOLLGATE_DATABASE_URL may change tables: see TOLLGATE_DATABASE_OWNER_URL');
-    await migrate(databaseUrl);
-  } else await withClient(databaseUrl, mustBeCurrent);
+  const isOwner = await withClient(databaseUrl, async (client) => {
+    await mustKeepSessions(client, databaseUrl);
+    const may = await mayChange(client);
+    if (!may) await mustBeCurrent(client);
+    return may;
+  });
+  if (!isOwner) return;
+  warn('the user of TOLLGATE_DATABASE_URL may change tables: see TOLLGATE_DATABASE_OWNER_URL');
+  await migrate(databaseUrl);
 }
 
 async function mayChange(client: pg.ClientBase): Promise<boolean> {

@@ -1,6 +1,6 @@
 /**
- * What operators ask for, as rows that nobody changes. A row is written before the act, so that no act is
- * without one; whether it was done is in the tables that it changes.
+ * What operators ask for, in rows that no statement can change. Each row is written before its act, so every act
+ * has a row. Whether the act was done is in the tables that it changes.
  */
 import type pg from 'pg';
 import { maskCardData } from '../../engine/core/card-mask.js';

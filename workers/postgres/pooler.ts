@@ -6,18 +6,19 @@ import type pg from 'pg';
 import { EngineError } from '../../engine/core/errors.js';
 import { connect } from './pool.js';
 
-/** Throws EngineError `pooler_mode`. Told by two connections: one must not get the other's server process. */
-export async function mustKeepSessions(databaseUrl: string): Promise<void> {
-  const clients: pg.Client[] = [];
+/**
+ * Told by two connections: one must not get the other's server process.
+ * Throws EngineError `pooler_mode`.
+ * @param first connected to `databaseUrl`, in no transaction
+ */
+export async function mustKeepSessions(first: pg.Client, databaseUrl: string): Promise<void> {
+  const own = await processOf(first);
+  const second = await connect(databaseUrl);
   try {
-    clients.push(await connect(databaseUrl));
-    const first = await processOf(clients[0]!);
-    clients.push(await connect(databaseUrl));
-    await clients[1]!.query('begin');
-    const second = await processOf(clients[1]!);
-    if (second !== first && (await processOf(clients[0]!)) === first) return;
+    await second.query('begin');
+    if ((await processOf(second)) !== own && (await processOf(first)) === own) return;
   } finally {
-    await Promise.all(clients.map((it) => it.end().catch(() => {})));
+    await second.end().catch(() => {});
   }
   throw new EngineError(
     'pooler_mode',

@@ -7,7 +7,7 @@
 import type pg from 'pg';
 import type { DeadLetter } from '../../engine/codec/records.js';
 import type { Logger } from '../../engine/core/log.js';
-import { paymentKey } from '../../engine/core/payment.js';
+import { checkoutIdOf, paymentKey } from '../../engine/core/payment.js';
 import {
   type DeadPaymentRow,
   deadAmong,
@@ -195,7 +195,7 @@ export function matches(letter: Letter, selection: Selection, now: number): bool
 }
 
 function isNamed({ id, key }: Letter, names: readonly string[]): boolean {
-  return names.some((it) => it === id || it === key || it === key?.slice(key.indexOf('/') + 1));
+  return names.some((it) => it === id || it === key || it === (key && checkoutIdOf(key)));
 }
 
 function letterOfRow(row: DeadPaymentRow): Letter {
