@@ -47,7 +47,7 @@ unit: setup ## the tests that start no server, under a minute
 	@$(RUN_TESTS) --test-concurrency=2 $$(ops/setup/list-tests.sh unit)
 
 # The least share, in percent, of the product's lines that the unit tests run. Raise it when the figure has risen for good.
-LINES_MIN := 60
+LINES_MIN := 72
 
 coverage: setup ## the unit tests with the coverage of lines; fails below LINES_MIN
 	@node_modules/.bin/c8 --temp-directory .cache/coverage --reports-dir coverage --reporter text-summary --reporter lcov \
