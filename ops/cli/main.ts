@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { stopsWithParent } from '../../engine/core/config.js';
 import { ConfigurationError } from '../../engine/core/settings.js';
 import { messageOf } from '../client-errors.js';
+import { packageVersion } from '../version.js';
 import { audit } from './audit.js';
 
 /** By the file's name, which may hold several commands. Only what is called is loaded. */
@@ -30,7 +31,7 @@ const COMMANDS: Record<string, () => Promise<(program: Command) => void>> = {
 
 const program = new Command('tollgate')
   .description('A small payment system: durable before it answers, never charges twice.')
-  .version('0.3.0')
+  .version(packageVersion())
   .exitOverride();
 const named = COMMANDS[process.argv[2] ?? ''];
 for (const load of named ? [named] : Object.values(COMMANDS)) (await load())(program);

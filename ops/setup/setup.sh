@@ -114,6 +114,18 @@ if ! cmp -s ops/setup/schemathesis.txt "$fuzzer/.requirements" &&
   "$fuzzer/bin/pip" install -q --disable-pip-version-check -r ops/setup/schemathesis.txt
   cp ops/setup/schemathesis.txt "$fuzzer/.requirements"
 fi
+# It is built by Go, whose checksum database vouches for the version. Without Go, the test of the
+# workflows passes over it and says so; on a machine with CI set it fails.
+workflows=.cache/actionlint
+if [ ! -e "$workflows/.1.7.12" ] && command -v go >/dev/null; then
+  say "actionlint (checks the workflows)"
+  rm -rf "$workflows"
+  if GOBIN="$PWD/$workflows" go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12; then
+    touch "$workflows/.1.7.12"
+  else
+    say "actionlint was not installed: Go could not build it. The workflows are not linted here."
+  fi
+fi
 # The command line beside those of the packages: before set-up its path is not there, and says so.
 ln -sfn ../../ops/cli/tollgate.mjs node_modules/.bin/tollgate
 say "build"
