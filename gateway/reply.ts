@@ -3,8 +3,9 @@
  * around everything that is done for the request. An exception inside it costs this request
  * only: it is answered 500 and reported. A broken invariant passes through and ends the process.
  */
-import type { HttpResponse } from 'uWebSockets.js';
+import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import { BrokenInvariant, EngineError } from '../engine/core/errors.js';
+import { type Head, readHead } from './head.js';
 import { hasToken } from './list-fields.js';
 import { PROBLEMS, type Problem, problemBody } from './problem.js';
 
@@ -50,6 +51,14 @@ export class Reply {
       this.aborted = true;
       this.onAborted?.();
     });
+  }
+
+  /** Reads the request's headers, and keeps those that the answer and the log need. */
+  takeHead(req: HttpRequest): Readonly<Head> {
+    const head = readHead(req);
+    this.connection = head.connection;
+    this.realIp = head.realIp;
+    return head;
   }
 
   /** Runs one step of the request's handling; every callback of the request goes through here. */

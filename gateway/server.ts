@@ -8,7 +8,7 @@ import type { Admission } from './admission.js';
 import { readBody } from './body.js';
 import { checkCheckoutId, isProblem, parseCheckout } from './checkout.js';
 import { type CheckoutCounts, CheckoutMessage } from './checkout-message.js';
-import { checkHead, type Head, isUncoded, readHead } from './head.js';
+import { checkHead, type Head, isUncoded } from './head.js';
 import { Caller } from './keys/caller.js';
 import type { Merchants } from './keys/merchants.js';
 import { bodyTooLarge, methodNotAllowed, PROBLEMS, type Problem } from './problem.js';
@@ -56,12 +56,12 @@ export function buildServer(parts: ServerParts): TemplatedApp {
   const refused = (problem: Problem) =>
     route((reply, req) => {
       reply.isHead = req.getMethod() === 'head';
-      reply.connection = readHead(req).connection;
+      reply.takeHead(req);
       refuse(reply, problem);
     });
   const options = (allow: string) =>
     route((reply, req) => {
-      reply.connection = readHead(req).connection;
+      reply.takeHead(req);
       sendWithoutBody(reply, '204 No Content', { Allow: allow });
     });
   const read = (isHead: boolean) =>
@@ -94,9 +94,7 @@ type Refuse = (reply: Reply, problem: Problem) => void;
 function getPayment(parts: ServerParts, reply: Reply, req: HttpRequest, refuse: Refuse): void {
   const checkoutId = req.getParameter(0) ?? '';
   reply.subject = checkoutId;
-  const head = readHead(req);
-  reply.connection = head.connection;
-  reply.realIp = head.realIp;
+  const head = reply.takeHead(req);
   const method = reply.isHead ? 'HEAD' : 'GET';
   const caller = Caller.of(parts.merchants, head, method, reply.instance, checkoutId);
   if (isProblem(caller)) {
@@ -121,11 +119,9 @@ function getPayment(parts: ServerParts, reply: Reply, req: HttpRequest, refuse: 
 }
 
 function postPayment(parts: ServerParts, reply: Reply, req: HttpRequest, refuse: Refuse): void {
-  const head = readHead(req);
+  const head = reply.takeHead(req);
   const { checkoutId } = head;
   reply.subject = checkoutId;
-  reply.connection = head.connection;
-  reply.realIp = head.realIp;
   const caller = Caller.of(parts.merchants, head, 'POST', reply.instance, checkoutId);
   const problem = isProblem(caller) ? undefined : checkPostHead(parts, head);
   readBody(reply, BODY_BYTES_MAX, (body) => {

@@ -9,14 +9,16 @@ import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { type AdminRole, accessOf, includes } from './admin-roles.js';
 import { newAjv } from './ajv.js';
 import { EngineError } from './errors.js';
+import { isLoopback } from './loopback.js';
 
 const BODY_BYTES_MAX = 16 * 1024;
 const REQUEST_MS_MAX = 10_000;
-const LOOPBACK = /^(?:127(?:\.\d{1,3}){3}|localhost|\[::1\])(?::\d{1,5})?$/i;
+const HOST = /^(?:\[([0-9a-f:]+)\]|([a-z0-9.-]+))(?::\d{1,5})?$/;
 
 /** @param host as in the header Host, with or without a port */
 export function namesThisMachine(host: string): boolean {
-  return LOOPBACK.test(host);
+  const [, ipv6, other] = HOST.exec(host.toLowerCase()) ?? [];
+  return isLoopback(ipv6 ?? other ?? '');
 }
 
 /** What an admin server asks of the tokens. */

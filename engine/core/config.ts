@@ -3,6 +3,7 @@
  * that reads the environment.
  */
 import { resolve } from 'node:path';
+import { isLoopback } from './loopback.js';
 import { outboundProblem } from './outbound.js';
 import { PROVIDERS, SIMULATOR, WALLET } from './payment.js';
 import { plaintextProblems } from './plaintext.js';
@@ -238,8 +239,4 @@ function outboundProblems(hosts: readonly string[], urls: Record<string, string>
     const problem = outboundProblem(url, hosts);
     return problem ? [`${name}: ${problem}`] : [];
   });
-}
-
-function isLoopback(host: string): boolean {
-  return host === '127.0.0.1' || host === '::1' || host === 'localhost';
 }

@@ -5,7 +5,7 @@
  *
  * A new setting that names a host gets a line in PLACES; a test fails for one that has none.
  */
-import { isIPv4 } from 'node:net';
+import { isLoopback } from './loopback.js';
 import { shared } from './settings/shared.js';
 import { type Environment, readSettings, type SettingsTable } from './settings.js';
 
@@ -81,8 +81,7 @@ function isPlaintextAllowed(host: string, allowed: readonly string[]): boolean {
 }
 
 function isOnThisMachine(host: string): boolean {
-  if (host.startsWith('/') || host === 'localhost' || host === '::1') return true;
-  return isIPv4(host) && host.startsWith('127.');
+  return host.startsWith('/') || isLoopback(host);
 }
 
 function plaintextProblem(where: string, host: string, remedy: string): string {

@@ -30,8 +30,7 @@ export class KeysWatch {
     this.#logger = logger;
     this.#watch = new FileWatch(path === '' ? [] : [path], LOOK_MS, () => this.#reload());
     this.#table = path === '' ? undefined : readKeysFile(path);
-    if (path === '')
-      logger.warn('no API keys: everybody on this machine is the merchant `default`');
+    if (path === '') logger.warn('no API keys: all callers act as merchant `default`');
   }
 
   /** What is in force; undefined without a keys file. */

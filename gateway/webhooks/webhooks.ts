@@ -9,7 +9,7 @@ import type { GatewayData } from '../../engine/gateway-contract.js';
 import type { SharedFlag } from '../../engine/ring/shared-flags.js';
 import type { Admission } from '../admission.js';
 import { readBody } from '../body.js';
-import { type Head, isUncoded, readHead } from '../head.js';
+import { type Head, isUncoded } from '../head.js';
 import { bodyTooLarge, PROBLEMS, type Problem } from '../problem.js';
 import { type Reply, sendProblem } from '../reply.js';
 import { WEBHOOK_BYTES_MAX } from '../schemas.js';
@@ -65,9 +65,7 @@ export class Webhooks {
   /** POST to the provider named by the path's first parameter. */
   handle(reply: Reply, req: HttpRequest): void {
     const { admission, counts } = this.#parts;
-    const head = readHead(req);
-    reply.connection = head.connection;
-    reply.realIp = head.realIp;
+    const head = reply.takeHead(req);
     const provider = this.#providers.get(req.getParameter(0) ?? '');
     const signature = provider ? req.getHeader(provider.scheme.header) : '';
     const problem = this.#checkHead(reply, head, provider, signature);

@@ -33,6 +33,14 @@ describe('tollgate keys', () => {
     }
   });
 
+  it('should show the providers that a merchant may use', () => {
+    const list = () => tollgate('list', '--file', file).stdout;
+    assert.match(list(), /^acme {2}\w{12} \w{12} {2}providers: all {2}checksum secrets: none$/m);
+    add('--merchant', 'bound', '--providers', 'stripe,wallet');
+    assert.match(list(), /^bound {2}\w{12} {2}providers: stripe wallet {2}checksum/m);
+    assert.equal(tollgate('remove', '--file', file, '--merchant', 'bound').status, 0);
+  });
+
   it('should end one key of a merchant and keep the others', () => {
     const [first, second] = readKeysFile(file)[0]!.keys;
     const remove = (beginning: string) =>

@@ -63,21 +63,26 @@ export function registerKeys(program: Command): void {
       console.log(`key     ${made.key}`);
       if (made.checksumSecret) console.log(`secret  ${made.checksumSecret}`);
     });
-  command('list', 'merchants, with the beginning of the hash of each key').action(
-    ({ file }: Chosen) => {
-      for (const {
-        merchant,
-        keys: hashes,
-        checksum_secrets = [],
-        checksums_optional,
-      } of readKeysFile(file)) {
-        const shown = hashes.map(shownHash).join(' ') || 'no key';
-        const secrets = checksum_secrets.map((it) => shownHash(hashOf(it))).join(' ') || 'none';
-        const phase = checksums_optional ? ' (optional)' : '';
-        console.log(`${merchant}  ${shown}  checksum secrets: ${secrets}${phase}`);
-      }
-    },
-  );
+  command(
+    'list',
+    'merchants, with the beginning of the hash of each key, and their providers',
+  ).action(({ file }: Chosen) => {
+    for (const {
+      merchant,
+      keys: hashes,
+      checksum_secrets = [],
+      checksums_optional,
+      providers = [],
+    } of readKeysFile(file)) {
+      const shown = hashes.map(shownHash).join(' ') || 'no key';
+      const secrets = checksum_secrets.map((it) => shownHash(hashOf(it))).join(' ') || 'none';
+      const phase = checksums_optional ? ' (optional)' : '';
+      const allowed = providers.join(' ') || 'all';
+      console.log(
+        `${merchant}  ${shown}  providers: ${allowed}  checksum secrets: ${secrets}${phase}`,
+      );
+    }
+  });
   const secrets = keys.command('secret').description('checksum secrets of a merchant');
   addSecretCommands(below(secrets));
   command('remove', 'end a key, or a whole merchant')

@@ -23,9 +23,12 @@ const CIPHERS = [
 const KEPT_MAX = 128;
 /** Far above the slowest fsync: only a shard that is frozen does not answer within it. */
 const PROMPT_SECONDS = 4;
+/** Every answer has them. A location with an `add_header` of its own must repeat them. */
 const HEADERS = [
   'add_header X-Request-Id $correlation_id always;',
   'add_header Strict-Transport-Security "max-age=31536000" always;',
+  'add_header Cache-Control no-store always;',
+  'add_header X-Content-Type-Options nosniff always;',
 ];
 
 /** The whole nginx.conf. Names are resolved where nginx starts: see `hostsFile`. */
@@ -183,6 +186,9 @@ function proxying(topology: Topology): string[] {
     'proxy_set_header Forwarded "";',
     ...proxyBounds(limits, limits.promptSeconds ?? PROMPT_SECONDS),
     'proxy_hide_header uWebSockets;',
+    // Set here for every answer, so that none has them twice.
+    'proxy_hide_header Cache-Control;',
+    'proxy_hide_header X-Content-Type-Options;',
     'proxy_ignore_headers X-Accel-Redirect X-Accel-Expires X-Accel-Buffering X-Accel-Limit-Rate;',
     `proxy_ssl_certificate ${own.file};`,
     `proxy_ssl_certificate_key ${own.file};`,

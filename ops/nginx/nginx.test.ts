@@ -9,7 +9,7 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
 import { ShardRing } from '../../engine/core/shard-ring.js';
-import { type EdgeRequest, edgeRequest } from '../e2e/edge-client.js';
+import { type EdgeRequest, edgeRequest, exchangeTls } from '../e2e/edge-client.js';
 import { freePorts } from '../e2e/engine-process.js';
 import { caFile, initPki } from '../pki/authority.js';
 import { developmentTopology } from '../topology/development.js';
@@ -25,6 +25,7 @@ import type { Running } from '../up/child.js';
 import { startNginx, writeNginx } from '../up/nginx.js';
 import { nginxEdge } from './edge.js';
 import { nginxEngineHost } from './engine-host.js';
+import { EDGE_PROBLEMS } from './problems.js';
 
 /** What the engine behind says it got. */
 interface Seen {
@@ -65,8 +66,16 @@ describe('nginx in front of two shards', { timeout: 60_000 }, async () => {
   };
   const startHost = (it: Topology, number: number): Promise<Running> =>
     startNginx(hostOptions(it, number));
-  const ask = (path: string, it: Partial<EdgeRequest> = {}) =>
-    edgeRequest({ port: topology.edge.port, ca, path, ...it });
+  /** The engines of this test send neither header: the edge adds both to every answer, once. */
+  const ask = async (path: string, it: Partial<EdgeRequest> = {}) => {
+    const answer = await edgeRequest({ port: topology.edge.port, ca, path, ...it });
+    assert.deepEqual(
+      [answer.headers['cache-control'], answer.headers['x-content-type-options']],
+      ['no-store', 'nosniff'],
+      `${answer.status} ${path}`,
+    );
+    return answer;
+  };
   const seen = async (path: string, it: Partial<EdgeRequest> = {}): Promise<Seen> => {
     const answer = await ask(path, it);
     assert.equal(answer.status, 200, answer.body);
@@ -202,6 +211,29 @@ describe('nginx in front of two shards', { timeout: 60_000 }, async () => {
     assert.equal(await problem('/payments'), '405 method_not_allowed');
     for (const path of ['/', '/metrics', '/readyz', '/_problem/not_found', '/payments/../metrics'])
       assert.equal(await problem(path), '404 not_found', path);
+  });
+
+  it('should forbid caching and sniffing in every block that sets headers', () => {
+    const blocks = nginxEdge(topology)
+      .split('{')
+      .filter((it) => it.includes('add_header '));
+    assert.ok(blocks.length > EDGE_PROBLEMS.length, `${blocks.length}`);
+    for (const block of blocks) {
+      assert.match(block, /add_header Cache-Control no-store always;/);
+      assert.match(block, /add_header X-Content-Type-Options nosniff always;/);
+    }
+  });
+
+  it('should answer what is no HTTP, and OPTIONS, with the headers of every answer', async () => {
+    assert.equal((await ask('/payments', { method: 'OPTIONS' })).status, 204);
+    assert.equal((await ask(`/payments/a?${'q'.repeat(3_000)}`)).status, 414);
+    assert.equal((await ask('/payments/a', { headers: { a: 'b'.repeat(3_000) } })).status, 431);
+    for (const bytes of ['GET / HTTP/1.1\r\n\r\n', 'GET / HTTP/3.1\r\n\r\n']) {
+      const answer = await exchangeTls(topology.edge.port, ca, bytes);
+      assert.match(answer, /^HTTP\/1\.1 (?:400|505) /, bytes);
+      assert.match(answer, /^Cache-Control: no-store\r$/m, bytes);
+      assert.match(answer, /^X-Content-Type-Options: nosniff\r$/m, bytes);
+    }
   });
 
   it('should bound bodies by their kind', async () => {

@@ -14,7 +14,7 @@ const FLOODER = '127.0.0.66';
 export const rateLimit: Proof = {
   name: 'rate-limit',
   shows:
-    'a merchant above its rate gets 429 with Retry-After, an address above its own too; nobody else is affected',
+    'a merchant above its rate gets 429 with Retry-After, an address above its own too; no other caller is affected',
   async run(stage: Stage) {
     const edge = await EdgeFixture.start({
       change: (it) => ({ ...it, limits: { ...it.limits, perKey: LIMIT } }),
