@@ -3,6 +3,7 @@
  * both sides; its ratio and verdict are a function of them, so anybody can work them out again.
  */
 import { cpus, release, totalmem } from 'node:os';
+import type { Latency } from '../load/report.js';
 
 /**
  * `more`: ours over the rival's. `less`: the rival's over ours, for times. `limit`: the limit over
@@ -27,25 +28,6 @@ export interface Row {
   /** (largest - smallest) / median, of each side. */
   readonly spread: { readonly ours: number; readonly rival: number | null };
   readonly samples: { readonly ours: readonly number[]; readonly rival: readonly number[] };
-}
-
-/** One load's latency from the moment each request was due, in milliseconds. */
-export interface Latency {
-  readonly name: string;
-  readonly rate_target: number;
-  readonly rate_achieved: number;
-  readonly count: number;
-  /** Answers that were not the expected one, by status or error. */
-  readonly failures: Readonly<Record<string, number>>;
-  readonly p50: number;
-  readonly p90: number;
-  readonly p99: number;
-  readonly p99_9: number;
-  readonly max: number;
-  /** How late the client itself sent, p99: what of the figures above is its own. */
-  readonly client_late_p99: number;
-  /** Pairs of percentile and milliseconds, for drawing. */
-  readonly curve: readonly (readonly [number, number])[];
 }
 
 /** A step of one payment: from, to, in milliseconds since the request was sent (medians). */

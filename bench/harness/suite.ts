@@ -6,9 +6,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { packageFile } from '../../engine/core/paths.js';
-import type { LoadReport } from '../load/report.js';
+import type { Latency, LoadReport } from '../load/report.js';
 import {
-  type Latency,
   machine,
   type Row,
   type RowInput,

@@ -6,10 +6,28 @@ import {
   type Histogram,
   HistogramLogWriter,
 } from 'hdr-histogram-js';
-import type { Latency } from '../harness/result.js';
 import type { Recorded } from './open-loop.js';
 
 const CURVE = [0, 10, 25, 50, 75, 90, 95, 99, 99.5, 99.9, 99.95, 99.99, 99.999];
+
+/** One load's latency from the moment each request was due, in milliseconds. */
+export interface Latency {
+  readonly name: string;
+  readonly rate_target: number;
+  readonly rate_achieved: number;
+  readonly count: number;
+  /** Answers that were not the expected one, by status or error. */
+  readonly failures: Readonly<Record<string, number>>;
+  readonly p50: number;
+  readonly p90: number;
+  readonly p99: number;
+  readonly p99_9: number;
+  readonly max: number;
+  /** How late the client itself sent, p99: what of the figures above is its own. */
+  readonly client_late_p99: number;
+  /** Pairs of percentile and milliseconds, for drawing. */
+  readonly curve: readonly (readonly [number, number])[];
+}
 
 export type LoadReport = Omit<Latency, 'name'> & {
   /** The histogram as an HDR log (format 1.3) with one line. */

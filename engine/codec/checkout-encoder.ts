@@ -5,7 +5,7 @@
  * whatever it writes can be decoded.
  */
 import { EngineError } from '../core/errors.js';
-import type { CheckoutAccepted } from './records.js';
+import type { CheckoutAccepted } from './record-types.js';
 
 /** Thrown for a value that the schema does not allow: its bytes could not be decoded again. */
 function unencodable(value: unknown, wanted: string): EngineError {

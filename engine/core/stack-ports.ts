@@ -1,5 +1,10 @@
 /** The ports that a system on one machine listens on, and whether two of them are the same. */
-import type { ClusterConfig, StackConfig } from './config.js';
+import type { clusterTable } from './settings/cluster.js';
+import type { stackTable } from './settings/stack.js';
+import type { SettingsOf } from './settings.js';
+
+type StackConfig = SettingsOf<typeof stackTable>;
+type ClusterConfig = SettingsOf<typeof clusterTable>;
 
 /** Ports that are listened on, under the variable that moves each. */
 export type PortsByVariable = Readonly<Record<string, readonly number[]>>;

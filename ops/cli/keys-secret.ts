@@ -1,5 +1,4 @@
 /** `tollgate keys secret`: the checksum secrets of a merchant, from the first to the last. */
-import { hash, randomBytes } from 'node:crypto';
 import { type Command, InvalidArgumentError } from 'commander';
 import {
   type KeyTable,
@@ -7,6 +6,7 @@ import {
   readKeysFile,
   writeKeysFile,
 } from '../../engine/keys/keys-file.js';
+import { hashOf, newSecret, withSecret } from '../keys/new-key.js';
 import { nameOf } from './arguments.js';
 
 const HASH_SHOWN = 12;
@@ -16,14 +16,6 @@ export type MakeCommand = (name: string, description: string) => Command;
 interface Chosen {
   readonly file: string;
   readonly merchant: string;
-}
-
-export function newSecret(): string {
-  return `tgs_${randomBytes(32).toString('base64url')}`;
-}
-
-export function hashOf(secret: string): string {
-  return hash('sha256', secret, 'hex');
 }
 
 /** Keys and secrets are named by the beginning of their hash. */
@@ -61,23 +53,6 @@ export function addSecretCommands(below: MakeCommand): void {
     .action(({ file, merchant, hash: beginning, last }: Chosen & { hash: string; last?: true }) =>
       change(file, merchant, (it) => withoutSecret(it, beginning, last === true)),
     );
-}
-
-/**
- * The first secret makes checksums mandatory, unless `isOptional` is true. A further secret does not
- * change that: mandatory checksums cannot become optional again.
- */
-export function withSecret(it: MerchantEntry, secret: string, isOptional: boolean): MerchantEntry {
-  const secrets = it.checksum_secrets ?? [];
-  if (isOptional && secrets.length > 0 && !it.checksums_optional)
-    throw new Error(
-      `${it.merchant} must send checksums already: add the secret without --optional`,
-    );
-  return {
-    ...it,
-    checksum_secrets: [...secrets, secret],
-    ...(isOptional ? { checksums_optional: true } : {}),
-  };
 }
 
 function withoutSecret(it: MerchantEntry, beginning: string, mayBeLast: boolean): MerchantEntry {

@@ -1,24 +1,10 @@
 /** `tollgate keys`: the merchants' API keys and checksum secrets. Each is shown once, when made. */
-import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
 import { isProviderName } from '../../engine/core/payment.js';
-import {
-  type KeyTable,
-  type MerchantEntry,
-  readKeysFile,
-  writeKeysFile,
-} from '../../engine/keys/keys-file.js';
-
+import { type KeyTable, readKeysFile, writeKeysFile } from '../../engine/keys/keys-file.js';
+import { addKey, hashOf } from '../keys/new-key.js';
 import { NAME_RULE, nameOf } from './arguments.js';
-import {
-  addSecretCommands,
-  hashBeginning,
-  hashOf,
-  newSecret,
-  shownHash,
-  withSecret,
-} from './keys-secret.js';
+import { addSecretCommands, hashBeginning, shownHash } from './keys-secret.js';
 
 const KEYS_FILE = 'keys file (TOLLGATE_KEYS_FILE of the engine)';
 
@@ -26,11 +12,6 @@ interface NewKey {
   readonly secret?: true;
   readonly optional?: true;
   readonly providers?: string[];
-}
-
-export interface NewCredentials {
-  readonly key: string;
-  readonly checksumSecret?: string;
 }
 
 interface Chosen {
@@ -96,28 +77,6 @@ export function registerKeys(program: Command): void {
       const left = without(readKeysFile(file), merchant, beginning);
       writeKeysFile(file, left);
     });
-}
-
-/** Makes the file where there is none. @param hasSecret also makes a checksum secret */
-export function addKey(
-  file: string,
-  merchant: string,
-  hasSecret: boolean,
-  providers?: readonly string[],
-  isOptional = false,
-): NewCredentials {
-  const table = existsSync(file) ? readKeysFile(file) : [];
-  const key = `tg_${randomBytes(32).toString('base64url')}`;
-  const secret = hasSecret ? newSecret() : undefined;
-  const entry = table.find((it) => it.merchant === merchant) ?? { merchant, keys: [] };
-  const keyed: MerchantEntry = {
-    ...entry,
-    keys: [...entry.keys, hashOf(key)],
-    ...(providers ? { providers: [...providers] } : {}),
-  };
-  const changed = secret === undefined ? keyed : withSecret(keyed, secret, isOptional);
-  writeKeysFile(file, [...table.filter((it) => it.merchant !== merchant), changed]);
-  return secret === undefined ? { key } : { key, checksumSecret: secret };
 }
 
 function without(table: KeyTable, merchant: string, beginning: string | undefined): KeyTable {

@@ -14,7 +14,7 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readKeysFile, writeKeysFile } from '../../engine/keys/keys-file.js';
 import { ApiClient, type ApiOptions } from '../api-client.js';
-import { addKey } from '../cli/keys.js';
+import { addKey } from '../keys/new-key.js';
 import { get, post, VISA } from './checkout-client.js';
 import { type EngineProcess, eventually, startEngineProcess } from './engine-process.js';
 

@@ -5,7 +5,7 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
-import { addKey } from '../cli/keys.js';
+import { addKey } from '../keys/new-key.js';
 import { VISA } from './checkout-client.js';
 import { type EngineProcess, eventually, startEngineProcess } from './engine-process.js';
 

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { packageFile } from '../../engine/core/paths.js';
 import { run } from '../cli/client-fixture.js';
-import { addKey, type NewCredentials } from '../cli/keys.js';
 import { welcome } from '../cli/up.js';
 import { startEngineProcess } from '../e2e/engine-process.js';
+import { addKey, type NewCredentials } from '../keys/new-key.js';
 import type { Endpoints } from '../up/endpoints.js';
 
 describe('commands that are printed, at an engine with a keys file', { timeout: 60_000 }, () => {

@@ -6,10 +6,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Agent, request } from 'undici';
-import { addKey } from '../cli/keys.js';
 import { type Credentials, proofHeaders, type Request } from '../credentials.js';
 import { VISA } from '../e2e/checkout-client.js';
 import { startEngineProcess } from '../e2e/engine-process.js';
+import { addKey } from '../keys/new-key.js';
 import type { Proof, Stage } from './proof.js';
 
 const ANSWER_MS_MAX = 10_000;

@@ -20,7 +20,7 @@ import {
   shardServer,
   type Topology,
 } from '../topology/topology.js';
-import { clusterPlaces } from './cluster.js';
+import { clusterPlaces } from './cluster-places.js';
 import type { ClusterEndpoints } from './endpoints.js';
 import { supervisorOf } from './leftovers.js';
 import { checkNginx, writeNginx } from './nginx.js';

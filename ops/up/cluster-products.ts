@@ -4,7 +4,7 @@ import { type ClusterConfig, localProviders, simulatorConfig } from '../../engin
 import { caFile, clientTls } from '../pki/authority.js';
 import type { Role } from '../pki/roles.js';
 import { engineSocket, type Shard, type Topology } from '../topology/topology.js';
-import type { ClusterPlaces } from './cluster.js';
+import type { ClusterPlaces } from './cluster-places.js';
 import { productSpec } from './components.js';
 import { keysFile } from './merchants.js';
 import { postgresTlsUrl } from './postgres-tls.js';

@@ -17,6 +17,7 @@ import { EDGE_NAME, shardFileName } from '../nginx/files.js';
 import { caFile, ensurePki } from '../pki/authority.js';
 import { developmentShard, developmentTopology } from '../topology/development.js';
 import { checkTopology, hostsFile, readTopology, type Topology } from '../topology/topology.js';
+import { type ClusterPlaces, clusterPlaces } from './cluster-places.js';
 import { engineSpec, processorSpec, simulatorSpec } from './cluster-products.js';
 import { logFile, migrateExternal, serverSpecs } from './components.js';
 import type { ClusterEndpoints } from './endpoints.js';
@@ -29,23 +30,6 @@ import type { ComponentSpec } from './supervisor.js';
 const NGINX_STOP_MS_MAX = 2_000;
 /** What the kernel takes as a socket's path, less the thread's number. */
 const SOCKET_PATH_MAX = 100;
-
-export interface ClusterPlaces {
-  readonly data: string;
-  readonly pki: string;
-  readonly nginx: string;
-  readonly topology: string;
-}
-
-export function clusterPlaces(home: string): ClusterPlaces {
-  const data = join(home, 'cluster');
-  return {
-    data,
-    pki: join(home, 'pki'),
-    nginx: join(data, 'nginx'),
-    topology: join(data, 'topology.json'),
-  };
-}
 
 export function clusterPlan(config: ClusterConfig): StackPlan<ClusterEndpoints> {
   const places = clusterPlaces(config.home);

@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { addKey } from '../cli/keys.js';
+import { addKey } from '../keys/new-key.js';
 
 /** Whether each also has a checksum secret, and so must send checksums. */
 const MERCHANTS = { alpha: false, beta: false, signed: true } as const;

@@ -6,7 +6,6 @@ import type { OriginSource } from '../../engine/core/topics.js';
 import type { Ask } from '../postgres/asks.js';
 import type { LateCapture } from '../postgres/late-captures.js';
 import type { PspSettings } from '../psp/registry.js';
-import type { WebhookSettings, WebhookSource } from '../webhooks/webhook-judge.js';
 
 /** Unix milliseconds; null where the record does not say. */
 export interface RecordTimes {
@@ -24,6 +23,13 @@ export interface AcceptedTask {
   readonly value: Uint8Array;
   readonly source: OriginSource;
   readonly times: RecordTimes;
+}
+
+/** Where a record stands in Kafka, and how often it was judged before. */
+export interface WebhookSource {
+  readonly partition: number;
+  readonly offset: number;
+  readonly tries: number;
 }
 
 export type Task =
@@ -90,6 +96,12 @@ export interface Failed {
   readonly detail: string;
   /** Without card data. */
   readonly stack: string;
+}
+
+export interface WebhookSettings {
+  /** First wait of a webhook whose payment is not known yet; doubles. */
+  readonly webhookRetryMs: number;
+  readonly webhookGiveUpMs: number;
 }
 
 export interface WorkerSettings extends PspSettings, WebhookSettings {

@@ -6,7 +6,6 @@
  */
 import type pg from 'pg';
 import type { PaymentStatus } from '../../engine/codec/records.js';
-import type { IntentRow } from './intents.js';
 
 const REASON = 'idempotency_key_reuse';
 const VERSION = 1;
@@ -22,7 +21,22 @@ order by merchant, checkout_id
 on conflict (merchant, checkout_id, fingerprint) do update set
   shard = greatest(checkout_conflicts.shard, excluded.shard), published_at = null`;
 
-export async function recordConflicts(pool: pg.Pool, rows: readonly IntentRow[]): Promise<void> {
+/** What of a checkout is kept. */
+interface ConflictRow {
+  readonly merchant: string;
+  readonly checkout_id: string;
+  readonly shard: number;
+  /** SHA-256 of the request's meaning, hex. */
+  readonly fingerprint: string;
+  readonly amount: number;
+  readonly currency: string;
+  readonly payment_method: string;
+  /** The provider asked for, or auto. */
+  readonly asked: string;
+  readonly accepted_ms: number;
+}
+
+export async function recordConflicts(pool: pg.Pool, rows: readonly ConflictRow[]): Promise<void> {
   await pool.query(RECORD, [JSON.stringify(rows)]);
 }
 

@@ -1,6 +1,6 @@
 /** The names by which a log line about a task is found. Never throws: a record may be anything. */
 import { webhookReceived } from '../../engine/codec/records.js';
-import type { Work } from './task-runner.js';
+import type { Work } from './work.js';
 
 const KEY_CHARS_MAX = 400;
 

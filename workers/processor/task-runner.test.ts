@@ -7,7 +7,8 @@ import type { DeadPayment, Failed, GiveUp, Task, TaskResult } from '../payment/t
 import type { Ask } from '../postgres/asks.js';
 import type { LateCapture } from '../postgres/late-captures.js';
 import type { OutgoingRecord } from './sender.js';
-import { TaskRunner, type Work } from './task-runner.js';
+import { TaskRunner } from './task-runner.js';
+import type { Work } from './work.js';
 
 const VALUE = Buffer.from('a record');
 const FAILED: Failed = { kind: 'failed', detail: 'boom', stack: 'Error: boom\n at handler' };

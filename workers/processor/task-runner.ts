@@ -9,32 +9,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../../engine/core/log.js';
 import { INTERNAL_ERROR } from '../payment/executor.js';
 import type { DeadPayment, Failed, GiveUp, Task, TaskResult } from '../payment/tasks.js';
-import { type Dead, deadLetterOf, type LetterSource } from './dead-letters.js';
+import { type Dead, deadLetterOf } from './dead-letters.js';
 import { FAILURES_MAX, FailureCount } from './failure-count.js';
 import { KeyOrder } from './key-order.js';
 import type { OutgoingRecord } from './sender.js';
 import { namesOf } from './task-names.js';
+import type { Work } from './work.js';
 
 const WAIT_MS_MIN = 200;
 const WAIT_MS_MAX = 30_000;
 const WAIT_GROWTH = 4;
 /** Outcomes are words of ours, but for events' names, which providers choose. */
 const OUTCOMES_MAX = 200;
-
-export interface Work {
-  /** Work of one key is done in order. */
-  readonly key: string;
-  /** What its failures are counted by. */
-  readonly id: string;
-  readonly task: Task;
-  /** The record that led to it, if one did. */
-  readonly record?: LetterSource;
-  /**
-   * Whether it is still ours to try again. Absent for a claimed row: what it was claimed with is
-   * out of date after a failure, so it is tried once and claimed again.
-   */
-  readonly isOurs?: () => boolean;
-}
 
 export interface TaskRunnerParts {
   readonly run: (task: Task | GiveUp) => Promise<TaskResult | Failed>;

@@ -1,6 +1,6 @@
 /** The simulator's events: the data's status is the claim, of a dispute `disputed`. */
 import { CLAIM_STATUSES, type ClaimStatus } from '../payment/state-machine.js';
-import { claim, type Json, type Reading, typeOf } from './reading.js';
+import { claim, type Json, type Reading, typeOf } from './event-claim.js';
 
 export function readSimulatorEvent(event: Json): Reading {
   const type = typeOf(event);

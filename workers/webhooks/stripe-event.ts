@@ -5,7 +5,7 @@
 import type { PartState } from '../payment/parts.js';
 import type { ClaimStatus } from '../payment/state-machine.js';
 import { minorAmount } from '../psp/stripe/amounts.js';
-import { claim, type Json, type Reading, typeOf } from './reading.js';
+import { claim, type Json, type Reading, typeOf } from './event-claim.js';
 
 interface Described {
   readonly status: ClaimStatus;

@@ -11,7 +11,7 @@ import {
   judge,
   type WebhookClaim,
 } from '../payment/state-machine.js';
-import type { TaskResult } from '../payment/tasks.js';
+import type { TaskResult, WebhookSettings, WebhookSource } from '../payment/tasks.js';
 import type { Batcher } from '../postgres/batcher.js';
 import type { FoundPayment, WebhookQuestion } from '../postgres/webhook-payments.js';
 import type { PartRow, PaymentChange, VerdictRow } from '../postgres/webhook-verdicts.js';
@@ -24,19 +24,6 @@ const CONTRADICTIONS: readonly (Dropped | 'other_provider')[] = [
   'other_reference',
   'other_amount',
 ];
-
-export interface WebhookSettings {
-  /** First wait of a webhook whose payment is not known yet; doubles. */
-  readonly webhookRetryMs: number;
-  readonly webhookGiveUpMs: number;
-}
-
-/** Where a record stands in Kafka, and how often it was judged before. */
-export interface WebhookSource {
-  readonly partition: number;
-  readonly offset: number;
-  readonly tries: number;
-}
 
 export interface WebhookJudgeParts {
   readonly settings: WebhookSettings;
