@@ -94,7 +94,10 @@ describe('the workflows', () => {
 
   it('pass actionlint', (context) => {
     if (!existsSync(packageFile(ACTIONLINT))) {
-      assert.ok(!process.env['GITHUB_ACTIONS'], 'actionlint is missing: install Go, then run make setup');
+      assert.ok(
+        !process.env['GITHUB_ACTIONS'],
+        'actionlint is missing: install Go, then run make setup',
+      );
       return context.skip('actionlint is missing: install Go, then run make setup');
     }
     // Without the linters of shell and Python that a machine may have or not.
