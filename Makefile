@@ -26,7 +26,7 @@ engine: setup ## run one shard in the foreground (Kafka at TOLLGATE_KAFKA_BROKER
 	@exec ./ops/cli/tollgate.mjs engine
 
 check: setup scan ## types, lint, format, house rules, packages, image, alerts, workflows: no servers
-	@node --test dist/ops/house-rules.test.js dist/ops/docker/docker.test.js dist/ops/prometheus/rules.test.js dist/ops/supply-chain.test.js dist/ops/setup/version.test.js dist/ops/github/workflows.test.js
+	@node --test dist/ops/checks/house-rules.test.js dist/ops/deploy/docker/docker.test.js dist/ops/deploy/prometheus/rules.test.js dist/ops/checks/supply-chain.test.js dist/ops/setup/version.test.js dist/ops/checks/github/workflows.test.js
 
 scan: setup ## lint and format, and what the packages are: signatures, advisories, digests, list
 	@node_modules/.bin/biome ci .

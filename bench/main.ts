@@ -10,8 +10,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { packageFile } from '../engine/core/paths.js';
-import { stopLiving } from '../ops/up/child.js';
+import { packageFile } from '../engine/util/paths.js';
+import { stopLiving } from '../ops/local/child.js';
 import { keepBaseline, tableOf } from './harness/baseline.js';
 import { compareFolders } from './harness/compare.js';
 import { appendHistory } from './harness/history.js';

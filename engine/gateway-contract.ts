@@ -1,6 +1,6 @@
 /** What the engine hands to a gateway thread, and what the two say to each other. */
 import type { KeyTable } from './keys/keys-file.js';
-import type { Topology } from './topology/topology.js';
+import type { Topology } from './shards/topology.js';
 
 export interface GatewayData {
   readonly storeHandle: bigint;

@@ -3,30 +3,30 @@
  * watches the threads, publishes, takes statuses back in, and serves the admin pages.
  */
 import { mkdirSync } from 'node:fs';
-import { startAdmin } from './admin.js';
-import { dropBallastIfFull, layBallast } from './ballast.js';
-import { AdminTokenWatch } from './core/admin-tokens.js';
-import { certificateFigures } from './core/certificates.js';
-import { adminTokensFile, type EngineConfig } from './core/config.js';
-import type { Logger } from './core/log.js';
-import { DiskGuard } from './disk-guard.js';
+import { AdminTokenWatch } from './admin/admin-tokens.js';
+import { Publishing } from './cdc/publishing.js';
+import { Marks } from './cdc/wal-states.js';
+import { adminTokensFile, type EngineConfig } from './config/config.js';
+import { startAdmin } from './engine-admin.js';
+import { certificateFigures } from './host/certificates.js';
 import { claimAddress } from './host/listen-address.js';
 import { KeysWatch } from './keys/keys-watch.js';
-import { Marks } from './marks.js';
-import { Importer } from './moves/importer.js';
-import { Moves } from './moves/moves.js';
-import { Peers } from './moves/peers.js';
-import { wholeCopiesFile } from './moves/whole-copies.js';
-import { Publishing } from './publishing.js';
 import { Retention } from './retention.js';
+import { wholeCopiesFile } from './shards/completed-copies.js';
+import { Importer } from './shards/importer.js';
+import { Moves } from './shards/moves.js';
+import { Peers } from './shards/peers.js';
+import { topologyFile } from './shards/topology-file.js';
 import { StatusConsumer } from './status/status-consumer.js';
 import type { StoredPosition } from './status/status-position.js';
 import { decodeOffset, META_STATUS_OFFSET, META_STATUS_TOPIC } from './store/families.js';
 import { Store } from './store/store.js';
 import { EngineThreads } from './threads.js';
-import { topologyFile } from './topology/topology-file.js';
-import { claimVolume } from './volume.js';
-import { VolumeCheck } from './volume-check.js';
+import type { Logger } from './util/log.js';
+import { dropBallastIfFull, layBallast } from './volume/ballast.js';
+import { DiskGuard } from './volume/disk-guard.js';
+import { claimVolume } from './volume/volume.js';
+import { VolumeCheck } from './volume/volume-check.js';
 
 /** Writers ring after every batch; publishing a millisecond later costs a tenth of the wake-ups. */
 const BELL_REST_MS = 1;

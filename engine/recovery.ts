@@ -4,21 +4,22 @@
  * `payments.status`. What was acknowledged and never reached Kafka cannot come back; how
  * much that is, is said.
  */
-import { locate } from './cdc/wal-position.js';
+
+import { Marks } from './cdc/wal-states.js';
 import { acceptedAt, isStatusOf, statusVersion } from './codec/in-place.js';
 import { checkoutAccepted, paymentStatus, tryDecode } from './codec/records.js';
-import type { EngineConfig } from './core/config.js';
-import { EngineError } from './core/errors.js';
-import type { Logger } from './core/log.js';
-import { ORIGIN_HEADER, parseOrigin, TOPICS } from './core/topics.js';
+import type { EngineConfig } from './config/config.js';
+import { ORIGIN_HEADER, parseOrigin, TOPICS } from './domain/topics.js';
 import { readTopic } from './kafka/read-topic.js';
 import { topicIdentities } from './kafka/topic-identity.js';
-import { Marks } from './marks.js';
-import { Ages } from './store/age.js';
 import { encodeOffset, META_STATUS_OFFSET, META_STATUS_TOPIC } from './store/families.js';
 import { Store, type WriteBatch } from './store/store.js';
-import { claimVolume, isEmpty } from './volume.js';
-import { VolumeCheck } from './volume-check.js';
+import { Ages } from './store/time-index.js';
+import { EngineError } from './util/errors.js';
+import type { Logger } from './util/log.js';
+import { claimVolume, isEmpty } from './volume/volume.js';
+import { VolumeCheck } from './volume/volume-check.js';
+import { locate } from './wal/wal-position.js';
 
 const BATCH_ROWS = 1_000;
 const LOST_MAX = 100_000;

@@ -3,13 +3,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { LateStatuses } from './cdc/orphan-statuses.js';
 import { paymentStatus } from './codec/records.js';
-import { createLogger } from './core/log.js';
-import type { PaymentStatusName } from './core/payment.js';
-import { LateStatuses } from './late-statuses.js';
+import type { PaymentStatusName } from './domain/payment.js';
 import { Retention } from './retention.js';
-import { ageBound, agePage, putAges } from './store/age.js';
 import { Store } from './store/store.js';
+import { ageBound, agePage, putAges } from './store/time-index.js';
+import { createLogger } from './util/log.js';
 
 it('should delete what is old and terminal, and nothing else', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'tollgate-retention-'));

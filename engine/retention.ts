@@ -7,11 +7,12 @@
  * that Kafka gave a status record; a payment's age is the lesser of what this host and what
  * Postgres dated.
  */
-import type { Logger } from './core/log.js';
-import { LateStatuses } from './late-statuses.js';
-import { isSettled } from './open-rows.js';
-import { type AgeRow, ageBound, agePage, putAges } from './store/age.js';
+
+import { LateStatuses } from './cdc/orphan-statuses.js';
+import { isSettled } from './cdc/unsettled-rows.js';
 import type { Store, WriteBatch } from './store/store.js';
+import { type AgeRow, ageBound, agePage, putAges } from './store/time-index.js';
+import type { Logger } from './util/log.js';
 
 const PASS_MS = 600_000;
 

@@ -5,9 +5,8 @@
  */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import type { EngineConfig } from './core/config.js';
-import { EngineError } from './core/errors.js';
-import { SIMULATOR } from './core/payment.js';
+import type { EngineConfig } from './config/config.js';
+import { SIMULATOR } from './domain/payment.js';
 import {
   GATEWAY_COUNTERS,
   type GatewayCommand,
@@ -24,8 +23,9 @@ import { Doorbell } from './ring/doorbell.js';
 import { LaneMemory } from './ring/lane-memory.js';
 import { LaneProducer } from './ring/lane-producer.js';
 import { SharedCount, SharedFlag } from './ring/shared-flags.js';
+import type { Topology } from './shards/topology.js';
 import type { Store } from './store/store.js';
-import type { Topology } from './topology/topology.js';
+import { EngineError } from './util/errors.js';
 
 const STATUS_LANE_SLOTS = 4096;
 const THREAD_STOP_MS = 6_000;

@@ -5,12 +5,12 @@ import { createServer } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import type { GatewayData } from '../engine/gateway-contract.js';
 import { SharedFlag } from '../engine/ring/shared-flags.js';
-import type { Message } from './admission.js';
-import { Merchants } from './keys/merchants.js';
-import { PROBLEMS, type Problem } from './problem.js';
-import { type Reply, send, sendProblem, sendWithoutBody } from './reply.js';
+import { Callers } from './auth/addresses.js';
+import { Merchants } from './auth/merchants.js';
+import type { Message } from './checkouts/admission.js';
+import { PROBLEMS, type Problem } from './http/problem.js';
+import { type Reply, send, sendProblem, sendWithoutBody } from './http/reply.js';
 import { buildServer, type ServerParts } from './server.js';
-import { Callers } from './webhooks/addresses.js';
 import { Webhooks } from './webhooks/webhooks.js';
 
 const KEY = 'tg_answer-headers';

@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { after, before, describe, it } from 'node:test';
-import { BrokenInvariant, EngineError } from '../engine/core/errors.js';
 import { SharedFlag } from '../engine/ring/shared-flags.js';
-import type { Message } from './admission.js';
-import { Merchants } from './keys/merchants.js';
-import type { Problem } from './problem.js';
-import { Reply } from './reply.js';
+import { BrokenInvariant, EngineError } from '../engine/util/errors.js';
+import { Merchants } from './auth/merchants.js';
+import type { Message } from './checkouts/admission.js';
+import type { Problem } from './http/problem.js';
+import { Reply } from './http/reply.js';
 import { buildServer, type ServerParts } from './server.js';
 
 type Step = 'handler' | 'gate' | 'body' | 'answer' | 'webhook';

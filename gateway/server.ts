@@ -4,20 +4,20 @@
  */
 import uWS, { type HttpRequest, type HttpResponse, type TemplatedApp } from 'uWebSockets.js';
 import type { SharedFlag } from '../engine/ring/shared-flags.js';
-import type { Admission } from './admission.js';
-import { readBody } from './body.js';
-import { checkCheckoutId, isProblem, parseCheckout } from './checkout.js';
-import { type CheckoutCounts, CheckoutMessage } from './checkout-message.js';
-import { checkHead, type Head, isUncoded } from './head.js';
-import { Caller } from './keys/caller.js';
-import type { Merchants } from './keys/merchants.js';
-import { bodyTooLarge, methodNotAllowed, PROBLEMS, type Problem } from './problem.js';
-import type { ProviderGate } from './provider-gate.js';
-import type { Reads } from './reads.js';
-import { type OnRequestError, Reply, sendProblem, sendWithoutBody } from './reply.js';
-import { BODY_BYTES_MAX } from './schemas.js';
-import type { SecurityRefusals } from './security-refusals.js';
-import type { ShardGate } from './shard-gate.js';
+import { Caller } from './auth/caller.js';
+import type { Merchants } from './auth/merchants.js';
+import type { SecurityRefusals } from './auth/security-refusals.js';
+import type { Admission } from './checkouts/admission.js';
+import { checkCheckoutId, isProblem, parseCheckout } from './checkouts/checkout.js';
+import { type CheckoutCounts, CheckoutMessage } from './checkouts/checkout-message.js';
+import type { ProviderGate } from './checkouts/provider-gate.js';
+import type { ShardGate } from './checkouts/shard-gate.js';
+import { readBody } from './http/body.js';
+import { checkHead, type Head, isUncoded } from './http/head.js';
+import { bodyTooLarge, methodNotAllowed, PROBLEMS, type Problem } from './http/problem.js';
+import { type OnRequestError, Reply, sendProblem, sendWithoutBody } from './http/reply.js';
+import { BODY_BYTES_MAX } from './http/schemas.js';
+import type { Reads } from './reads/reads.js';
 import type { Webhooks } from './webhooks/webhooks.js';
 
 export interface ServerParts {

@@ -1,9 +1,9 @@
 /** What every checkout runs through, run before the first one comes, so that it is not slow. */
 import { checkoutAccepted } from '../engine/codec/records.js';
-import { invariant } from '../engine/core/errors.js';
-import { isProblem, parseCheckout } from './checkout.js';
-import { CHECKOUT_BYTES_MAX } from './checkout-message.js';
-import { acceptedBody } from './payment-view.js';
+import { invariant } from '../engine/util/errors.js';
+import { isProblem, parseCheckout } from './checkouts/checkout.js';
+import { CHECKOUT_BYTES_MAX } from './checkouts/checkout-message.js';
+import { acceptedBody } from './reads/payment-view.js';
 
 const ROUNDS = 300;
 const SAMPLE = Buffer.from(

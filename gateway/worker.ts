@@ -7,7 +7,6 @@
 import uWS from 'uWebSockets.js';
 import { chmodSync } from 'node:fs';
 import { BroadcastChannel, parentPort, workerData } from 'node:worker_threads';
-import { invariant } from '../engine/core/errors.js';
 import {
   GATEWAY_COUNTERS,
   type GatewayCommand,
@@ -21,20 +20,21 @@ import { Counters } from '../engine/ring/counters.js';
 import { Doorbell } from '../engine/ring/doorbell.js';
 import { LaneProducer } from '../engine/ring/lane-producer.js';
 import { SharedFlag } from '../engine/ring/shared-flags.js';
+import type { Topology } from '../engine/shards/topology.js';
 import { Store } from '../engine/store/store.js';
-import type { Topology } from '../engine/topology/topology.js';
-import { Admission } from './admission.js';
-import { CHECKOUT_BYTES_MAX } from './checkout-message.js';
-import { Merchants } from './keys/merchants.js';
-import { ProviderGate } from './provider-gate.js';
-import { Reads } from './reads.js';
-import { RequestErrors } from './request-errors.js';
-import { SecurityRefusals } from './security-refusals.js';
+import { invariant } from '../engine/util/errors.js';
+import { Callers } from './auth/addresses.js';
+import { Merchants } from './auth/merchants.js';
+import { SecurityRefusals } from './auth/security-refusals.js';
+import { Admission } from './checkouts/admission.js';
+import { CHECKOUT_BYTES_MAX } from './checkouts/checkout-message.js';
+import { ProviderGate } from './checkouts/provider-gate.js';
+import { ShardGate } from './checkouts/shard-gate.js';
+import { RequestErrors } from './http/request-errors.js';
+import { Reads } from './reads/reads.js';
+import { WaiterCount } from './reads/waiter-count.js';
 import { buildServer, type ServerParts } from './server.js';
-import { ShardGate } from './shard-gate.js';
-import { WaiterCount } from './waiter-count.js';
 import { warmUp } from './warm-up.js';
-import { Callers } from './webhooks/addresses.js';
 import { Webhooks } from './webhooks/webhooks.js';
 
 const CLOSE_POLL_MS = 10;

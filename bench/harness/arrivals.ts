@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import rdkafka, { type KafkaConsumer, type Message } from 'node-rdkafka';
 import { acceptedAt } from '../../engine/codec/in-place.js';
-import { TOPICS } from '../../engine/core/topics.js';
+import { TOPICS } from '../../engine/domain/topics.js';
 import { clientSettings } from '../../engine/kafka/client.js';
 
 const CONSUME_MAX = 500;

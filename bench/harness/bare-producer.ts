@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import rdkafka from 'node-rdkafka';
 import { checkoutAccepted } from '../../engine/codec/records.js';
-import { TOPICS } from '../../engine/core/topics.js';
+import { TOPICS } from '../../engine/domain/topics.js';
 import { producerSettings, producerTopicSettings } from '../../engine/kafka/client.js';
 import { longCheckout } from './samples.js';
 

@@ -1,6 +1,6 @@
 /** One line a suite and run in bench/results/history.jsonl: the ratios over time. */
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
-import { packageFile } from '../../engine/core/paths.js';
+import { packageFile } from '../../engine/util/paths.js';
 import type { SuiteResult } from './result.js';
 
 const LINES_MAX = 5_000;

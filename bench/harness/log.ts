@@ -1,14 +1,14 @@
 /** A store filled with checkouts, and its log published by the product's own publisher. */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { checkpointFile } from '../../engine/cdc/checkpoint.js';
 import { CdcPublisher } from '../../engine/cdc/publisher.js';
 import { cdcStart } from '../../engine/cdc/start.js';
 import { checkoutAccepted } from '../../engine/codec/records.js';
-import type { EngineConfig } from '../../engine/core/config.js';
-import { createLogger } from '../../engine/core/log.js';
-import { Ages } from '../../engine/store/age.js';
+import type { EngineConfig } from '../../engine/config/config.js';
 import { Store } from '../../engine/store/store.js';
+import { Ages } from '../../engine/store/time-index.js';
+import { createLogger } from '../../engine/util/log.js';
+import { checkpointFile } from '../../engine/wal/checkpoint.js';
 import { longCheckout } from './samples.js';
 
 const BATCH = 256;

@@ -6,7 +6,7 @@ import { execFile } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { packageFile } from '../../engine/core/paths.js';
+import { packageFile } from '../../engine/util/paths.js';
 import { readResults } from './compare.js';
 import { readHistory } from './history.js';
 

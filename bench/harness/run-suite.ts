@@ -1,6 +1,6 @@
 /** Runs one suite within a bound; a suite that cannot run says why and leaves no result. */
 import { rmSync } from 'node:fs';
-import { packageFile } from '../../engine/core/paths.js';
+import { packageFile } from '../../engine/util/paths.js';
 import type { SuiteResult } from './result.js';
 import { Stage, type Suite } from './suite.js';
 

@@ -1,11 +1,15 @@
 /** Our processes and servers for the suites, in the stage's folder, on free ports. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { stackConfig } from '../../engine/core/config.js';
+import { stackConfig } from '../../engine/config/config.js';
 import { behind, Store } from '../../engine/store/store.js';
-import { type EngineProcess, freePorts, startEngineProcess } from '../../ops/e2e/engine-process.js';
-import { type LocalKafka, startKafka } from '../../ops/up/kafka.js';
-import { type LocalPostgres, startPostgres } from '../../ops/up/postgres.js';
+import { type LocalKafka, startKafka } from '../../ops/local/kafka.js';
+import { type LocalPostgres, startPostgres } from '../../ops/local/postgres.js';
+import {
+  type EngineProcess,
+  freePorts,
+  startEngineProcess,
+} from '../../ops/testing/engine-process.js';
 import { migrateAsOwner } from '../../workers/postgres/migrate.js';
 import type { Stage } from './suite.js';
 

@@ -6,9 +6,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import rdkafka, { type Producer } from 'node-rdkafka';
 import { Pool } from 'undici';
 import { paymentStatus } from '../../engine/codec/records.js';
-import { TOPICS } from '../../engine/core/topics.js';
+import { TOPICS } from '../../engine/domain/topics.js';
 import { producerSettings, producerTopicSettings } from '../../engine/kafka/client.js';
-import { post } from '../../ops/e2e/checkout-client.js';
+import { post } from '../../ops/testing/checkout-client.js';
 
 const IDS = 4;
 const READERS = 24;

@@ -1,8 +1,8 @@
 /** The steps of payments that were followed, from the times that Kafka and Postgres recorded. */
-import { TOPICS } from '../../engine/core/topics.js';
+import { TOPICS } from '../../engine/domain/topics.js';
 import { readTopic } from '../../engine/kafka/read-topic.js';
-import { query } from '../../ops/prove/audit.js';
-import type { LocalSystem } from '../../ops/prove/system.js';
+import { query } from '../../ops/testing/audit.js';
+import type { LocalSystem } from '../../ops/testing/system.js';
 import { median, type Step } from './result.js';
 import type { Followed } from './whole-path.js';
 

@@ -1,7 +1,7 @@
 /** wrk as the saturating load: closed loop, as many requests as the connections carry. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { packageFile } from '../../engine/core/paths.js';
+import { packageFile } from '../../engine/util/paths.js';
 
 let runs = 0;
 

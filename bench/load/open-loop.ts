@@ -5,8 +5,8 @@
  * construction). Bounded: one request a connection.
  */
 import { build, type Histogram } from 'hdr-histogram-js';
-import { isTerminal, type PaymentStatusName } from '../../engine/core/payment.js';
-import { connectionProblem } from '../../ops/client-errors.js';
+import { isTerminal, type PaymentStatusName } from '../../engine/domain/payment.js';
+import { connectionProblem } from '../../ops/client/client-errors.js';
 import { type Answer, HttpConnection, type Target } from './http-connection.js';
 import { startTicker } from './ticker.js';
 

@@ -1,8 +1,8 @@
 /** Runs the load client as a process of its own, so that its work is not the server's. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { childEnvironment } from '../../engine/core/config.js';
-import { packageFile } from '../../engine/core/paths.js';
+import { childEnvironment } from '../../engine/config/config.js';
+import { packageFile } from '../../engine/util/paths.js';
 import { type LoadReport, reportOf, type Sent } from './report.js';
 
 /** For warming up, polls that go on, and answers that are given up. */

@@ -1,5 +1,5 @@
 /** Accepting beside Fastify with one synced insert a request: saturated, and at 2 000/s. */
-import { type Rival, startFastify } from '../harness/rivals.js';
+import { type Rival, startFastify } from '../harness/references.js';
 import { startAlone, startDatabase } from '../harness/servers.js';
 import type { Stage, Suite } from '../harness/suite.js';
 import { wrk } from '../harness/wrk.js';

@@ -3,9 +3,9 @@
  * with Kafka keeping up on the same cores; next to uWebSockets.js that only answers, in turns.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type EngineProcess, startEngineProcess } from '../../ops/e2e/engine-process.js';
+import { type EngineProcess, startEngineProcess } from '../../ops/testing/engine-process.js';
+import { type Rival, startBare } from '../harness/references.js';
 import { median } from '../harness/result.js';
-import { type Rival, startBare } from '../harness/rivals.js';
 import { countCheckouts, startAlone, startBroker } from '../harness/servers.js';
 import type { Stage, Suite } from '../harness/suite.js';
 import { wrk } from '../harness/wrk.js';

@@ -1,7 +1,7 @@
 /** From the write-ahead log to Kafka's acknowledgement, beside bare node-rdkafka producing the same bytes; and the lag at 5 000/s. */
-import { engineConfig } from '../../engine/core/config.js';
+import { engineConfig } from '../../engine/config/config.js';
 import { createTopics, topicSpecs } from '../../engine/kafka/topics-admin.js';
-import { startEngineProcess } from '../../ops/e2e/engine-process.js';
+import { startEngineProcess } from '../../ops/testing/engine-process.js';
 import { ArrivalWatch } from '../harness/arrivals.js';
 import { produceBare } from '../harness/bare-producer.js';
 import { fillStore, publishLog } from '../harness/log.js';

@@ -6,8 +6,8 @@ import { Session } from 'node:inspector/promises';
 import avsc from 'avsc';
 import { Bench } from 'tinybench';
 import { checkoutAccepted } from '../../engine/codec/records.js';
-import { packageFile } from '../../engine/core/paths.js';
-import { isProblem, parseCheckout } from '../../gateway/checkout.js';
+import { packageFile } from '../../engine/util/paths.js';
+import { isProblem, parseCheckout } from '../../gateway/checkouts/checkout.js';
 import { sampleCheckout } from '../harness/samples.js';
 import type { Stage, Suite } from '../harness/suite.js';
 

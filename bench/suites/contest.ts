@@ -1,7 +1,7 @@
 /** The load of a public contest: 550 checkouts/s and a read of each every 2 s, the whole system behind it. */
-import { auditAll } from '../../ops/prove/audit.js';
-import { Stage as ProofStage } from '../../ops/prove/proof.js';
-import { LocalSystem, until } from '../../ops/prove/system.js';
+import { auditAll } from '../../ops/testing/audit.js';
+import { Stage as ProofStage } from '../../ops/testing/proof.js';
+import { LocalSystem, until } from '../../ops/testing/system.js';
 import type { Suite } from '../harness/suite.js';
 import { load } from '../load/run.js';
 

@@ -1,5 +1,5 @@
 /** Accepting through the cluster's edge (nginx, TLS, mTLS, two shards), beside the same nginx answering by itself. */
-import { ClusterSystem } from '../../ops/prove/cluster-system.js';
+import { ClusterSystem } from '../../ops/testing/cluster-system.js';
 import type { Stage, Suite } from '../harness/suite.js';
 import { load } from '../load/run.js';
 

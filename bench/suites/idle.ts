@@ -1,6 +1,6 @@
 /** What an engine with default sizes takes when nobody asks for anything. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startEngineProcess } from '../../ops/e2e/engine-process.js';
+import { startEngineProcess } from '../../ops/testing/engine-process.js';
 import { cpuSeconds, rssMb, startBroker } from '../harness/servers.js';
 import type { Suite } from '../harness/suite.js';
 

@@ -11,7 +11,7 @@ import { LaneConsumer } from '../../engine/ring/lane-consumer.js';
 import { LaneMemory } from '../../engine/ring/lane-memory.js';
 import { LaneProducer } from '../../engine/ring/lane-producer.js';
 import { Store } from '../../engine/store/store.js';
-import { dbBench } from '../harness/rivals.js';
+import { dbBench } from '../harness/references.js';
 import { sampleCheckout } from '../harness/samples.js';
 import type { Stage, Suite } from '../harness/suite.js';
 

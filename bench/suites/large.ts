@@ -1,5 +1,5 @@
 /** What takes too long for every run: growth to ten million payments, and a backlog of five. */
-import { engineConfig } from '../../engine/core/config.js';
+import { engineConfig } from '../../engine/config/config.js';
 import { createTopics, topicSpecs } from '../../engine/kafka/topics-admin.js';
 import { produceBare } from '../harness/bare-producer.js';
 import { growthTo } from '../harness/growth.js';

@@ -1,8 +1,8 @@
 /** The whole path on these cores: POST to `succeeded` readable, its steps, and what is sustained. */
 
-import { get } from '../../ops/e2e/checkout-client.js';
-import { query } from '../../ops/prove/books.js';
-import { LocalSystem, until } from '../../ops/prove/system.js';
+import { query } from '../../ops/testing/books.js';
+import { get } from '../../ops/testing/checkout-client.js';
+import { LocalSystem, until } from '../../ops/testing/system.js';
 import { readSteps } from '../harness/steps.js';
 import type { Stage, Suite } from '../harness/suite.js';
 import { postAndAwait } from '../harness/whole-path.js';

@@ -3,7 +3,7 @@
  * payment in ten taking 2 s; beside the sum of its parts, each alone.
  */
 import { type Backlog, drainRate, steadyP99, withBacklog } from '../harness/backlog.js';
-import { partsOf } from '../harness/parts.js';
+import { partsOf } from '../harness/path-stages.js';
 import type { Stage, Suite } from '../harness/suite.js';
 
 const RATE_MIN = 3_000;

@@ -1,6 +1,6 @@
 /** The ring, one producer and one consumer, beside the LMAX Disruptor doing the same work. */
 import { LaneMemory } from '../../engine/ring/lane-memory.js';
-import { Disruptor } from '../harness/rivals.js';
+import { Disruptor } from '../harness/references.js';
 import type { Stage, Suite } from '../harness/suite.js';
 import { allocateBare } from '../ring/kernel.js';
 import { Pair } from '../ring/pair.js';

@@ -1,7 +1,7 @@
 /** How threads pay: gateways and writers for accepting, workers for processing, beside one of each. */
 import { availableParallelism } from 'node:os';
-import { engineConfig, processorConfig } from '../../engine/core/config.js';
-import type { EngineProcess } from '../../ops/e2e/engine-process.js';
+import { engineConfig, processorConfig } from '../../engine/config/config.js';
+import type { EngineProcess } from '../../ops/testing/engine-process.js';
 import { type Backlog, drainRate, withBacklog } from '../harness/backlog.js';
 import { median } from '../harness/result.js';
 import { startAlone } from '../harness/servers.js';

@@ -6,9 +6,9 @@ import {
   type EngineProcess,
   eventually,
   startEngineProcess,
-} from '../../ops/e2e/engine-process.js';
+} from '../../ops/testing/engine-process.js';
 import { fillStore } from '../harness/log.js';
-import { startBare } from '../harness/rivals.js';
+import { startBare } from '../harness/references.js';
 import { countCheckouts, startAlone, startBroker } from '../harness/servers.js';
 import { StatusFeed } from '../harness/status-feed.js';
 import type { Stage, Suite } from '../harness/suite.js';

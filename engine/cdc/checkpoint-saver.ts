@@ -2,11 +2,11 @@
  * Saves the checkpoint at an interval, and knows up to when everything durable is delivered.
  * A checkpoint that cannot be saved, as on a full disk, is saved at a later interval.
  */
-import type { DurableFile } from '../core/durable-file.js';
-import { FailureLog } from '../core/failure-log.js';
-import type { Logger } from '../core/log.js';
-import type { Checkpoint } from './checkpoint.js';
-import type { WalPosition } from './wal-position.js';
+import type { DurableFile } from '../util/durable-file.js';
+import { FailureLog } from '../util/failure-log.js';
+import type { Logger } from '../util/log.js';
+import type { Checkpoint } from '../wal/checkpoint.js';
+import type { WalPosition } from '../wal/wal-position.js';
 
 export interface CheckpointSaverParts {
   readonly file: DurableFile<Checkpoint>;

@@ -2,7 +2,7 @@
  * What has been handed to Kafka and is not confirmed yet. Confirmations come in any order;
  * the low-water mark is the position of the oldest that is still open. Bounded.
  */
-import type { WalPosition } from './wal-position.js';
+import type { WalPosition } from '../wal/wal-position.js';
 
 export class DeliveryWindow {
   readonly #max: number;

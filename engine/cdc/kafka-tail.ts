@@ -6,10 +6,10 @@
  */
 import type { Message } from 'node-rdkafka';
 import { checkoutAccepted, tryDecode } from '../codec/records.js';
-import { EngineError } from '../core/errors.js';
-import { ORIGIN_HEADER, parseOrigin, TOPICS } from '../core/topics.js';
+import { ORIGIN_HEADER, parseOrigin, TOPICS } from '../domain/topics.js';
 import { readTopic } from '../kafka/read-topic.js';
-import { ENTRY_MS_MIN, type RegisterEntry, readRegister } from './volume-register.js';
+import { EngineError } from '../util/errors.js';
+import { ENTRY_MS_MIN, type RegisterEntry, readRegister } from '../volume/volume-register.js';
 
 /** Of each partition, where an earlier release has made no entry in the register. */
 const NEWEST = 1_000;

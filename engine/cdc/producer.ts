@@ -1,8 +1,8 @@
 /** One producer of the CDC: it is never used again after its first failure. */
 import rdkafka, { type DeliveryReport, type LibrdKafkaError, type Producer } from 'node-rdkafka';
-import type { EngineConfig } from '../core/config.js';
-import type { Logger } from '../core/log.js';
+import type { EngineConfig } from '../config/config.js';
 import { producerSettings, producerTopicSettings } from '../kafka/client.js';
+import type { Logger } from '../util/log.js';
 
 const CONNECT_MS_MAX = 5_000;
 

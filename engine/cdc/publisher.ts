@@ -5,23 +5,23 @@
  * repeats, never holes. While Kafka is away the log simply waits.
  */
 import type { DeliveryReport, LibrdKafkaError, MessageHeader, Producer } from 'node-rdkafka';
-import { EngineError } from '../core/errors.js';
-import { settledWithin } from '../core/settled-within.js';
-import { type OriginSource, recordHeaders, TOPICS } from '../core/topics.js';
+import { type OriginSource, recordHeaders, TOPICS } from '../domain/topics.js';
 import { askForTopic } from '../kafka/probe.js';
 import { createTopics, topicSpecs } from '../kafka/topics-admin.js';
 import { type Family, familyId } from '../store/families.js';
+import { EngineError } from '../util/errors.js';
+import { settledWithin } from '../util/with-timeout.js';
+import { type RecordAside, type Repeat, Repeats } from '../volume/republications.js';
+import { RegisterWriter } from '../volume/volume-register.js';
+import { PollPace } from '../wal/poll-pace.js';
+import { WalFollower } from '../wal/wal-follower.js';
+import type { WalPosition } from '../wal/wal-position.js';
+import { RecordKind, type WriteBatchCursor } from '../wal/write-batch.js';
 import { CheckpointSaver } from './checkpoint-saver.js';
 import { DeliveryWindow } from './delivery-window.js';
 import { kafkaKey } from './kafka-key.js';
-import { PollPace } from './poll-pace.js';
 import { openProducer } from './producer.js';
-import type { PublisherParts } from './publisher-parts.js';
-import { type RecordAside, type Repeat, Repeats } from './repeats.js';
-import { RegisterWriter } from './volume-register.js';
-import { WalFollower } from './wal-follower.js';
-import type { WalPosition } from './wal-position.js';
-import { RecordKind, type WriteBatchCursor } from './write-batch.js';
+import type { PublisherParts } from './publisher-options.js';
 
 const WINDOW_MAX = 20_000;
 const BATCHES_PER_TURN = 256;

@@ -1,8 +1,8 @@
 /** Where publishing begins, and whether rows that may be in no log must be published again. */
-import { EngineError } from '../core/errors.js';
-import type { Checkpoint } from './checkpoint.js';
-import { listWalFiles } from './wal-directory.js';
-import { firstPosition, locate, type WalPosition } from './wal-position.js';
+import { EngineError } from '../util/errors.js';
+import type { Checkpoint } from '../wal/checkpoint.js';
+import { listWalFiles } from '../wal/wal-directory.js';
+import { firstPosition, locate, type WalPosition } from '../wal/wal-position.js';
 
 export interface CdcStart {
   readonly position: WalPosition;

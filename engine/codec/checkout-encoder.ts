@@ -4,7 +4,7 @@
  * else, and every reader, uses avsc. A value of another type than the schema's is refused, so
  * whatever it writes can be decoded.
  */
-import { EngineError } from '../core/errors.js';
+import { EngineError } from '../util/errors.js';
 import type { CheckoutAccepted } from './record-types.js';
 
 /** Thrown for a value that the schema does not allow: its bytes could not be decoded again. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import avsc from 'avsc';
-import { packageFile } from '../core/paths.js';
+import { packageFile } from '../util/paths.js';
 import * as records from './records.js';
 
 /** releases/<version>.json: for each record its schema then, and one value in that release's bytes. */

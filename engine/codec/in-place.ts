@@ -1,5 +1,5 @@
 /** Fields that are compared inside the encoded record, without decoding it. */
-import { paymentKey } from '../core/payment.js';
+import { paymentKey } from '../domain/payment.js';
 import { paymentStatus } from './records.js';
 import { HEADER_BYTES, startsWithHeader } from './single-object.js';
 

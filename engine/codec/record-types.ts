@@ -1,5 +1,5 @@
 /** The fields of each record that is stored or published, named as in schemas/*.avsc. */
-import type { PaymentStatusName } from '../core/payment.js';
+import type { PaymentStatusName } from '../domain/payment.js';
 
 export interface CheckoutAccepted {
   fingerprint: Buffer;

@@ -4,8 +4,8 @@
  */
 import { readFileSync } from 'node:fs';
 import avsc from 'avsc';
-import { EngineError } from '../core/errors.js';
-import { packageFile } from '../core/paths.js';
+import { EngineError } from '../util/errors.js';
+import { packageFile } from '../util/paths.js';
 import { checkoutBytesMax, encodeCheckout } from './checkout-encoder.js';
 import type {
   CheckoutAccepted,

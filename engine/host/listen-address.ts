@@ -3,7 +3,7 @@
  * share a port; with it, a second engine would listen there too, and take half of the requests.
  */
 import { createServer } from 'node:net';
-import type { EngineConfig } from '../core/config.js';
+import type { EngineConfig } from '../config/config.js';
 import { type KernelLock, lockHolders, takeLock } from './kernel-lock.js';
 import { portTaken } from './listening.js';
 import { listenersOn } from './socket-holders.js';

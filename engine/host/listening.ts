@@ -1,5 +1,5 @@
 /** Listening on a port of loopback, for servers that have it alone. */
-import { EngineError } from '../core/errors.js';
+import { EngineError } from '../util/errors.js';
 import { describeHolders, listenersOn } from './socket-holders.js';
 
 /**

@@ -17,9 +17,9 @@ import type { BatchHandler } from '../ring/batch-processor.js';
 import type { BroadcastWriter } from '../ring/broadcast.js';
 import { hashBytes } from '../ring/hash.js';
 import type { LaneConsumer } from '../ring/lane-consumer.js';
-import { Ages } from '../store/age.js';
 import { encodeOffset, META_STATUS_OFFSET, META_STATUS_TOPIC } from '../store/families.js';
 import type { Store, WriteBatch } from '../store/store.js';
+import { Ages } from '../store/time-index.js';
 import { MessageKind, WriteResult } from './messages.js';
 
 interface Entry {

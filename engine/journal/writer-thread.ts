@@ -3,7 +3,6 @@
  * event loop work, so it may block. If it dies, the engine dies: lanes cannot be repaired.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { invariant } from '../core/errors.js';
 import { BatchProcessor } from '../ring/batch-processor.js';
 import { BroadcastWriter } from '../ring/broadcast.js';
 import { Counters } from '../ring/counters.js';
@@ -12,6 +11,7 @@ import { LaneConsumer } from '../ring/lane-consumer.js';
 import { SharedCount, SharedFlag } from '../ring/shared-flags.js';
 import { waitStrategy } from '../ring/wait-strategy.js';
 import { Store } from '../store/store.js';
+import { invariant } from '../util/errors.js';
 import { Journal } from './journal.js';
 import { WRITER_COUNTERS, type WriterData } from './writer-contract.js';
 

@@ -1,9 +1,9 @@
 /** Settings that every Kafka client shares. node-rdkafka works on main threads only. */
 import { connect } from 'node:net';
 import type { GlobalConfig, ProducerGlobalConfig, ProducerTopicConfig } from 'node-rdkafka';
-import { type KafkaTls, kafkaTls } from '../core/config.js';
-import { EngineError } from '../core/errors.js';
-import { PARTITIONER } from '../core/topics.js';
+import { type KafkaTls, kafkaTls } from '../config/config.js';
+import { PARTITIONER } from '../domain/topics.js';
+import { EngineError } from '../util/errors.js';
 
 const REACH_MS_MAX = 1_000;
 

@@ -1,6 +1,6 @@
 /** How far a consumer group has come in a topic, asked without joining the group. */
 import rdkafka, { type KafkaConsumer, type TopicPartitionOffset } from 'node-rdkafka';
-import { settledWithin } from '../core/settled-within.js';
+import { settledWithin } from '../util/with-timeout.js';
 import { assertReachable, clientSettings } from './client.js';
 import { askLeader } from './probe.js';
 import { topicIdentities } from './topic-identity.js';

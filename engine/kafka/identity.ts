@@ -2,8 +2,8 @@
  * The certificate by which this process is known to Kafka, while it is renewed: librdkafka
  * reads the files when a client is made, so who holds a client for long makes a new one.
  */
-import { kafkaTls } from '../core/config.js';
-import { FileWatch } from '../core/file-watch.js';
+import { kafkaTls } from '../config/config.js';
+import { FileWatch } from '../util/file-watch.js';
 
 const LOOK_MS = 2_000;
 

@@ -7,8 +7,8 @@
 import { readFileSync } from 'node:fs';
 import { connect as connectPlain, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import type { KafkaTls } from '../core/config.js';
-import { EngineError } from '../core/errors.js';
+import type { KafkaTls } from '../config/config.js';
+import { EngineError } from '../util/errors.js';
 
 const ANSWER_MS_MAX = 10_000;
 const ANSWER_BYTES_MAX = 16 << 20;

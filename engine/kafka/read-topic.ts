@@ -8,8 +8,8 @@ import rdkafka, {
   type Metadata,
   type TopicPartitionOffset,
 } from 'node-rdkafka';
-import type { KafkaTls } from '../core/config.js';
-import { EngineError } from '../core/errors.js';
+import type { KafkaTls } from '../config/config.js';
+import { EngineError } from '../util/errors.js';
 import { assertReachable, clientSettings } from './client.js';
 
 const CALL_MS_MAX = 5_000;

@@ -3,8 +3,8 @@
  * another id, and its offsets begin anew: whoever stores an offset stores the id with it.
  * node-rdkafka does not give the id, hence the raw metadata request.
  */
-import { type KafkaTls, kafkaTls } from '../core/config.js';
-import { EngineError } from '../core/errors.js';
+import { type KafkaTls, kafkaTls } from '../config/config.js';
+import { EngineError } from '../util/errors.js';
 import {
   AnswerReader,
   type Broker,

@@ -1,9 +1,9 @@
 /** Creates the topics that are missing and grows those that are too small; safe to run from every process at once. */
 import rdkafka, { type LibrdKafkaError } from 'node-rdkafka';
-import type { KafkaTls } from '../core/config.js';
-import { EngineError } from '../core/errors.js';
-import { RETRY_RETENTION_MS, TOPIC_RETENTION_MS } from '../core/settings/shared.js';
-import { retryTopic, TOPICS } from '../core/topics.js';
+import type { KafkaTls } from '../config/config.js';
+import { RETRY_RETENTION_MS, TOPIC_RETENTION_MS } from '../config/settings/shared.js';
+import { retryTopic, TOPICS } from '../domain/topics.js';
+import { EngineError } from '../util/errors.js';
 import { assertReachable, clientSettings } from './client.js';
 import { topicIdentities } from './topic-identity.js';
 

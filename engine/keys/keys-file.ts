@@ -16,9 +16,9 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { type Static, Type } from '@sinclair/typebox';
-import { newAjv } from '../core/ajv.js';
-import { EngineError } from '../core/errors.js';
-import { MERCHANT_PATTERN, PROVIDER_PATTERN } from '../core/payment.js';
+import { MERCHANT_PATTERN, PROVIDER_PATTERN } from '../domain/payment.js';
+import { newAjv } from '../util/ajv.js';
+import { EngineError } from '../util/errors.js';
 
 const MERCHANTS_MAX = 10_000;
 const PER_MERCHANT_MAX = 16;

@@ -4,8 +4,8 @@
  * were in force stay so, and the log says why.
  */
 import { BroadcastChannel } from 'node:worker_threads';
-import { FileWatch } from '../core/file-watch.js';
-import type { Logger } from '../core/log.js';
+import { FileWatch } from '../util/file-watch.js';
+import type { Logger } from '../util/log.js';
 import { type KeyTable, readKeysFile } from './keys-file.js';
 
 /** Every gateway thread listens to it for a KeyTable. */

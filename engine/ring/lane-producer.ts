@@ -5,7 +5,7 @@
  * Keeps: payload before the atomic store, the store before the ring; a slot is claimed
  * again only after its release.
  */
-import { invariant } from '../core/errors.js';
+import { invariant } from '../util/errors.js';
 import type { Doorbell } from './doorbell.js';
 import { LaneMemory } from './lane-memory.js';
 import {

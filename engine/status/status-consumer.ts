@@ -8,20 +8,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import rdkafka, { type KafkaConsumer, type Message } from 'node-rdkafka';
 import { paymentStatus } from '../codec/records.js';
-import type { EngineConfig } from '../core/config.js';
-import { DependencyHealth } from '../core/dependency-health.js';
-import { EngineError } from '../core/errors.js';
-import type { Logger } from '../core/log.js';
-import { untilDone } from '../core/retry.js';
-import { TOPICS } from '../core/topics.js';
+import type { EngineConfig } from '../config/config.js';
+import { TOPICS } from '../domain/topics.js';
 import { MessageKind } from '../journal/messages.js';
 import { clientSettings } from '../kafka/client.js';
+import { replaceableClient } from '../kafka/client-replacement.js';
 import { onRenewedIdentity } from '../kafka/identity.js';
 import { askLeader } from '../kafka/probe.js';
-import { replaceableClient } from '../kafka/stuck-client.js';
 import { topicIdentities } from '../kafka/topic-identity.js';
 import { createTopics, topicSpecs } from '../kafka/topics-admin.js';
 import { type LaneProducer, NO_SLOT } from '../ring/lane-producer.js';
+import { DependencyHealth } from '../util/dependency-health.js';
+import { EngineError } from '../util/errors.js';
+import type { Logger } from '../util/log.js';
+import { untilDone } from '../util/retry.js';
 import { type StoredPosition, statusStart } from './status-position.js';
 
 const BATCH_MAX = 500;

@@ -6,7 +6,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ChainedBatch, type Column, RocksLevel } from 'rocksdb';
-import { EngineError } from '../core/errors.js';
+import { EngineError } from '../util/errors.js';
 import { FAMILIES, type Family } from './families.js';
 
 /** Obsolete log files go to archive/ and stay there (49 days, the binding's longest); the CDC deletes them. */

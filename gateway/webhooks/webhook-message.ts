@@ -1,9 +1,9 @@
 /** A checked webhook on its way into the store, and its answer: 200 once it is durable. */
 import { type WebhookReceived, webhookReceived } from '../../engine/codec/records.js';
 import { MessageKind, WriteResult } from '../../engine/journal/messages.js';
-import type { Message } from '../admission.js';
-import type { Problem } from '../problem.js';
-import { type Reply, send, sendProblem } from '../reply.js';
+import type { Message } from '../checkouts/admission.js';
+import type { Problem } from '../http/problem.js';
+import { type Reply, send, sendProblem } from '../http/reply.js';
 
 /** Everything of the record but the body, and the key: names are bounded where they are read. */
 export const WEBHOOK_OVERHEAD_BYTES = 1_024;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { AddressList, callerAddress } from './addresses.js';
+import { AddressList, callerAddress } from '../auth/addresses.js';
 import { simulatorScheme } from './simulator.js';
 
 const NOW = 1_700_000_000_000;

@@ -1,6 +1,6 @@
 /** Who runs a command: the login name, below `sudo` too. */
 import { userInfo } from 'node:os';
-import { sudoUser } from '../../engine/core/config.js';
+import { sudoUser } from '../../engine/config/config.js';
 
 export function actorName(): string {
   return sudoUser() ?? userName();

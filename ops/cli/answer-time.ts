@@ -1,5 +1,5 @@
 /** Commands that look at one thing answer within 5 s, also when the server they ask is frozen. */
-import { connectionProblem } from '../client-errors.js';
+import { connectionProblem } from '../client/client-errors.js';
 
 const ANSWER_MS_MAX = 4_000;
 

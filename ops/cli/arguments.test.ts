@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
-import { packageFile } from '../../engine/core/paths.js';
+import { packageFile } from '../../engine/util/paths.js';
 
 describe('currencies on the command line', () => {
   for (const command of [

@@ -1,7 +1,7 @@
 /** Values of options that several commands take: checked once, refused with exit code 2. */
 import { InvalidArgumentError } from 'commander';
-import { CURRENCY_RULE, isCurrency } from '../../engine/core/currencies.js';
-import { MERCHANT_PATTERN } from '../../engine/core/payment.js';
+import { CURRENCY_RULE, isCurrency } from '../../engine/domain/currencies.js';
+import { MERCHANT_PATTERN } from '../../engine/domain/payment.js';
 
 /** Of merchants, wallets and checkout ids. */
 export const NAME_RULE = '1 to 64 letters, digits, _ or -';

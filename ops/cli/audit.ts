@@ -7,9 +7,9 @@ import { appendFileSync, mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import type { Command } from 'commander';
-import { maskCardData } from '../../engine/core/card-mask.js';
-import { auditLogFile } from '../../engine/core/config.js';
-import { EngineError } from '../../engine/core/errors.js';
+import { maskCardData } from '../../engine/card-data/card-mask.js';
+import { auditLogFile } from '../../engine/config/config.js';
+import { EngineError } from '../../engine/util/errors.js';
 import { actorName } from './actor.js';
 
 /** By their names below `tollgate`. Every other command changes nothing that outlives it, or is a client. */

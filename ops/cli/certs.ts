@@ -1,10 +1,10 @@
 /** `tollgate certs`: the development CA and the certificates of every inner hop. */
 import { join, resolve } from 'node:path';
 import { Argument, type Command, Option } from 'commander';
-import { stackConfig } from '../../engine/core/config.js';
-import { initPki, LEAF_DAYS, rotate } from '../pki/authority.js';
-import { ROLES, type Role } from '../pki/roles.js';
-import { loadCertificates, runningCluster } from '../up/rotation.js';
+import { stackConfig } from '../../engine/config/config.js';
+import { initPki, LEAF_DAYS, rotate } from '../deploy/pki/authority.js';
+import { ROLES, type Role } from '../deploy/pki/roles.js';
+import { loadCertificates, runningCluster } from '../local/rotation.js';
 
 export function registerCerts(program: Command): void {
   const dir = new Option('--dir <dir>', 'where the certificates are (default: HOME/pki)');

@@ -1,9 +1,9 @@
 /** Options of commands that are clients of the public API: where it is, and how they prove who they are. */
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { clientConfig, stackConfig } from '../../engine/core/config.js';
-import type { ApiOptions } from '../api-client.js';
-import { connectionProblem } from '../client-errors.js';
+import { clientConfig, stackConfig } from '../../engine/config/config.js';
+import type { ApiOptions } from '../client/api-client.js';
+import { connectionProblem } from '../client/client-errors.js';
 import { clusterOf, endpointsOf } from './running.js';
 
 export interface ClientOptions {

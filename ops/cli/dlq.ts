@@ -1,9 +1,14 @@
 /** `tollgate dlq`: what waits in the dead-letter queue, and redriving it. Asks a processor. */
 import { type Command, InvalidArgumentError } from 'commander';
-import { namesThisMachine } from '../../engine/core/admin-server.js';
-import { ConfigurationError } from '../../engine/core/settings.js';
-import type { Asked, Letter, Redriven, Selection } from '../../workers/processor/dlq.js';
-import { codeOf, connectionProblem } from '../client-errors.js';
+import { namesThisMachine } from '../../engine/admin/admin-server.js';
+import { ConfigurationError } from '../../engine/config/settings.js';
+import type {
+  Asked,
+  Letter,
+  Redriven,
+  Selection,
+} from '../../workers/dead-letters/dead-letter-queue.js';
+import { codeOf, connectionProblem } from '../client/client-errors.js';
 import { actorName } from './actor.js';
 import { processorAdmins, runningHeaders } from './running.js';
 

@@ -1,8 +1,8 @@
 /** `tollgate doctor`: asks every part of the local system how it is, and says what to do. */
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
-import { stackConfig } from '../../engine/core/config.js';
-import { examine, type Finding, partsOf } from './doctor-parts.js';
+import { stackConfig } from '../../engine/config/config.js';
+import { examine, type Finding, partsOf } from './doctor-checks.js';
 import { measureFdatasync } from './fsync-probe.js';
 import { endpointsOf } from './running.js';
 

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { Command } from 'commander';
-import { packageFile } from '../../engine/core/paths.js';
+import { packageFile } from '../../engine/util/paths.js';
 import { printedCommands, printedPages } from './printed-commands.js';
 
 /** Units of the system's own packages that a page may name. */
@@ -34,7 +34,7 @@ describe('the commands that pages print', async () => {
   });
 
   it('should name units that there are', () => {
-    const units = readdirSync(packageFile('ops/systemd')).filter((it) =>
+    const units = readdirSync(packageFile('ops/deploy/systemd')).filter((it) =>
       /\.(service|timer)$/.test(it),
     );
     const isUnit = (name: string): boolean => {

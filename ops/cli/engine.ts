@@ -1,10 +1,10 @@
 /** `tollgate engine`: one shard in this process, until SIGINT or SIGTERM. */
 import closeWithGrace from 'close-with-grace';
 import type { Command } from 'commander';
-import { engineConfig } from '../../engine/core/config.js';
-import { createLogger } from '../../engine/core/log.js';
+import { engineConfig } from '../../engine/config/config.js';
 import { startEngine } from '../../engine/index.js';
-import { openapi } from '../../gateway/openapi.js';
+import { createLogger } from '../../engine/util/log.js';
+import { openapi } from '../../gateway/http/openapi.js';
 import { ServiceManager } from './service-manager.js';
 
 const STOP_MS_MAX = 12_000;

@@ -6,11 +6,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { Store } from '../../engine/store/store.js';
-import { isProblem, parseCheckout } from '../../gateway/checkout.js';
-import { checkSignedHead } from '../../gateway/keys/checksum.js';
-import { initPki, roleFile } from '../pki/authority.js';
-import { logEnd, startProblem } from '../up/log-tail.js';
-import { runCli, serve } from './client-fixture.js';
+import { checkSignedHead } from '../../gateway/auth/checksum.js';
+import { isProblem, parseCheckout } from '../../gateway/checkouts/checkout.js';
+import { initPki, roleFile } from '../deploy/pki/authority.js';
+import { logEnd, startProblem } from '../local/log-tail.js';
+import { runCli, serve } from '../testing/client-fixture.js';
 
 const dir = mkdtempSync(join(tmpdir(), 'tollgate-texts-'));
 const home = { TOLLGATE_HOME: dir };

@@ -1,7 +1,7 @@
 /** How long the volume takes to make 4 KiB durable: no 202 can be faster than that. */
 import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeAllSync } from '../../engine/core/write-all.js';
+import { writeAllSync } from '../../engine/util/write-all.js';
 
 const WRITES = 200;
 const MEASURE_MS_MAX = 1_000;

@@ -5,8 +5,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { packageFile } from '../../engine/core/paths.js';
 import { readKeysFile } from '../../engine/keys/keys-file.js';
+import { packageFile } from '../../engine/util/paths.js';
 
 describe('tollgate keys', () => {
   const dir = mkdtempSync(join(tmpdir(), 'tollgate-keys-cli-'));

@@ -1,6 +1,6 @@
 /** `tollgate keys`: the merchants' API keys and checksum secrets. Each is shown once, when made. */
 import { type Command, InvalidArgumentError } from 'commander';
-import { isProviderName } from '../../engine/core/payment.js';
+import { isProviderName } from '../../engine/domain/payment.js';
 import { type KeyTable, readKeysFile, writeKeysFile } from '../../engine/keys/keys-file.js';
 import { addKey, hashOf } from '../keys/new-key.js';
 import { NAME_RULE, nameOf } from './arguments.js';

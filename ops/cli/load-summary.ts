@@ -1,5 +1,5 @@
 /** What `tollgate pay` says of many payments: while they run, and at the end. */
-import type { LoadProgress, LoadResult } from '../load.js';
+import type { LoadProgress, LoadResult } from '../load/load.js';
 
 /** One line that overwrites itself on a terminal. */
 export function drawProgress(it: LoadProgress, count: number): void {

@@ -1,8 +1,8 @@
 /** The command line. Exit codes: 0 done, 1 failed, 2 wrong use, 3 done with open items. */
 import { Command, CommanderError } from 'commander';
-import { stopsWithParent } from '../../engine/core/config.js';
-import { ConfigurationError } from '../../engine/core/settings.js';
-import { messageOf } from '../client-errors.js';
+import { stopsWithParent } from '../../engine/config/config.js';
+import { ConfigurationError } from '../../engine/config/settings.js';
+import { messageOf } from '../client/client-errors.js';
 import { packageVersion } from '../version.js';
 import { audit } from './audit.js';
 

@@ -3,7 +3,7 @@
  * the size of each table. For a database whose processors may not change tables.
  */
 import type { Command } from 'commander';
-import { processorConfig } from '../../engine/core/config.js';
+import { processorConfig } from '../../engine/config/config.js';
 import { prepareSchema } from '../../workers/postgres/migrate.js';
 import { maintainPartitions, tableSizes } from '../../workers/postgres/partitions.js';
 import { openConnection } from '../../workers/reconcile/connection.js';

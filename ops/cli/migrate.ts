@@ -3,8 +3,8 @@
  * user of the processors exactly what they need. It may be run again at any time.
  */
 import type { Command } from 'commander';
-import { stackConfig } from '../../engine/core/config.js';
-import { ConfigurationError } from '../../engine/core/settings.js';
+import { stackConfig } from '../../engine/config/config.js';
+import { ConfigurationError } from '../../engine/config/settings.js';
 import { migrate, migrateAsOwner } from '../../workers/postgres/migrate.js';
 
 export function registerMigrate(program: Command): void {

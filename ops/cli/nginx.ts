@@ -2,8 +2,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { nginxFiles } from '../nginx/files.js';
-import { readTopology } from '../topology/topology.js';
+import { nginxFiles } from '../deploy/nginx/files.js';
+import { readTopology } from '../deploy/topology/topology.js';
 
 export function registerNginx(program: Command): void {
   program

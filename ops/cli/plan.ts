@@ -1,8 +1,8 @@
 /** `tollgate plan`: what a rate takes and costs, and where p99 breaks as shards grow. */
 import { type Command, InvalidArgumentError } from 'commander';
-import { capacityOf, readAssumptions } from '../plan/capacity.js';
-import { type Measured, readMeasured } from '../plan/measured.js';
-import { simulate } from '../plan/simulation.js';
+import { capacityOf, readAssumptions } from '../capacity/capacity.js';
+import { type Measured, readMeasured } from '../capacity/measured.js';
+import { simulate } from '../capacity/simulation.js';
 
 const SHARDS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000];
 const P99_MS_MAX = 3;

@@ -1,6 +1,6 @@
 /** The commands that README, docs and runbook print, as a reader would type them. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { packageFile } from '../../engine/core/paths.js';
+import { packageFile } from '../../engine/util/paths.js';
 
 export interface PrintedCommand {
   readonly page: string;
@@ -9,12 +9,12 @@ export interface PrintedCommand {
   readonly words: readonly string[];
 }
 
-/** Programs that a host or a developer's machine has: see setup.sh and the user data of ops/aws. */
+/** Programs that a host or a developer's machine has: see setup.sh and the user data of ops/deploy/aws. */
 const PROGRAMS = ['aws', 'chmod', 'chown', 'curl', 'journalctl', 'node', 'openssl', 'systemctl'];
 
 export function printedPages(): string[] {
-  const folders = ['ops/runbook', 'docs', 'ops/aws'];
-  return [...folders.flatMap(pagesOf), 'README.md', 'ops/pci.md'];
+  const folders = ['docs/runbook', 'docs', 'ops/deploy/aws'];
+  return [...folders.flatMap(pagesOf), 'README.md', 'docs/operate/pci.md'];
 }
 
 export function pagesOf(folder: string): string[] {

@@ -1,9 +1,9 @@
 /** `tollgate processor`: one processor in this process, until SIGINT or SIGTERM. */
 import closeWithGrace from 'close-with-grace';
 import type { Command } from 'commander';
-import { payingConfig } from '../../engine/core/config.js';
-import { createLogger } from '../../engine/core/log.js';
-import { Processor } from '../../workers/index.js';
+import { payingConfig } from '../../engine/config/config.js';
+import { createLogger } from '../../engine/util/log.js';
+import { Processor } from '../../workers/main.js';
 import { ServiceManager } from './service-manager.js';
 
 const STOP_MS_MAX = 13_000;

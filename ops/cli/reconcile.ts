@@ -3,9 +3,9 @@
  * that are left for a person. Exit code 3 where open items remain.
  */
 import type { Command } from 'commander';
-import { processorConfig } from '../../engine/core/config.js';
+import { processorConfig } from '../../engine/config/config.js';
 import { prepareSchema } from '../../workers/postgres/migrate.js';
-import { recordAct } from '../../workers/postgres/operator-acts.js';
+import { recordAct } from '../../workers/postgres/operator-actions.js';
 import {
   accountingDay,
   addDays,

@@ -1,7 +1,7 @@
 /** `tollgate recover postgres`: brings a restored Postgres up to what Kafka proves. */
 import type { Command } from 'commander';
-import { payingConfig } from '../../engine/core/config.js';
-import { PROCESSOR_GROUP } from '../../engine/core/topics.js';
+import { payingConfig } from '../../engine/config/config.js';
+import { PROCESSOR_GROUP } from '../../engine/domain/topics.js';
 import { recoverPostgres } from '../../workers/recovery/recover-postgres.js';
 import { useRunning } from './running.js';
 

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, beforeEach, describe, it } from 'node:test';
-import { runCli } from './client-fixture.js';
+import { runCli } from '../testing/client-fixture.js';
 
 describe('tollgate reset', () => {
   const dir = mkdtempSync(join(tmpdir(), 'tollgate-reset-'));

@@ -5,9 +5,9 @@
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { engineConfig, stackConfig } from '../../engine/core/config.js';
-import { EngineError } from '../../engine/core/errors.js';
-import { claimHome } from '../up/leftovers.js';
+import { engineConfig, stackConfig } from '../../engine/config/config.js';
+import { EngineError } from '../../engine/util/errors.js';
+import { claimHome } from '../local/orphans.js';
 
 const REMOVED = ['data', 'cluster', 'logs', 'reports', 'endpoints.json'];
 const MB = 1e6;

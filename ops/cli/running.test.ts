@@ -6,9 +6,9 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { childEnvironment } from '../../engine/core/config.js';
-import { packageFile } from '../../engine/core/paths.js';
-import { runCli } from './client-fixture.js';
+import { childEnvironment } from '../../engine/config/config.js';
+import { packageFile } from '../../engine/util/paths.js';
+import { runCli } from '../testing/client-fixture.js';
 
 /** A command, and the part of the running system that it must ask. */
 const COMMANDS: readonly (readonly [string, string])[] = [

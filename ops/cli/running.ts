@@ -4,19 +4,19 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { AdminRole } from '../../engine/core/admin-roles.js';
+import type { AdminRole } from '../../engine/admin/admin-roles.js';
 import {
   adminTokensFile,
   localProviders,
   type StackConfig,
   setDefaults,
   stackConfig,
-} from '../../engine/core/config.js';
-import { type AdminHeaders, adminHeaders } from '../admin-headers.js';
-import { clientTls } from '../pki/authority.js';
-import { SHARDS_EVER } from '../up/cluster-products.js';
-import type { ClusterEndpoints, Endpoints } from '../up/endpoints.js';
-import { singleEndpoints } from '../up/single.js';
+} from '../../engine/config/config.js';
+import { type AdminHeaders, adminHeaders } from '../client/admin-headers.js';
+import { clientTls } from '../deploy/pki/authority.js';
+import { SHARDS_EVER } from '../local/cluster-products.js';
+import type { ClusterEndpoints, Endpoints } from '../local/endpoints.js';
+import { singleEndpoints } from '../local/single.js';
 
 export type AnyEndpoints = Endpoints | ClusterEndpoints;
 

@@ -4,8 +4,8 @@
  * that kind. Without NOTIFY_SOCKET nothing happens.
  */
 import { execFile } from 'node:child_process';
-import { notifyConfig } from '../../engine/core/config.js';
-import type { Logger } from '../../engine/core/log.js';
+import { notifyConfig } from '../../engine/config/config.js';
+import type { Logger } from '../../engine/util/log.js';
 
 const NOTIFY_MS_MAX = 5_000;
 /** Beats in one watchdog interval. */

@@ -3,16 +3,16 @@ import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type Command, InvalidArgumentError } from 'commander';
-import { type Mark, markFile } from '../../engine/cdc/mark.js';
 import {
   clusterConfig,
   type EngineConfig,
   engineConfig,
   setDefaults,
-} from '../../engine/core/config.js';
-import { createLogger } from '../../engine/core/log.js';
+} from '../../engine/config/config.js';
 import { type Recovered, recoverFromKafka } from '../../engine/recovery.js';
-import { growCluster } from '../up/cluster-growth.js';
+import { createLogger } from '../../engine/util/log.js';
+import { type Mark, markFile } from '../../engine/wal/wal-state.js';
+import { growCluster } from '../local/cluster-growth.js';
 import { clusterOf, useRunning } from './running.js';
 
 const SHARD_MAX = 4095;

@@ -1,9 +1,9 @@
 /** `tollgate simulator`: the PSP simulator in this process, until SIGINT or SIGTERM. */
 import closeWithGrace from 'close-with-grace';
 import type { Command } from 'commander';
-import { simulatorConfig } from '../../engine/core/config.js';
-import { createLogger } from '../../engine/core/log.js';
-import { startSimulator } from '../simulator/index.js';
+import { simulatorConfig } from '../../engine/config/config.js';
+import { createLogger } from '../../engine/util/log.js';
+import { startSimulator } from '../fakes/simulator/index.js';
 
 const STOP_MS_MAX = 5_000;
 

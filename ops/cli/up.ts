@@ -1,12 +1,12 @@
 /** `tollgate up`: the whole system on this machine, in the foreground, until Ctrl-C. */
 import type { Command } from 'commander';
-import { clusterConfig, engineConfig, stackConfig } from '../../engine/core/config.js';
-import { checkSettings } from '../up/check-settings.js';
-import { stopLiving } from '../up/child.js';
-import { clusterPlan } from '../up/cluster.js';
-import type { ClusterEndpoints, Endpoints } from '../up/endpoints.js';
-import { singlePlan } from '../up/single.js';
-import { planWithout, type StackPlan, startStack } from '../up/stack.js';
+import { clusterConfig, engineConfig, stackConfig } from '../../engine/config/config.js';
+import { checkSettings } from '../local/check-settings.js';
+import { stopLiving } from '../local/child.js';
+import { clusterPlan } from '../local/cluster.js';
+import type { ClusterEndpoints, Endpoints } from '../local/endpoints.js';
+import { singlePlan } from '../local/single.js';
+import { planWithout, type StackPlan, startStack } from '../local/stack.js';
 
 const START_STOP_MS_MAX = 5_000;
 

@@ -2,9 +2,9 @@
 import { randomBytes } from 'node:crypto';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { ClientBase } from 'pg';
-import { processorConfig } from '../../engine/core/config.js';
+import { processorConfig } from '../../engine/config/config.js';
 import { prepareSchema } from '../../workers/postgres/migrate.js';
-import { recordAct } from '../../workers/postgres/operator-acts.js';
+import { recordAct } from '../../workers/postgres/operator-actions.js';
 import { openPool } from '../../workers/postgres/pool.js';
 import { creditWallet, readWallets } from '../../workers/psp/wallet/operations.js';
 import { actorName } from './actor.js';

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
-import { type Answer, get, post, VISA } from './checkout-client.js';
-import { type EngineProcess, startEngineProcess } from './engine-process.js';
+import { type Answer, get, post, VISA } from '../testing/checkout-client.js';
+import { type EngineProcess, startEngineProcess } from '../testing/engine-process.js';
 
 describe('accepting a checkout', () => {
   const dir = mkdtempSync(join(tmpdir(), 'tollgate-accept-'));

@@ -4,10 +4,10 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { packageFile } from '../../engine/core/paths.js';
-import { synthesise } from '../aws/synth.js';
-import { resourcesOf, textOf } from '../aws/template.js';
-import { initPki } from '../pki/authority.js';
+import { packageFile } from '../../engine/util/paths.js';
+import { synthesise } from '../deploy/aws/synth.js';
+import { resourcesOf, textOf } from '../deploy/aws/template.js';
+import { initPki } from '../deploy/pki/authority.js';
 
 const canWalk = spawnSync('unshare', ['--mount', '--net', 'ip', 'link']).status === 0;
 

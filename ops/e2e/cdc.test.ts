@@ -5,14 +5,19 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { Message } from 'node-rdkafka';
 import { checkoutAccepted, webhookReceived } from '../../engine/codec/records.js';
-import { stackConfig } from '../../engine/core/config.js';
-import { ORIGIN_HEADER, parseOrigin, TOPICS } from '../../engine/core/topics.js';
+import { stackConfig } from '../../engine/config/config.js';
+import { ORIGIN_HEADER, parseOrigin, TOPICS } from '../../engine/domain/topics.js';
 import { readTopic } from '../../engine/kafka/read-topic.js';
-import { movedClock } from '../prove/moved-clock.js';
-import { type LocalKafka, startKafka } from '../up/kafka.js';
-import { post } from './checkout-client.js';
-import { type EngineProcess, eventually, freePorts, startEngineProcess } from './engine-process.js';
-import { callBack, eventOf } from './webhook-client.js';
+import { type LocalKafka, startKafka } from '../local/kafka.js';
+import { post } from '../testing/checkout-client.js';
+import {
+  type EngineProcess,
+  eventually,
+  freePorts,
+  startEngineProcess,
+} from '../testing/engine-process.js';
+import { movedClock } from '../testing/moved-clock.js';
+import { callBack, eventOf } from '../testing/webhook-client.js';
 
 const PARTITIONS = 8;
 const DAY_MS = 86_400_000;

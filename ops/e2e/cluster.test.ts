@@ -4,15 +4,15 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { connect } from 'node:tls';
-import { runCli } from '../cli/client-fixture.js';
-import { roleFile, rotate } from '../pki/authority.js';
-import { ROLES } from '../pki/roles.js';
-import { query } from '../prove/books.js';
-import { ClusterSystem } from '../prove/cluster-system.js';
-import { until } from '../prove/system.js';
-import { loadCertificates } from '../up/rotation.js';
-import { VISA } from './checkout-client.js';
-import { edgeRequest } from './edge-client.js';
+import { roleFile, rotate } from '../deploy/pki/authority.js';
+import { ROLES } from '../deploy/pki/roles.js';
+import { loadCertificates } from '../local/rotation.js';
+import { query } from '../testing/books.js';
+import { VISA } from '../testing/checkout-client.js';
+import { runCli } from '../testing/client-fixture.js';
+import { ClusterSystem } from '../testing/cluster-system.js';
+import { edgeRequest } from '../testing/edge-client.js';
+import { until } from '../testing/system.js';
 
 describe('tollgate up --cluster', { timeout: 240_000 }, () => {
   let system: ClusterSystem;

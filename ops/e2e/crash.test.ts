@@ -3,8 +3,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { it } from 'node:test';
-import { get, post } from './checkout-client.js';
-import { startEngineProcess } from './engine-process.js';
+import { get, post } from '../testing/checkout-client.js';
+import { startEngineProcess } from '../testing/engine-process.js';
 
 const WRITERS = 32;
 const KILLS = 3;

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { checkoutAccepted } from '../../engine/codec/records.js';
 import { Store } from '../../engine/store/store.js';
-import { claimVolume } from '../../engine/volume.js';
-import { type Answer, get, post, VISA } from './checkout-client.js';
-import { type EngineProcess, startEngineProcess } from './engine-process.js';
+import { claimVolume } from '../../engine/volume/volume.js';
+import { type Answer, get, post, VISA } from '../testing/checkout-client.js';
+import { type EngineProcess, startEngineProcess } from '../testing/engine-process.js';
 
 describe('an engine with stored rows that cannot be decoded', () => {
   const dir = mkdtempSync(join(tmpdir(), 'tollgate-damaged-'));

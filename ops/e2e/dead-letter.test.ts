@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { checkoutAccepted } from '../../engine/codec/records.js';
-import { TOPICS } from '../../engine/core/topics.js';
-import { adminHeaders } from '../admin-headers.js';
-import { LocalSystem, until } from '../prove/system.js';
-import { get, post } from './checkout-client.js';
-import { openSender } from './open-sender.js';
+import { TOPICS } from '../../engine/domain/topics.js';
+import { adminHeaders } from '../client/admin-headers.js';
+import { get, post } from '../testing/checkout-client.js';
+import { openSender } from '../testing/open-producer.js';
+import { LocalSystem, until } from '../testing/system.js';
 
 it('should put what cannot be worked off into the dead-letter topic, and go on', {
   timeout: 120_000,

@@ -5,9 +5,9 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { productSpec } from '../up/components.js';
-import { post } from './checkout-client.js';
-import { eventually, freePorts, sleep, startEngineProcess } from './engine-process.js';
+import { productSpec } from '../local/components.js';
+import { post } from '../testing/checkout-client.js';
+import { eventually, freePorts, sleep, startEngineProcess } from '../testing/engine-process.js';
 
 const MARK_INTERVAL_MS = 100;
 

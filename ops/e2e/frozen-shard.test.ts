@@ -1,9 +1,9 @@
 /** A shard that is stopped in the middle (SIGSTOP): its clients learn of it within some seconds. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { VISA } from './checkout-client.js';
-import { type EdgeRequest, edgeRequest } from './edge-client.js';
-import { EdgeFixture } from './edge-fixture.js';
+import { VISA } from '../testing/checkout-client.js';
+import { type EdgeRequest, edgeRequest } from '../testing/edge-client.js';
+import { EdgeFixture } from '../testing/edge-fixture.js';
 
 describe('a frozen shard', { timeout: 120_000 }, () => {
   let edge: EdgeFixture;

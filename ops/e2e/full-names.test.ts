@@ -5,14 +5,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
-import { stackConfig } from '../../engine/core/config.js';
-import { packageFile } from '../../engine/core/paths.js';
-import { TOPICS } from '../../engine/core/topics.js';
+import { stackConfig } from '../../engine/config/config.js';
+import { TOPICS } from '../../engine/domain/topics.js';
 import { createTopics } from '../../engine/kafka/topics-admin.js';
-import { caFile, clientTls, initPki, issue, roleFile } from '../pki/authority.js';
-import type { Running } from '../up/child.js';
-import { startKafka } from '../up/kafka.js';
-import { freePorts } from './engine-process.js';
+import { packageFile } from '../../engine/util/paths.js';
+import { caFile, clientTls, initPki, issue, roleFile } from '../deploy/pki/authority.js';
+import type { Running } from '../local/child.js';
+import { startKafka } from '../local/kafka.js';
+import { freePorts } from '../testing/engine-process.js';
 
 describe('a Kafka whose users are whole names of certificates, as MSK', { timeout: 90_000 }, () => {
   const dir = mkdtempSync(join(tmpdir(), 'tollgate-names-'));
@@ -38,7 +38,7 @@ describe('a Kafka whose users are whole names of certificates, as MSK', { timeou
     createTopics(brokers, [{ name, partitions: 1 }], 1, clientTls(pki, role));
   const writeAcls = (...options: string[]) =>
     promisify(execFile)(process.execPath, [
-      packageFile('dist/ops/pki/write-acls.js'),
+      packageFile('dist/ops/deploy/pki/write-acls.js'),
       brokers,
       ...['--engine', roleFile(pki, 'engine'), '--processor', roleFile(pki, 'processor')],
       ...options,

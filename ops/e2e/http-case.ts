@@ -1,5 +1,5 @@
 /** One case of the table of HTTP's RFCs, and the requests that cases are made of. */
-import type { NoAnswer, RawAnswer, RawTarget } from './raw-http.js';
+import type { NoAnswer, RawAnswer, RawTarget } from '../testing/raw-http.js';
 
 /** Answers of the HTTP library itself: an HTML page, the end of the connection, or nothing. */
 export type LibraryAnswer = 'page 400' | 'page 505' | NoAnswer;

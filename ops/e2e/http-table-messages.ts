@@ -1,7 +1,7 @@
 /** The table's cases of content (RFC 9110), of framing and of connections (RFC 9112). */
 import { gzipSync } from 'node:zlib';
+import type { RawAnswer } from '../testing/raw-http.js';
 import { CHECKOUT, caseOf, type HttpCase, type LibraryAnswer, type Requests } from './http-case.js';
-import type { RawAnswer } from './raw-http.js';
 
 const JSON_TYPE = 'Content-Type: application/json';
 const CHUNKED = 'Transfer-Encoding: chunked';

@@ -1,6 +1,7 @@
 /** The table's cases of methods, conditions (RFC 9110), waiting (RFC 7240) and problems (RFC 9457). */
+
+import type { RawAnswer } from '../testing/raw-http.js';
 import { CHECKOUT, type Check, caseOf, type HttpCase, type Requests } from './http-case.js';
-import type { RawAnswer } from './raw-http.js';
 
 const ABSENT = '/payments/absent';
 

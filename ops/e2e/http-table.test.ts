@@ -4,13 +4,13 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
-import { packageFile } from '../../engine/core/paths.js';
+import { packageFile } from '../../engine/util/paths.js';
 import { requestsOf } from './http-case.js';
 import { httpCases, libraryRows } from './http-table.js';
 
-const page = readFileSync(packageFile('docs/http.md'), 'utf8');
+const page = readFileSync(packageFile('docs/reference/http.md'), 'utf8');
 
-describe('docs/http.md', () => {
+describe('docs/reference/http.md', () => {
   it('should have a row for each case that the library answers otherwise, and no other', () => {
     const [, table = ''] = page.split('| --- | --- | --- | --- |\n');
     assert.deepEqual(table.split('\n\n')[0]!.split('\n'), libraryRows());

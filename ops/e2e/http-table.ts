@@ -1,9 +1,11 @@
 /**
  * What RFC 9110, 9112, 7240 and 9457 ask for, case by case, as raw bytes: at an engine, and through
  * the edge. Where the engine's HTTP library (uWebSockets.js) answers otherwise, the case says so,
- * and docs/http.md has the same line. After every answer the same connection must serve a second
+ * and docs/reference/http.md has the same line. After every answer the same connection must serve a second
  * request, or be closed if the answer announced it.
  */
+
+import { type RawAnswer, RawConnection } from '../testing/raw-http.js';
 import {
   CHECKOUT,
   type HttpCase,
@@ -14,7 +16,6 @@ import {
 } from './http-case.js';
 import { connectionCases, framingCases, headCases, messageCases } from './http-table-messages.js';
 import { conditionCases, methodCases, problemCases, waitCases } from './http-table-semantics.js';
-import { type RawAnswer, RawConnection } from './raw-http.js';
 
 const ANSWER_MS_MAX = 15_000;
 const CASES_AT_ONCE = 16;
@@ -71,7 +72,7 @@ const LIBRARY_TEXTS: Readonly<Record<LibraryAnswer, string>> = {
   silent: 'no answer',
 };
 
-/** The rows of the table in docs/http.md: one for each case that the library answers otherwise. */
+/** The rows of the table in docs/reference/http.md: one for each case that the library answers otherwise. */
 export function libraryRows(): string[] {
   const nowhere = { port: 0, isEdge: false, own: [], pendingId: 'pending' };
   return httpCases(requestsOf(nowhere)).flatMap(({ name, rfc, engine, edge, statuses }) =>

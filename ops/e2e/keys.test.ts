@@ -13,10 +13,10 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readKeysFile, writeKeysFile } from '../../engine/keys/keys-file.js';
-import { ApiClient, type ApiOptions } from '../api-client.js';
+import { ApiClient, type ApiOptions } from '../client/api-client.js';
 import { addKey } from '../keys/new-key.js';
-import { get, post, VISA } from './checkout-client.js';
-import { type EngineProcess, eventually, startEngineProcess } from './engine-process.js';
+import { get, post, VISA } from '../testing/checkout-client.js';
+import { type EngineProcess, eventually, startEngineProcess } from '../testing/engine-process.js';
 
 describe('an engine with API keys', () => {
   const dir = mkdtempSync(join(tmpdir(), 'tollgate-keys-'));

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { addKey } from '../keys/new-key.js';
-import { VISA } from './checkout-client.js';
-import { type EngineProcess, eventually, startEngineProcess } from './engine-process.js';
+import { VISA } from '../testing/checkout-client.js';
+import { type EngineProcess, eventually, startEngineProcess } from '../testing/engine-process.js';
 
 const MERCHANT_MAX = 5;
 const TOTAL_MAX = 8;

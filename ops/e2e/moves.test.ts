@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { Ownership, type Topology } from '../../engine/topology/topology.js';
-import { get, post, VISA } from './checkout-client.js';
-import { type EngineProcess, eventually, startEngineProcess } from './engine-process.js';
+import { Ownership, type Topology } from '../../engine/shards/topology.js';
+import { get, post, VISA } from '../testing/checkout-client.js';
+import { type EngineProcess, eventually, startEngineProcess } from '../testing/engine-process.js';
 
 const IDS = Array.from({ length: 300 }, (_, i) => `moving-${i}`);
 const shards = (count: number) =>

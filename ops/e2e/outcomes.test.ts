@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { chargesOf } from '../prove/charges.js';
-import { LocalSystem, until } from '../prove/system.js';
-import { get, post, VISA } from './checkout-client.js';
-import { freePorts } from './engine-process.js';
+import { chargesOf } from '../testing/charges.js';
+import { get, post, VISA } from '../testing/checkout-client.js';
+import { freePorts } from '../testing/engine-process.js';
+import { LocalSystem, until } from '../testing/system.js';
 
 /** Longer than the first record waits for its consumer. */
 const DEADLINE_MS = 12_000;

@@ -9,14 +9,14 @@ import {
   retryTicket,
   webhookReceived,
 } from '../../engine/codec/records.js';
-import { retryTopic, TOPICS } from '../../engine/core/topics.js';
-import type { Sender } from '../../workers/processor/sender.js';
-import { adminHeaders } from '../admin-headers.js';
-import { chargesOf } from '../prove/charges.js';
-import { openLetters } from '../prove/dead-letters.js';
-import { LocalSystem, until } from '../prove/system.js';
-import { get, post } from './checkout-client.js';
-import { openSender } from './open-sender.js';
+import { retryTopic, TOPICS } from '../../engine/domain/topics.js';
+import type { Sender } from '../../workers/outbox/kafka-producer.js';
+import { adminHeaders } from '../client/admin-headers.js';
+import { openLetters } from '../prove/providers/dead-letters.js';
+import { chargesOf } from '../testing/charges.js';
+import { get, post } from '../testing/checkout-client.js';
+import { openSender } from '../testing/open-producer.js';
+import { LocalSystem, until } from '../testing/system.js';
 
 /**
  * Stands for any fault in the handling of one record: Postgres itself raises an error of a class

@@ -4,14 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import rdkafka from 'node-rdkafka';
-import { stackConfig } from '../../engine/core/config.js';
-import { ORIGIN_HEADER, PROCESSOR_GROUP, parseOrigin, TOPICS } from '../../engine/core/topics.js';
+import { stackConfig } from '../../engine/config/config.js';
+import { ORIGIN_HEADER, PROCESSOR_GROUP, parseOrigin, TOPICS } from '../../engine/domain/topics.js';
 import { clientSettings } from '../../engine/kafka/client.js';
 import { groupProgress } from '../../engine/kafka/group-progress.js';
 import { readTopic } from '../../engine/kafka/read-topic.js';
-import { startKafka } from '../up/kafka.js';
-import { post } from './checkout-client.js';
-import { eventually, freePorts, sleep, startEngineProcess } from './engine-process.js';
+import { startKafka } from '../local/kafka.js';
+import { post } from '../testing/checkout-client.js';
+import { eventually, freePorts, sleep, startEngineProcess } from '../testing/engine-process.js';
 
 it('should publish again what the processors finished long ago and has no status, with backoff', {
   timeout: 120_000,

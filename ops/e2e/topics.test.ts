@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import rdkafka from 'node-rdkafka';
-import { stackConfig } from '../../engine/core/config.js';
-import { TOPICS } from '../../engine/core/topics.js';
+import { stackConfig } from '../../engine/config/config.js';
+import { TOPICS } from '../../engine/domain/topics.js';
 import { clientSettings } from '../../engine/kafka/client.js';
 import { topicIdentities } from '../../engine/kafka/topic-identity.js';
 import { createTopics, retryTopicSpecs, topicSpecs } from '../../engine/kafka/topics-admin.js';
-import { type LocalKafka, startKafka } from '../up/kafka.js';
-import { eventually, freePorts } from './engine-process.js';
+import { type LocalKafka, startKafka } from '../local/kafka.js';
+import { eventually, freePorts } from '../testing/engine-process.js';
 
 const KEYED = [TOPICS.accepted, TOPICS.webhooks, 'payments.retry.5s'];
 

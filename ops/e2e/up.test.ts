@@ -14,13 +14,13 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { childEnvironment, stackConfig } from '../../engine/core/config.js';
-import { packageFile } from '../../engine/core/paths.js';
-import { imbalance } from '../prove/books.js';
-import { until } from '../prove/system.js';
-import type { ComponentName, Endpoints } from '../up/endpoints.js';
-import { get, post } from './checkout-client.js';
-import { freePorts } from './engine-process.js';
+import { childEnvironment, stackConfig } from '../../engine/config/config.js';
+import { packageFile } from '../../engine/util/paths.js';
+import type { ComponentName, Endpoints } from '../local/endpoints.js';
+import { imbalance } from '../testing/books.js';
+import { get, post } from '../testing/checkout-client.js';
+import { freePorts } from '../testing/engine-process.js';
+import { until } from '../testing/system.js';
 
 describe('tollgate up', { timeout: 240_000 }, async () => {
   const home = mkdtempSync(join(tmpdir(), 'tollgate-up-'));

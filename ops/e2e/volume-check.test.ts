@@ -4,12 +4,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import rdkafka from 'node-rdkafka';
-import { stackConfig } from '../../engine/core/config.js';
-import { TOPICS } from '../../engine/core/topics.js';
+import { stackConfig } from '../../engine/config/config.js';
+import { TOPICS } from '../../engine/domain/topics.js';
 import { producerSettings, producerTopicSettings } from '../../engine/kafka/client.js';
-import { type LocalKafka, startKafka } from '../up/kafka.js';
-import { get, post } from './checkout-client.js';
-import { type EngineProcess, eventually, freePorts, startEngineProcess } from './engine-process.js';
+import { type LocalKafka, startKafka } from '../local/kafka.js';
+import { get, post } from '../testing/checkout-client.js';
+import {
+  type EngineProcess,
+  eventually,
+  freePorts,
+  startEngineProcess,
+} from '../testing/engine-process.js';
 
 const PARTITIONS = 4;
 const OTHERS = 8_000;

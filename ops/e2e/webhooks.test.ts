@@ -6,9 +6,9 @@ import { after, before, describe, it } from 'node:test';
 import { Stripe } from 'stripe';
 import { webhookReceived } from '../../engine/codec/records.js';
 import { Store } from '../../engine/store/store.js';
-import type { Answer } from './checkout-client.js';
-import { type EngineProcess, startEngineProcess } from './engine-process.js';
-import { callBack, eventOf } from './webhook-client.js';
+import type { Answer } from '../testing/checkout-client.js';
+import { type EngineProcess, startEngineProcess } from '../testing/engine-process.js';
+import { callBack, eventOf } from '../testing/webhook-client.js';
 
 const NEW = 'whsec_the_new_one_';
 const OLD = 'whsec_the_old_one_';

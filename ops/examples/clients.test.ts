@@ -4,9 +4,9 @@ import type { RequestListener } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { packageFile } from '../../engine/core/paths.js';
-import { type FakeServer, type Run, run, runCli, serve } from '../cli/client-fixture.js';
-import { initPki, roleFile } from '../pki/authority.js';
+import { packageFile } from '../../engine/util/paths.js';
+import { initPki, roleFile } from '../deploy/pki/authority.js';
+import { type FakeServer, type Run, run, runCli, serve } from '../testing/client-fixture.js';
 
 const BUSY_MS = 3_000;
 const KEY = 'tg_key_of_the_test';

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { it } from 'node:test';
 import { promisify } from 'node:util';
-import { childEnvironment } from '../../engine/core/config.js';
-import { packageFile } from '../../engine/core/paths.js';
-import { LocalSystem } from '../prove/system.js';
+import { childEnvironment } from '../../engine/config/config.js';
+import { packageFile } from '../../engine/util/paths.js';
+import { LocalSystem } from '../testing/system.js';
 
 const run = promisify(execFile);
 

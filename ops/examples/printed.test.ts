@@ -3,12 +3,12 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { packageFile } from '../../engine/core/paths.js';
-import { run } from '../cli/client-fixture.js';
+import { packageFile } from '../../engine/util/paths.js';
 import { welcome } from '../cli/up.js';
-import { startEngineProcess } from '../e2e/engine-process.js';
 import { addKey, type NewCredentials } from '../keys/new-key.js';
-import type { Endpoints } from '../up/endpoints.js';
+import type { Endpoints } from '../local/endpoints.js';
+import { run } from '../testing/client-fixture.js';
+import { startEngineProcess } from '../testing/engine-process.js';
 
 describe('commands that are printed, at an engine with a keys file', { timeout: 60_000 }, () => {
   const dir = mkdtempSync(join(tmpdir(), 'tollgate-printed-'));

@@ -5,9 +5,9 @@
 import { mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { stackConfig } from '../../engine/core/config.js';
-import { freePorts } from '../e2e/engine-process.js';
-import { sharedClassesFile, startKafka } from '../up/kafka.js';
+import { stackConfig } from '../../engine/config/config.js';
+import { sharedClassesFile, startKafka } from '../local/kafka.js';
+import { freePorts } from '../testing/engine-process.js';
 
 /** The JVM writes the archive when it ends. */
 const STOP_MS_MAX = 60_000;

@@ -4,10 +4,10 @@ set -euo pipefail
 cd "$(dirname "$0")/../../dist"
 
 # What starts a process: these modules, or a test's own spawn of our command line.
-starts='/(up|prove|e2e|simulator|examples)/|/(kafka|postgres|engine-process|system)\.js|tollgate\.mjs|/usr/sbin/nginx|systemd-analyze'
+starts='/(local|prove|e2e|testing|simulator|examples)/|/(kafka|postgres|engine-process|system)\.js|tollgate\.mjs|/usr/sbin/nginx|systemd-analyze'
 pick() {
   find . -name '*.test.js' | sort | while read -r file; do
-    if [[ $file =~ ^\./ops/(e2e|prove|simulator|examples|nginx|systemd)/ ]] || grep -qE "from '[^']*($starts)" "$file"; then
+    if [[ $file =~ ^\./ops/(e2e|prove|fakes|examples|deploy/(nginx|systemd))/ ]] || grep -qE "from '[^']*($starts)" "$file"; then
       [ "$1" = servers ] && echo "dist/${file#./}"
     else
       [ "$1" = unit ] && echo "dist/${file#./}"

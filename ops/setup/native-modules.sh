@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the native modules. Packages are installed with --ignore-scripts, so no package's script
-# runs but those of this list. ops/supply-chain.test.ts keeps the list complete.
+# runs but those of this list. ops/checks/supply-chain.test.ts keeps the list complete.
 set -euo pipefail
 modules=(
   node-rdkafka                 # compiles librdkafka

@@ -1,6 +1,6 @@
 /** Runs `npm audit` for the checks of the packages. One try, so that a missing network costs seconds. */
 import { spawnSync } from 'node:child_process';
-import { packageRoot } from '../../engine/core/paths.js';
+import { packageRoot } from '../../engine/util/paths.js';
 
 const AUDIT_MS_MAX = 120_000;
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;

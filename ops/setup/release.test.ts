@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
-import { packageFile } from '../../engine/core/paths.js';
+import { packageFile } from '../../engine/util/paths.js';
 import { productFiles, productionPackages } from './release.js';
 
 describe('the tree of a host', () => {
@@ -16,7 +16,7 @@ describe('the tree of a host', () => {
     for (const name of Object.keys(devDependencies))
       if (!name.startsWith('@types/')) assert.ok(!packages.has(`node_modules/${name}`), name);
     assert.ok(packages.size > 100);
-    for (const it of files) assert.doesNotMatch(it, /\.test\.js$|\/(e2e|prove|stand-ins)\//);
+    for (const it of files) assert.doesNotMatch(it, /\.test\.js$|\/(e2e|prove|testing|checks)\//);
   });
 
   it('should have all that its own files import', () => {

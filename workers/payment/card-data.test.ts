@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { processorConfig } from '../../engine/core/config.js';
-import type { Ask } from '../postgres/asks.js';
+import { processorConfig } from '../../engine/config/config.js';
 import { Batcher, type Dated } from '../postgres/batcher.js';
+import type { Ask } from '../postgres/claims.js';
 import { monotonicMs, PostgresClock } from '../postgres/clock.js';
 import type { OutcomeRow } from '../postgres/outcomes.js';
-import type { SendRow } from '../postgres/sends.js';
+import type { SendRow } from '../postgres/send-commits.js';
 import type { Psp, PspAnswer } from '../psp/port.js';
-import { Calls } from './calls.js';
-import { Gate } from './gate.js';
-import { Settlements } from './settlement.js';
+import { Settlements } from './outcome-builder.js';
+import { Calls } from './provider-calls.js';
+import { Gate } from './provider-guard.js';
 
 const ASK: Ask = {
   ...{ merchant: 'm', checkoutId: 'c', version: 1, status: 'processing', amount: 1 },

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { RecordTimes } from '../tasks.js';
 import { deadlineStart } from './deadline.js';
-import type { RecordTimes } from './tasks.js';
 
 const DAY = 86_400_000;
 /** When it was accepted in truth. */

@@ -3,7 +3,7 @@
  * now or then, so its word counts only as far as Kafka's append time explains it. Errs to the later
  * time: no checkout expires early. Pure.
  */
-import type { RecordTimes } from './tasks.js';
+import type { RecordTimes } from '../tasks.js';
 
 /**
  * @param acceptedAt by the engine's clock, Unix milliseconds

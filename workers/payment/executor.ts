@@ -9,20 +9,20 @@ import {
   type RetryTicket,
   retryTicket,
 } from '../../engine/codec/records.js';
-import { paymentKey } from '../../engine/core/payment.js';
-import type { Ask, TicketRow } from '../postgres/asks.js';
+import { paymentKey } from '../../engine/domain/payment.js';
 import type { Batcher, Dated } from '../postgres/batcher.js';
+import type { Ask, TicketRow } from '../postgres/claims.js';
 import type { PostgresClock } from '../postgres/clock.js';
 import type { IntentResult, IntentRow } from '../postgres/intents.js';
 import { isBadData } from '../postgres/pool.js';
 import { chargeKey, type Psp } from '../psp/port.js';
-import type { Calls } from './calls.js';
+import type { AcceptedTask, RecordTimes, Task, TaskResult, WorkerSettings } from '../tasks.js';
 import { deadlineStart } from './deadline.js';
-import { deadlineOf, type Plan, planNext } from './plan.js';
+import { deadlineOf, type Plan, planNext } from './next-action.js';
+import type { Settlements } from './outcome-builder.js';
+import type { Calls } from './provider-calls.js';
 import { delayWhileWaiting, recordOf, SWEEP_GRACE_MS } from './retry-policy.js';
 import { candidatesFor, chooseProvider, type Routed } from './routing.js';
-import type { Settlements } from './settlement.js';
-import type { AcceptedTask, RecordTimes, Task, TaskResult, WorkerSettings } from './tasks.js';
 
 /** Beyond the longest wait and call: only a maker that died leaves its intent for the sweeper. */
 const INTENT_GRACE_MS = 4_000;

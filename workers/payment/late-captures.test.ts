@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
-import { processorConfig, simulatorConfig } from '../../engine/core/config.js';
-import { createLogger } from '../../engine/core/log.js';
-import { freePorts } from '../../ops/e2e/engine-process.js';
-import { type Simulator, startSimulator } from '../../ops/simulator/index.js';
-import { type LocalPostgres, startPostgres } from '../../ops/up/postgres.js';
-import { deadAmong, redrivePayments } from '../postgres/dead.js';
+import { processorConfig, simulatorConfig } from '../../engine/config/config.js';
+import { createLogger } from '../../engine/util/log.js';
+import { type Simulator, startSimulator } from '../../ops/fakes/simulator/index.js';
+import { type LocalPostgres, startPostgres } from '../../ops/local/postgres.js';
+import { freePorts } from '../../ops/testing/engine-process.js';
+import { deadAmong, redrivePayments } from '../postgres/dead-payments.js';
 import { insertIntents } from '../postgres/intents.js';
 import {
   claimLateCaptures,
@@ -22,9 +22,9 @@ import { migrateAsOwner } from '../postgres/migrate.js';
 import { openPool } from '../postgres/pool.js';
 import { chargeKey, type Psp } from '../psp/port.js';
 import { SimulatorPsp } from '../psp/simulator/simulator-psp.js';
-import { Gate } from './gate.js';
+import type { TaskResult } from '../tasks.js';
 import { LateCaptures } from './late-captures.js';
-import type { TaskResult } from './tasks.js';
+import { Gate } from './provider-guard.js';
 
 const AMOUNT = 1_999;
 /** Nothing waits longer in these tests: a claim that dies comes up again at once. */

@@ -6,7 +6,7 @@
  */
 import type pg from 'pg';
 import { retryTicket } from '../../engine/codec/records.js';
-import { newUlid } from '../../engine/core/ulid.js';
+import { newUlid } from '../../engine/domain/ulid.js';
 import { monotonicMs } from '../postgres/clock.js';
 import {
   beginReversal,
@@ -18,9 +18,9 @@ import {
 } from '../postgres/late-captures.js';
 import { recordCall } from '../postgres/psp-calls.js';
 import { commandKey, type Psp, type PspAnswer, type PspRequest } from '../psp/port.js';
-import type { Gate } from './gate.js';
-import { SEND_WITHIN_MS } from './plan.js';
-import type { TaskResult } from './tasks.js';
+import type { TaskResult } from '../tasks.js';
+import { SEND_WITHIN_MS } from './next-action.js';
+import type { Gate } from './provider-guard.js';
 
 export const CAPTURED_AFTER_END = 'captured_after_end';
 const WAIT_MS_MIN = 2_000;

@@ -3,9 +3,9 @@
  * for the jitter. The waits between tries grow; a provider's Retry-After is obeyed.
  */
 import { type RetryTicket, retryTicket } from '../../engine/codec/records.js';
-import { paymentKey } from '../../engine/core/payment.js';
-import type { NamedDelay } from '../../engine/core/settings.js';
-import { retryTopic } from '../../engine/core/topics.js';
+import type { NamedDelay } from '../../engine/config/settings.js';
+import { paymentKey } from '../../engine/domain/payment.js';
+import { retryTopic } from '../../engine/domain/topics.js';
 import type { PspAnswer } from '../psp/port.js';
 
 /** Of what is due after so long, the part by which it varies up and down. */

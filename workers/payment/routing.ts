@@ -1,6 +1,7 @@
 /** Which providers may take a checkout, in order of preference. Pure. */
-import { defaultProvider, WALLET } from '../../engine/core/payment.js';
-import type { Route } from '../../engine/core/settings/routes.js';
+
+import type { Route } from '../../engine/config/settings/routes.js';
+import { defaultProvider, WALLET } from '../../engine/domain/payment.js';
 
 export interface Routed {
   /** The provider asked for, or auto. */

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { isTerminal, PAYMENT_STATUSES, type PaymentStatusName } from '../../engine/core/payment.js';
+import {
+  isTerminal,
+  PAYMENT_STATUSES,
+  type PaymentStatusName,
+} from '../../engine/domain/payment.js';
 import type { PspAnswer } from '../psp/port.js';
 import {
   CLAIM_STATUSES,

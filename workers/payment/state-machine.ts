@@ -3,9 +3,9 @@
  * only; a terminal status never changes; only a provider's explicit word ends a payment that
  * may have been sent. What changes nothing is named, so that it can be counted.
  */
-import { isTerminal, type PaymentStatusName } from '../../engine/core/payment.js';
+import { isTerminal, type PaymentStatusName } from '../../engine/domain/payment.js';
 import type { PspAnswer } from '../psp/port.js';
-import { type KnownParts, NO_PARTS, type Part, totalWith } from './parts.js';
+import { type KnownParts, NO_PARTS, type Part, totalWith } from './partial-amounts.js';
 
 /** What is known of a payment before the evidence. Amounts in minor units. */
 export interface PaymentFacts {

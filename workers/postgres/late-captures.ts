@@ -4,7 +4,7 @@
  * the state it was claimed in, so a step that is run twice is done once.
  */
 import type pg from 'pg';
-import type { PaymentStatusName } from '../../engine/core/payment.js';
+import type { PaymentStatusName } from '../../engine/domain/payment.js';
 
 export type LateCaptureState = 'suspected' | 'confirmed' | 'reversing' | 'reversed' | 'unfounded';
 

@@ -4,8 +4,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
-import type { ProcessorConfig } from '../../engine/core/config.js';
-import type { Logger } from '../../engine/core/log.js';
+import type { ProcessorConfig } from '../../engine/config/config.js';
+import type { Logger } from '../../engine/util/log.js';
 import { type Keep, maintainPartitions } from './partitions.js';
 
 export type MaintenanceSettings = Keep & Pick<ProcessorConfig, 'maintenance'>;

@@ -5,8 +5,8 @@
 import { readdirSync } from 'node:fs';
 import { runner } from 'node-pg-migrate';
 import type pg from 'pg';
-import { EngineError } from '../../engine/core/errors.js';
-import { packageFile } from '../../engine/core/paths.js';
+import { EngineError } from '../../engine/util/errors.js';
+import { packageFile } from '../../engine/util/paths.js';
 import { grantRights } from './grants.js';
 import { connect, libpqUrl } from './pool.js';
 import { mustKeepSessions } from './pooler.js';

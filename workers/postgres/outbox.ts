@@ -5,7 +5,7 @@
  */
 import type pg from 'pg';
 import type { HistoryEntry, PaymentStatus } from '../../engine/codec/records.js';
-import type { PaymentStatusName } from '../../engine/core/payment.js';
+import type { PaymentStatusName } from '../../engine/domain/payment.js';
 
 const HISTORY_MAX = 32;
 /** That a payment has begun is told once it has lasted so long, else together with its outcome. */

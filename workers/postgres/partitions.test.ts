@@ -5,14 +5,14 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { runner } from 'node-pg-migrate';
 import pg from 'pg';
-import { packageFile } from '../../engine/core/paths.js';
-import { newUlid } from '../../engine/core/ulid.js';
-import { freePorts } from '../../ops/e2e/engine-process.js';
-import { type LocalPostgres, startPostgres } from '../../ops/up/postgres.js';
+import { newUlid } from '../../engine/domain/ulid.js';
+import { packageFile } from '../../engine/util/paths.js';
+import { type LocalPostgres, startPostgres } from '../../ops/local/postgres.js';
+import { freePorts } from '../../ops/testing/engine-process.js';
 import { migrateAsOwner } from './migrate.js';
 import { maintainPartitions, tableSizes } from './partitions.js';
 import { openPool } from './pool.js';
-import { recordVerdicts, type VerdictRow } from './webhook-verdicts.js';
+import { recordVerdicts, type VerdictRow } from './webhook-results.js';
 
 const KEEP = {
   keepCallsMonths: 3,

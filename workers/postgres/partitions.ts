@@ -4,7 +4,7 @@
  * time-out: payments wait for at most that long, and what fails is done at the next pass.
  */
 import type pg from 'pg';
-import type { ProcessorConfig } from '../../engine/core/config.js';
+import type { ProcessorConfig } from '../../engine/config/config.js';
 
 export type Keep = Pick<
   ProcessorConfig,

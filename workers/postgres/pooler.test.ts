@@ -3,10 +3,10 @@ import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { freePorts } from '../../ops/e2e/engine-process.js';
-import { until } from '../../ops/prove/system.js';
-import { type Running, startChild } from '../../ops/up/child.js';
-import { type LocalPostgres, startPostgres } from '../../ops/up/postgres.js';
+import { type Running, startChild } from '../../ops/local/child.js';
+import { type LocalPostgres, startPostgres } from '../../ops/local/postgres.js';
+import { freePorts } from '../../ops/testing/engine-process.js';
+import { until } from '../../ops/testing/system.js';
 import { migrateAsOwner, prepareSchema } from './migrate.js';
 import { connect, openPool } from './pool.js';
 

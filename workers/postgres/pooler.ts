@@ -3,7 +3,7 @@
  * mode). In transaction mode it would lose what a session holds: advisory locks, settings, prepared statements.
  */
 import type pg from 'pg';
-import { EngineError } from '../../engine/core/errors.js';
+import { EngineError } from '../../engine/util/errors.js';
 import { connect } from './pool.js';
 
 /**

@@ -5,17 +5,17 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
-import { freePorts } from '../../ops/e2e/engine-process.js';
-import { type LocalPostgres, startPostgres } from '../../ops/up/postgres.js';
-import { claimDue, claimTickets } from './asks.js';
+import { type LocalPostgres, startPostgres } from '../../ops/local/postgres.js';
+import { freePorts } from '../../ops/testing/engine-process.js';
 import { Batcher } from './batcher.js';
-import { bury, deadAmong, redrivePayments } from './dead.js';
+import { claimDue, claimTickets } from './claims.js';
+import { bury, deadAmong, redrivePayments } from './dead-payments.js';
 import { type IntentResult, type IntentRow, insertIntents } from './intents.js';
 import { migrateAsOwner } from './migrate.js';
 import { markPublished, STARTED_MS, unpublished } from './outbox.js';
 import { type OutcomeRow, recordOutcomes } from './outcomes.js';
 import { isBadData, openPool } from './pool.js';
-import { commitSends, type SendRow } from './sends.js';
+import { commitSends, type SendRow } from './send-commits.js';
 
 function intent(id: string, changes: Partial<IntentRow> = {}): IntentRow {
   return {

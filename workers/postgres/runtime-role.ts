@@ -4,7 +4,7 @@
  */
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
 import pg from 'pg';
-import { EngineError } from '../../engine/core/errors.js';
+import { EngineError } from '../../engine/util/errors.js';
 import { libpqUrl } from './pool.js';
 
 const SCRAM_ITERATIONS = 4_096;

@@ -3,9 +3,9 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { freePorts } from '../../ops/e2e/engine-process.js';
-import { caFile, ensurePki, roleFile } from '../../ops/pki/authority.js';
-import { type LocalPostgres, startPostgres } from '../../ops/up/postgres.js';
+import { caFile, ensurePki, roleFile } from '../../ops/deploy/pki/authority.js';
+import { type LocalPostgres, startPostgres } from '../../ops/local/postgres.js';
+import { freePorts } from '../../ops/testing/engine-process.js';
 import { connect as connectTo } from './pool.js';
 
 describe('sslmode', { timeout: 60_000 }, () => {

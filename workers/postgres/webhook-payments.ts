@@ -1,7 +1,7 @@
 /** The payment that a webhook is about: by our names, else by the provider's reference. */
 import type pg from 'pg';
-import type { PaymentStatusName } from '../../engine/core/payment.js';
-import type { PartState } from '../payment/parts.js';
+import type { PaymentStatusName } from '../../engine/domain/payment.js';
+import type { PartState } from '../payment/partial-amounts.js';
 
 export interface WebhookQuestion {
   /** provider/event id */

@@ -1,6 +1,7 @@
 /** One task with what orders it, counts its failures and names the record it came from. */
-import type { Task } from '../payment/tasks.js';
-import type { LetterSource } from './dead-letters.js';
+
+import type { LetterSource } from '../dead-letters/dead-letter-record.js';
+import type { Task } from '../tasks.js';
 
 export interface Work {
   /** Work of one key is done in order. */

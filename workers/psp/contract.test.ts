@@ -5,7 +5,6 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { freePorts } from '../../ops/e2e/engine-process.js';
 import {
   type Candidate,
   openSimulator,
@@ -13,7 +12,8 @@ import {
   openWallet,
   SETTINGS,
   STRIPE_KEY,
-} from '../../ops/stand-ins/providers.js';
+} from '../../ops/fakes/providers.js';
+import { freePorts } from '../../ops/testing/engine-process.js';
 import { openPool } from '../postgres/pool.js';
 import type { ChargeRequest, FindRequest, FollowUpRequest, Psp } from './port.js';
 import { chargeKey, commandKey } from './port.js';

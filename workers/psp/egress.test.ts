@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { processorConfig } from '../../engine/core/config.js';
+import { processorConfig } from '../../engine/config/config.js';
 import { Egress, EgressFault, type EgressSettings } from './egress.js';
 
 const SETTINGS: EgressSettings = {

@@ -8,8 +8,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { type buildConnector, errors, buildConnector as newConnector, Pool } from 'undici';
-import { outboundProblem } from '../../engine/core/outbound.js';
-import { mayCall } from '../../engine/core/plaintext.js';
+import { mayCall } from '../../engine/config/plaintext.js';
+import { outboundProblem } from '../../engine/util/egress-policy.js';
 
 export interface EgressSettings {
   readonly egressHosts: readonly string[];

@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
-import { SETTINGS, STRIPE_KEY } from '../../ops/stand-ins/providers.js';
+import { SETTINGS, STRIPE_KEY } from '../../ops/fakes/providers.js';
 import type { Psp } from './port.js';
 import { SimulatorPsp } from './simulator/simulator-psp.js';
 import { StripePsp } from './stripe/stripe-psp.js';

@@ -4,7 +4,7 @@
  * or 25 hours has one definition. A month is its days. Reports of providers are by UTC day.
  */
 import type pg from 'pg';
-import { EngineError } from '../../engine/core/errors.js';
+import { EngineError } from '../../engine/util/errors.js';
 
 export type PeriodKind = 'daily' | 'monthly';
 

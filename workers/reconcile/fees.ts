@@ -2,7 +2,7 @@
  * Agreed fees of charges: a percentage plus a fixed part, per provider and, where it differs,
  * per currency. Computed in decimals by Postgres and rounded once, to minor units.
  */
-import { ConfigurationError } from '../../engine/core/settings.js';
+import { ConfigurationError } from '../../engine/config/settings.js';
 
 export const ROUNDINGS = ['half_up', 'half_even', 'down'] as const;
 export type Rounding = (typeof ROUNDINGS)[number];

@@ -1,6 +1,6 @@
 /** The differences: read page by page, and closed by a person with a reason. */
 import type pg from 'pg';
-import { EngineError } from '../../engine/core/errors.js';
+import { EngineError } from '../../engine/util/errors.js';
 
 export interface Item {
   readonly id: number;

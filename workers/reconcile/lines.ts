@@ -7,7 +7,7 @@
  */
 import { createReadStream } from 'node:fs';
 import { parse } from 'csv-parse';
-import { EngineError } from '../../engine/core/errors.js';
+import { EngineError } from '../../engine/util/errors.js';
 import { isDay } from './calendar.js';
 import { minorUnits, wholeUnits } from './money.js';
 import type { AmountFormat } from './sources/source.js';

@@ -5,11 +5,11 @@
  */
 import type pg from 'pg';
 import { inTransaction } from './connection.js';
+import { chargeVerdict, REFUND_VERDICT } from './discrepancies.js';
 import { feeColumns, feeJoins, type Rounding } from './fees.js';
 import { UPSERT_ITEM } from './items.js';
 import { DISPUTES_AGREE, DISPUTES_MISSING, disputes } from './match-disputes.js';
 import { boundsOf, type Scope } from './scope.js';
-import { chargeVerdict, REFUND_VERDICT } from './verdicts.js';
 
 export interface Figure {
   readonly provider: string;

@@ -2,8 +2,8 @@
  * Amounts as reports write them, to minor units. Digits are moved, never computed with:
  * no float takes part.
  */
-import { minorDigits } from '../../engine/core/currencies.js';
-import { EngineError } from '../../engine/core/errors.js';
+import { minorDigits } from '../../engine/domain/currencies.js';
+import { EngineError } from '../../engine/util/errors.js';
 
 const MINOR_MAX = BigInt(Number.MAX_SAFE_INTEGER);
 

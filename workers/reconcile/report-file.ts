@@ -8,7 +8,7 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { EngineError } from '../../engine/core/errors.js';
+import { EngineError } from '../../engine/util/errors.js';
 
 /** Larger than any month we know; a stream without an end stops here. */
 const BYTES_MAX = 16 * 2 ** 30;

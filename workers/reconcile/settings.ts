@@ -1,7 +1,7 @@
 /** What reconciliation needs of the processor's settings, put into its own words. */
 import { join, resolve } from 'node:path';
 import { Stripe } from 'stripe';
-import type { ProcessorConfig } from '../../engine/core/config.js';
+import type { ProcessorConfig } from '../../engine/config/config.js';
 import { Egress } from '../psp/egress.js';
 import { EgressHttpClient } from '../psp/stripe/http-client.js';
 import type { Clock } from './calendar.js';

@@ -1,6 +1,6 @@
 /** Runs of the scheduler, in a thread of its own: reading a large report delays no payment. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { processorConfig } from '../../engine/core/config.js';
+import { processorConfig } from '../../engine/config/config.js';
 import type { DuePeriod } from './due.js';
 import { reconcile } from './run.js';
 import { reconcileSettings, settlementSources } from './settings.js';

@@ -12,21 +12,21 @@ import {
   paymentStatus,
   tryDecode,
 } from '../../engine/codec/records.js';
-import type { ProcessorConfig } from '../../engine/core/config.js';
-import { EngineError } from '../../engine/core/errors.js';
-import { paymentKey } from '../../engine/core/payment.js';
-import { TOPICS } from '../../engine/core/topics.js';
+import type { ProcessorConfig } from '../../engine/config/config.js';
+import { paymentKey } from '../../engine/domain/payment.js';
+import { TOPICS } from '../../engine/domain/topics.js';
 import { readTopic } from '../../engine/kafka/read-topic.js';
 import { topicIdentities } from '../../engine/kafka/topic-identity.js';
+import { EngineError } from '../../engine/util/errors.js';
+import { OUTBOX_LOCK } from '../outbox/outbox-publisher.js';
 import { candidatesFor } from '../payment/routing.js';
 import { prepareSchema } from '../postgres/migrate.js';
 import { isBadData, openPool, transaction } from '../postgres/pool.js';
-import { OUTBOX_LOCK } from '../processor/publisher.js';
 import { chargeKey } from '../psp/port.js';
 import { chargeWallet } from '../psp/wallet/operations.js';
-import { keepNewest } from './older.js';
 import * as sql from './replay-sql.js';
 import { rewind } from './rewind.js';
+import { keepNewest } from './staleness.js';
 
 const ROWS_MAX = 1_000;
 const WALLET_METHOD = /^wallet_(.+)$/;

@@ -1,9 +1,9 @@
 /** Sets a consumer group back to the beginning of a topic. The group must have no members. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import rdkafka, { type KafkaConsumer, type TopicPartitionOffset } from 'node-rdkafka';
-import { EngineError } from '../../engine/core/errors.js';
 import { assertReachable, clientSettings } from '../../engine/kafka/client.js';
 import { topicIdentities } from '../../engine/kafka/topic-identity.js';
+import { EngineError } from '../../engine/util/errors.js';
 
 const CALL_MS_MAX = 10_000;
 const CLOSE_MS_MAX = 2_000;

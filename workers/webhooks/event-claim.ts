@@ -1,5 +1,5 @@
 /** A provider's event as a claim, in the state machine's words, or why it is none. */
-import type { PartState } from '../payment/parts.js';
+import type { PartState } from '../payment/partial-amounts.js';
 import type { WebhookClaim } from '../payment/state-machine.js';
 
 /** `other`: an event of no kind that changes a payment. */

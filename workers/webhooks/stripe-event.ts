@@ -2,7 +2,7 @@
  * Stripe's events: our reference is the PaymentIntent. `requires_action` is left out: what
  * the payer has to do stands in the answer to our own call, not in the event.
  */
-import type { PartState } from '../payment/parts.js';
+import type { PartState } from '../payment/partial-amounts.js';
 import type { ClaimStatus } from '../payment/state-machine.js';
 import { minorAmount } from '../psp/stripe/amounts.js';
 import { claim, type Json, type Reading, typeOf } from './event-claim.js';

@@ -5,9 +5,9 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { childEnvironment, stackConfig } from '../../../engine/core/config.js';
-import { packageFile } from '../../../engine/core/paths.js';
-import { type EngineProcess, startEngineProcess } from '../engine-process.js';
+import { childEnvironment, stackConfig } from '../../../engine/config/config.js';
+import { packageFile } from '../../../engine/util/paths.js';
+import { type EngineProcess, startEngineProcess } from '../../testing/engine-process.js';
 
 const SEED = 15;
 const EXAMPLES = 25;

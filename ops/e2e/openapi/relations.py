@@ -70,7 +70,7 @@ def id_equals_header(headers, body):
 
 
 def header_names(case):
-    """The HTTP library takes letters, digits and hyphens in a header's name (docs/http.md)."""
+    """The HTTP library takes letters, digits and hyphens in a header's name (docs/reference/http.md)."""
     if case.headers:
         case.headers = {
             name: value for name, value in case.headers.items() if HEADER_NAME.fullmatch(name)

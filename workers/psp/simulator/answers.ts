@@ -1,8 +1,8 @@
 /** Reads the simulator's HTTP answers: which of its own objects a body is, and what is kept of it. */
-import { paymentKey } from '../../../engine/core/payment.js';
+import { paymentKey } from '../../../engine/domain/payment.js';
 import type { EgressAnswer } from '../egress.js';
-import { NOTHING, nameOf, pick, retryAfterMs, safeText } from '../evidence.js';
 import type { PspAnswer } from '../port.js';
+import { NOTHING, nameOf, pick, retryAfterMs, safeText } from '../sanitize.js';
 import {
   CHARGE_STATUSES,
   type ChargeStatus,

@@ -1,6 +1,5 @@
 /** The PSP simulator, or whoever speaks its API, behind the port: JSON over HTTP. */
 import { Egress, type EgressRequest, type EgressSettings } from '../egress.js';
-import { aboutPayment, answerOfFault } from '../evidence.js';
 import type {
   ChargeRequest,
   FindRequest,
@@ -10,6 +9,7 @@ import type {
   PspRequest,
   PspTraits,
 } from '../port.js';
+import { aboutPayment, answerOfFault } from '../sanitize.js';
 import { answerOf } from './answers.js';
 import type { Operation } from './meaning.js';
 

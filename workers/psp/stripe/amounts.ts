@@ -3,7 +3,7 @@
  * currencies otherwise (https://docs.stripe.com/currencies, "zero-decimal" and "special
  * cases"), and there the same number would be another sum of money.
  */
-import { minorDigits } from '../../../engine/core/currencies.js';
+import { minorDigits } from '../../../engine/domain/currencies.js';
 
 /** Decimals at Stripe where they are not two. */
 const STRIPE_DECIMALS = new Map<string, number>([

@@ -1,8 +1,8 @@
 /** What Stripe's objects and errors mean, operation by operation. Pure. */
 import { Stripe } from 'stripe';
-import { paymentKey } from '../../../engine/core/payment.js';
-import { answerOfFault, NOTHING, nameOf, pick, retryAfterMs, safeText } from '../evidence.js';
+import { paymentKey } from '../../../engine/domain/payment.js';
 import type { Outcome, PspAnswer } from '../port.js';
+import { answerOfFault, NOTHING, nameOf, pick, retryAfterMs, safeText } from '../sanitize.js';
 import { minorAmount } from './amounts.js';
 import { type ErrorShape, meaningOf, type Operation } from './meaning.js';
 

@@ -4,7 +4,6 @@
  */
 import { Stripe } from 'stripe';
 import { Egress, type EgressSettings } from '../egress.js';
-import { aboutPayment, NOTHING } from '../evidence.js';
 import type {
   ChargeRequest,
   FindRequest,
@@ -13,6 +12,7 @@ import type {
   PspAnswer,
   PspRequest,
 } from '../port.js';
+import { aboutPayment, NOTHING } from '../sanitize.js';
 import { stripeAmount } from './amounts.js';
 import {
   answerOfError,

@@ -9,7 +9,7 @@
  * recorded.
  */
 import type pg from 'pg';
-import { newUlid } from '../../../engine/core/ulid.js';
+import { newUlid } from '../../../engine/domain/ulid.js';
 import { ACCOUNTS } from '../../ledger/accounts.js';
 
 export interface WalletOperation {

@@ -3,10 +3,10 @@
  * there is nothing to capture later and nothing to cancel.
  */
 import type pg from 'pg';
-import { paymentKey } from '../../../engine/core/payment.js';
+import { paymentKey } from '../../../engine/domain/payment.js';
 import { openPool } from '../../postgres/pool.js';
-import { NOTHING, safeText } from '../evidence.js';
 import type { ChargeRequest, FindRequest, FollowUpRequest, Psp, PspAnswer } from '../port.js';
+import { NOTHING, safeText } from '../sanitize.js';
 import {
   chargeWallet,
   type Done,

@@ -7,7 +7,7 @@ import { createReadStream } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { EngineError } from '../../../engine/core/errors.js';
+import { EngineError } from '../../../engine/util/errors.js';
 import type { Report, SettlementSource } from './source.js';
 
 /** Hidden files, and those that a transfer is still writing. */

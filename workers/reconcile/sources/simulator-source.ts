@@ -6,7 +6,7 @@
 import { Agent as HttpAgent, get as httpGet, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, get as httpsGet } from 'node:https';
 import type { Readable } from 'node:stream';
-import { EngineError } from '../../../engine/core/errors.js';
+import { EngineError } from '../../../engine/util/errors.js';
 import { type Period, reportsFor } from '../calendar.js';
 import type { Report, SettlementSource } from './source.js';
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, it } from 'node:test';
-import { processorConfig } from '../../../engine/core/config.js';
+import { processorConfig } from '../../../engine/config/config.js';
 import { settlementSources } from '../settings.js';
 
 /** As Stripe documents it, by hand: no recording. */

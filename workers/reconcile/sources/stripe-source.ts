@@ -6,7 +6,7 @@
 import { Readable } from 'node:stream';
 import { stringify } from 'csv-stringify';
 import type { Stripe } from 'stripe';
-import { EngineError } from '../../../engine/core/errors.js';
+import { EngineError } from '../../../engine/util/errors.js';
 import { minorAmount } from '../../psp/stripe/amounts.js';
 import { addDays, monthDays, type Period, reportsFor } from '../calendar.js';
 import type { Report, SettlementSource } from './source.js';

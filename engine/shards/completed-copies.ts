@@ -1,0 +1,25 @@
+/**
+ * From which shards this volume has copied every row that is its own, by epoch: the copy began
+ * when that epoch was in force there, so that nothing was added to it afterwards. A volume that
+ * is built anew begins without this file and asks earlier owners again.
+ */
+import { join } from 'node:path';
+import { type Static, Type } from '@sinclair/typebox';
+import { newAjv } from '../util/ajv.js';
+import { DurableFile } from '../util/durable-file.js';
+
+const WholeCopies = Type.Record(
+  Type.String({ pattern: '^\\d{1,4}$' }),
+  Type.Integer({ minimum: 1 }),
+  {
+    additionalProperties: false,
+  },
+);
+/** The number of the epoch, by the number of the shard. */
+export type WholeCopies = Readonly<Static<typeof WholeCopies>>;
+
+const isCopies = newAjv().compile<WholeCopies>(WholeCopies);
+
+export function wholeCopiesFile(dataDir: string): DurableFile<WholeCopies> {
+  return new DurableFile(join(dataDir, 'whole-copies.json'), (value) => isCopies(value));
+}

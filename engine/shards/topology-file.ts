@@ -1,0 +1,14 @@
+/** The topology as this volume knows it: it travels with the volume. */
+import { join } from 'node:path';
+import { DurableFile } from '../util/durable-file.js';
+import { parseTopology, type Topology } from './topology.js';
+
+export function topologyFile(dataDir: string): DurableFile<Topology> {
+  return new DurableFile(join(dataDir, 'topology.json'), (value): value is Topology => {
+    try {
+      return parseTopology(value) === value;
+    } catch {
+      return false;
+    }
+  });
+}

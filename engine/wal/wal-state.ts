@@ -1,0 +1,30 @@
+/**
+ * The acknowledged mark: what the log must still hold at the next start, kept outside the
+ * database, best on another volume, since RocksDB itself cannot tell that its log was cut
+ * or that a file of it is gone. It is synced at an interval: what was acknowledged after
+ * the last sync is the blind spot of the check.
+ */
+import { DurableFile } from '../util/durable-file.js';
+import { isCount } from './wal-position.js';
+
+export interface Mark {
+  /** Identity of the volume whose log was marked. */
+  readonly volume: string;
+  /** A durable sequence, read after the write that has it returned. */
+  readonly sequence: number;
+  /**
+   * The lowest file in `db/` when the mark was made (`oldestLiveWal`): RocksDB may need it
+   * to open, although the sequences in it are long published.
+   */
+  readonly oldestFile: number;
+}
+
+/** The mark kept at `path`. */
+export function markFile(path: string): DurableFile<Mark> {
+  return new DurableFile(path, isMark);
+}
+
+function isMark(value: unknown): value is Mark {
+  const it = value as Partial<Mark> | null | undefined;
+  return isCount(it?.sequence) && isCount(it?.oldestFile) && typeof it?.volume === 'string';
+}

@@ -1,0 +1,59 @@
+/**
+ * What to do next with a payment whose outcome is not known. Pure: from the row and what the
+ * provider states of itself.
+ *
+ * A key is sent again only inside the provider's window; an empty `find` proves something
+ * only after the stated lag; only then may a new attempt begin. After the deadline nothing is
+ * sent any more, whatever was sent before and whoever redrives it: the attempt is only looked
+ * for.
+ */
+import type { Ask } from '../postgres/claims.js';
+import type { PspTraits } from '../psp/port.js';
+
+export type Plan =
+  /** Surely nobody has it: it may go out, to any provider; not after `until`. */
+  | { readonly kind: 'send_first'; readonly until: number }
+  /** The same key again; not after `until`, Unix milliseconds. */
+  | { readonly kind: 'send_again'; readonly until: number }
+  /**
+   * An empty answer at or after `provesFrom` proves that this attempt was not taken: a new one
+   * may begin until `until`, and after that the payment expires.
+   */
+  | { readonly kind: 'find'; readonly provesFrom: number; readonly until: number }
+  /** The provider has named the charge; before `visibleFrom` it may say that it has none. */
+  | { readonly kind: 'retrieve'; readonly visibleFrom: number }
+  /** The payer's time is over. */
+  | { readonly kind: 'cancel'; readonly reference: string }
+  | { readonly kind: 'expire' };
+
+export interface PlanSettings {
+  readonly deadlineMs: number;
+  readonly pspTimeoutMs: number;
+}
+
+/** Of a provider's key window, the part that is trusted: clocks and queues take the rest. */
+const KEY_WINDOW_TRUSTED = 0.9;
+/** A send begins at most so long after it was committed, or not at all. */
+export const SEND_WITHIN_MS = 3_000;
+
+export function planNext(it: Ask, psp: PspTraits, settings: PlanSettings, now: number): Plan {
+  const deadline = deadlineOf(it, settings);
+  if (it.firstSentAt === null || it.lastSentAt === null)
+    return now > deadline ? { kind: 'expire' } : { kind: 'send_first', until: deadline };
+  if (it.providerReference !== null) {
+    const isOver = it.actionExpiresAt !== null && now >= it.actionExpiresAt;
+    return it.status === 'requires_action' && isOver
+      ? { kind: 'cancel', reference: it.providerReference }
+      : { kind: 'retrieve', visibleFrom: it.lastSentAt + psp.findLagMs };
+  }
+  const keyEnd = it.firstSentAt + psp.keyWindowMs * KEY_WINDOW_TRUSTED - settings.pspTimeoutMs;
+  const until = Math.min(keyEnd, deadline);
+  if (now < until && !it.findOnly) return { kind: 'send_again', until };
+  const arrivedBy = it.lastSentAt + SEND_WITHIN_MS + settings.pspTimeoutMs;
+  return { kind: 'find', provesFrom: arrivedBy + psp.findLagMs, until: deadline };
+}
+
+/** Unix milliseconds after which nothing of the payment may be sent. */
+export function deadlineOf(it: { readonly acceptedAt: number }, settings: PlanSettings): number {
+  return it.acceptedAt + settings.deadlineMs;
+}
