@@ -22,7 +22,7 @@ describe('the bench suites', () => {
     const names =
       'ring hop accept accept-sql latency edge cold status journal codec cdc processor path scaling growth idle contest';
     assert.deepEqual(
-      SUITES.map((it) => it.name),
+      SUITES.map((suite) => suite.name),
       names.split(' '),
     );
   });

@@ -40,14 +40,14 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 const program = new Command('bench').description('measures every stage beside its rival');
 program
   .command('run', { isDefault: true })
-  .argument('[suites...]', `of ${SUITES.map((it) => it.name).join(' ')}`)
+  .argument('[suites...]', `of ${SUITES.map((suite) => suite.name).join(' ')}`)
   .option('--quick', 'shorter rounds, in five minutes')
   .option('--advisory', 'missed targets do not fail the run')
   .action(async (names: string[], options: { quick?: boolean; advisory?: boolean }) => {
     const all = [...SUITES, large];
     for (const name of names)
-      if (!all.some((it) => it.name === name)) program.error(`there is no suite ${name}`);
-    const chosen = names.length === 0 ? SUITES : all.filter((it) => names.includes(it.name));
+      if (!all.some((suite) => suite.name === name)) program.error(`there is no suite ${name}`);
+    const chosen = names.length === 0 ? SUITES : all.filter((suite) => names.includes(suite.name));
     const results: SuiteResult[] = [];
     const failed: string[] = [];
     const since = Date.now();
@@ -60,7 +60,7 @@ program
     appendHistory(results);
     await writeReport(RESULTS);
     summarise(results, failed, (Date.now() - since) / 1_000);
-    const missed = results.some((it) => it.rows.some((row) => !row.holds));
+    const missed = results.some((result) => result.rows.some((row) => !row.holds));
     process.exit(failed.length > 0 || (missed && !options.advisory) ? 1 : 0);
   });
 program
@@ -92,13 +92,13 @@ function summarise(
   failed: readonly string[],
   seconds: number,
 ): void {
-  const rows = results.flatMap((it) => it.rows.filter((row) => row.target !== null));
-  const holding = rows.filter((it) => it.holds).length;
+  const rows = results.flatMap((result) => result.rows.filter((row) => row.target !== null));
+  const holding = rows.filter((row) => row.holds).length;
   console.log(`\n${holding} of ${rows.length} targets hold (${seconds.toFixed(0)} s)`);
   for (const { suite, rows: all } of results)
     for (const row of all)
       if (!row.holds)
         console.log(`  missed: ${suite}: ${row.name}: ${row.ratio.toFixed(2)} of ${row.target}`);
-  for (const it of failed) console.log(`  FAILED ${it}`);
+  for (const text of failed) console.log(`  FAILED ${text}`);
   console.log(`report: ${RESULTS}/report.html`);
 }

@@ -189,7 +189,7 @@ function listen(
     () => {
       seen = threads.durableSequence;
       threads.statusLane.collect(onAnswer);
-      for (const it of sleepers) it.wake();
+      for (const sleeper of sleepers) sleeper.wake();
     },
     () => threads.statusLane.hasAnswers() || threads.durableSequence !== seen,
     BELL_REST_MS,

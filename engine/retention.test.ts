@@ -74,7 +74,7 @@ it('should delete what is old and terminal, and nothing else', async () => {
     );
     const ages = agePage(store, ageBound(0), undefined).rows;
     assert.deepEqual(
-      ages.map((it) => [it.atMs, it.family, it.keys.map(String).join(' ')]),
+      ages.map((age) => [age.atMs, age.family, age.keys.map(String).join(' ')]),
       [
         [1, 'checkouts', 'default/old-open'],
         [2, 'checkouts', 'default/old-reused'],

@@ -83,7 +83,7 @@ export class EngineThreads {
 
   /** The sequence up to which everything is on disk, as far as the writers have said. */
   get durableSequence(): number {
-    return Math.max(...this.#durable.map((it) => it.load()));
+    return Math.max(...this.#durable.map((sharedCount) => sharedCount.load()));
   }
 
   async start(): Promise<void> {
@@ -93,12 +93,12 @@ export class EngineThreads {
       this.#spawn(writerFile, this.#writerData(i), `writer ${i}`),
     );
     // A gateway that listens first is answered once the writers are there.
-    const writing = this.#writers.map((it) => once(it, 'message'));
+    const writing = this.#writers.map((writer) => once(writer, 'message'));
     const { gatewayWorker } = this.#options;
     this.#gateways = this.#gatewayBells.map((_, i) =>
       this.#spawn(gatewayWorker, this.#gatewayData(i), `gateway ${i}`),
     );
-    await Promise.all([...writing, ...this.#gateways.map((it) => this.#listening(it))]);
+    await Promise.all([...writing, ...this.#gateways.map((gateway) => this.#listening(gateway))]);
   }
 
   /** Resolves when every gateway works by the topology and has answered what it took before. */
@@ -141,10 +141,16 @@ export class EngineThreads {
 
   async #listening(gateway: Worker): Promise<void> {
     const [message] = (await once(gateway, 'message')) as [GatewayMessage];
-    gateway.on('message', (it: GatewayMessage) => {
-      if (it.type === 'ask') void this.#answer(gateway, it.question, it.key);
-      if (it.type === 'error') this.#options.onRequestError(it.subject, it.code, it.stack);
-      if (it.type === 'refused') this.#options.onRefused(it);
+    gateway.on('message', (gatewayMessage: GatewayMessage) => {
+      if (gatewayMessage.type === 'ask')
+        void this.#answer(gateway, gatewayMessage.question, gatewayMessage.key);
+      if (gatewayMessage.type === 'error')
+        this.#options.onRequestError(
+          gatewayMessage.subject,
+          gatewayMessage.code,
+          gatewayMessage.stack,
+        );
+      if (gatewayMessage.type === 'refused') this.#options.onRefused(gatewayMessage);
     });
     if (message.type !== 'failed') return;
     throw new EngineError('port_taken', `${message.reason}: is it taken? Set TOLLGATE_API_PORT.`);
@@ -221,7 +227,7 @@ function webhookProviders(config: EngineConfig): WebhookProvider[] {
   return [
     ...simulators,
     { name: 'stripe', secrets: stripeWebhookSecrets, addresses: stripeWebhookAddresses },
-  ].filter((it) => it.secrets.length > 0);
+  ].filter((simulator) => simulator.secrets.length > 0);
 }
 
 function times<T>(count: number, make: () => T): T[] {

@@ -121,9 +121,9 @@ describe('every answer of the gateway', () => {
   const READS: readonly [status: number, answer: Read][] = [
     [200, (reply) => send(reply, '200 OK', JSON_TYPE, '{}')],
     [304, (reply) => sendWithoutBody(reply, '304 Not Modified', { ETag: '"1"' })],
-    ...Object.values(PROBLEMS).map((it: Problem): [number, Read] => [
-      Number(it.status.slice(0, 3)),
-      (reply) => sendProblem(reply, it),
+    ...Object.values(PROBLEMS).map((problem: Problem): [number, Read] => [
+      Number(problem.status.slice(0, 3)),
+      (reply) => sendProblem(reply, problem),
     ]),
     [
       500,

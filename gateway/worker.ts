@@ -53,7 +53,9 @@ class Gateway {
   static async open(data: GatewayData, say: (message: GatewayMessage) => void): Promise<Gateway> {
     const store = await Store.attach(data.storeHandle);
     const counters = new Counters(GATEWAY_COUNTERS, data.counters);
-    const lanes = data.lanes.map((it) => new LaneProducer(it.lane, new Doorbell(it.writerBell)));
+    const lanes = data.lanes.map(
+      (lane) => new LaneProducer(lane.lane, new Doorbell(lane.writerBell)),
+    );
     const admission = new Admission(lanes);
     invariant(admission.messageBytesMax >= CHECKOUT_BYTES_MAX, 'every lane takes every checkout');
     const accepting = new SharedFlag(data.accepting);

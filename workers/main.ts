@@ -185,11 +185,10 @@ export class Processor {
 
   /** Postgres and Kafka may still be starting: each is waited for, and named by /readyz. */
   async #begin(): Promise<void> {
-    const config = this.#config;
-    const { signal } = this.#start;
+    const [config, logger, { signal }] = [this.#config, this.#logger, this.#start];
     const until = (name: string, step: () => Promise<void>) =>
-      untilDone(name, step, this.#logger, signal);
-    await until('postgres', () => prepareSchema(config.databaseUrl, (it) => this.#logger.warn(it)));
+      untilDone(name, step, logger, signal);
+    await until('postgres', () => prepareSchema(config.databaseUrl, (text) => logger.warn(text)));
     this.#dependencies.postgres.succeeded();
     this.#blockers.delete('postgres');
     await until('kafka', () => this.#topics.make());

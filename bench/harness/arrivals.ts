@@ -57,9 +57,11 @@ export class ArrivalWatch {
   async #run(): Promise<void> {
     while (!this.#isStopped) {
       const messages = await new Promise<Message[]>((resolve, reject) =>
-        this.#consumer.consume(CONSUME_MAX, (error, it) => (error ? reject(error) : resolve(it))),
+        this.#consumer.consume(CONSUME_MAX, (error, list) =>
+          error ? reject(error) : resolve(list),
+        ),
       );
-      for (const it of messages) this.#note(it);
+      for (const message of messages) this.#note(message);
     }
   }
 

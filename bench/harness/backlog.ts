@@ -238,7 +238,7 @@ async function answering(url: string): Promise<void> {
   const giveUpAt = Date.now() + 10_000;
   for (;;) {
     const isUp = await fetch(url).then(
-      (it) => it.ok,
+      (response) => response.ok,
       () => false,
     );
     if (isUp) return;

@@ -7,15 +7,15 @@ import { type Row, textOfNumber } from './result.js';
 /** Copies every suite's result, and the plots. @returns how many */
 export function keepBaseline(results: string, baseline: string): number {
   mkdirSync(baseline, { recursive: true });
-  const files = readdirSync(results).filter((it) => /^(?!history).*\.(json|png)$/.test(it));
-  for (const it of files) copyFileSync(join(results, it), join(baseline, it));
+  const files = readdirSync(results).filter((name) => /^(?!history).*\.(json|png)$/.test(name));
+  for (const file of files) copyFileSync(join(results, file), join(baseline, file));
   return files.length;
 }
 
 /** Markdown: every row that has a target. */
 export function tableOf(folder: string): string[] {
   const rows = [...readResults(folder).values()].flatMap(({ suite, rows }) =>
-    rows.filter((it) => it.target !== null).map((it) => lineOf(suite, it)),
+    rows.filter((row) => row.target !== null).map((row) => lineOf(suite, row)),
   );
   return [
     '| suite | what | ours | beside | ratio | target |',

@@ -30,9 +30,9 @@ export function compareFolders(
 export function readResults(folder: string): Map<string, SuiteResult> {
   const files = existsSync(folder) ? readdirSync(folder) : [];
   const results = files
-    .filter((it) => it.endsWith('.json'))
-    .map((it) => JSON.parse(readFileSync(join(folder, it), 'utf8')) as SuiteResult);
-  return new Map(results.map((it) => [it.suite, it]));
+    .filter((file) => file.endsWith('.json'))
+    .map((file) => JSON.parse(readFileSync(join(folder, file), 'utf8')) as SuiteResult);
+  return new Map(results.map((result) => [result.suite, result]));
 }
 
 export interface Comparison {
@@ -46,10 +46,10 @@ export function compareSuites(
   threshold: number,
 ): Comparison[] {
   if (b === undefined) return [{ isWorse: true, text: 'has no result' }];
-  const after = new Map(b.rows.map((it) => [it.name, it]));
+  const after = new Map(b.rows.map((row) => [row.name, row]));
   return a.rows
-    .filter((it) => it.target !== null)
-    .map((it) => compareRows(it, after.get(it.name), threshold));
+    .filter((row) => row.target !== null)
+    .map((row) => compareRows(row, after.get(row.name), threshold));
 }
 
 function compareRows(a: Row, b: Row | undefined, threshold: number): Comparison {

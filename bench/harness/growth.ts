@@ -24,15 +24,15 @@ export async function growthTo(stage: Stage, sizes: readonly number[]): Promise<
   for (const payments of sizes) measured.push(await measureAt(stage, payments));
   const first = measured[0]!;
   for (const [i, payments] of sizes.entries()) {
-    const it = measured[i]!;
+    const size = measured[i]!;
     const at = `at ${payments.toLocaleString('en')} payments`;
-    stage.row({ name: `disk a payment ${at}`, unit: 'B', ours: [it.bytesPerPayment] });
+    stage.row({ name: `disk a payment ${at}`, unit: 'B', ours: [size.bytesPerPayment] });
     if (i === 0) continue;
     const rivalName = `itself at ${sizes[0]!.toLocaleString('en')}`;
     stage.row({
       name: `accept rate ${at}`,
       unit: 'requests/s',
-      ours: it.rate,
+      ours: size.rate,
       rival: first.rate,
       rivalName,
       target: TIME_TARGET,
@@ -40,7 +40,7 @@ export async function growthTo(stage: Stage, sizes: readonly number[]): Promise<
     stage.row({
       name: `accept p99 ${at}`,
       unit: 'ms',
-      ours: it.p99,
+      ours: size.p99,
       rival: first.p99,
       rivalName,
       judging: 'less',
@@ -49,7 +49,7 @@ export async function growthTo(stage: Stage, sizes: readonly number[]): Promise<
     stage.row({
       name: `RSS ${at}`,
       unit: 'MiB',
-      ours: it.rss,
+      ours: size.rss,
       rival: first.rss,
       rivalName,
       judging: 'less',
@@ -87,6 +87,6 @@ async function measureAt(stage: Stage, payments: number): Promise<Size> {
 /** Tables only: the log is kept for Kafka and goes when it is consumed. */
 function diskBytes(folder: string): number {
   return readdirSync(folder)
-    .filter((it) => it.endsWith('.sst'))
-    .reduce((sum, it) => sum + statSync(join(folder, it)).size, 0);
+    .filter((name) => name.endsWith('.sst'))
+    .reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
 }

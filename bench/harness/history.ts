@@ -16,8 +16,8 @@ export function appendHistory(results: readonly SuiteResult[]): void {
   mkdirSync(packageFile('bench/results'), { recursive: true });
   for (const { suite, at, rows, quick } of results) {
     if (quick) continue;
-    const judged = rows.filter((it) => it.target !== null);
-    const ratios = Object.fromEntries(judged.map((it) => [it.name, it.ratio]));
+    const judged = rows.filter((row) => row.target !== null);
+    const ratios = Object.fromEntries(judged.map((row) => [row.name, row.ratio]));
     appendFileSync(FILE, `${JSON.stringify({ suite, at, ratios })}\n`);
   }
 }
@@ -25,5 +25,5 @@ export function appendHistory(results: readonly SuiteResult[]): void {
 export function readHistory(): HistoryLine[] {
   if (!existsSync(FILE)) return [];
   const lines = readFileSync(FILE, 'utf8').trim().split('\n').slice(-LINES_MAX);
-  return lines.filter(Boolean).map((it) => JSON.parse(it) as HistoryLine);
+  return lines.filter(Boolean).map((line) => JSON.parse(line) as HistoryLine);
 }

@@ -19,7 +19,7 @@ const DRAW_MS_MAX = 30_000;
 export async function writeReport(folder: string): Promise<string> {
   const path = join(folder, 'report.html');
   writePage(folder);
-  const chromium = CHROMIUM.find((it) => existsSync(it));
+  const chromium = CHROMIUM.find((text) => existsSync(text));
   if (chromium === undefined || !existsSync(UPLOT)) return path;
   for (const id of PLOT_IDS) await draw(chromium, path, id, join(folder, `${id}.png`));
   return path;

@@ -70,7 +70,7 @@ export async function countCheckouts(dataDir: string): Promise<number> {
 /** Processor seconds that the living threads of a process have used, by the scheduler's own count. */
 export function cpuSeconds(pid: number): number {
   const tasks = readdirSync(`/proc/${pid}/task`);
-  const nanos = tasks.map((it) => readFileSync(`/proc/${pid}/task/${it}/schedstat`, 'utf8'));
+  const nanos = tasks.map((task) => readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8'));
   return nanos.reduce((sum, text) => sum + Number(text.split(' ')[0]), 0) / 1e9;
 }
 

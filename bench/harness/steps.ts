@@ -18,16 +18,18 @@ export async function readSteps(
     `select checkout_id as id, extract(epoch from created_at)::float8 * 1000 as intent,
        extract(epoch from updated_at)::float8 * 1000 as outcome from payments`,
   );
-  const stored = new Map(rows.map((it) => [it.id, it]));
-  const at = (name: (it: Followed) => number | undefined): number =>
-    median(followed.flatMap((it) => (name(it) === undefined ? [] : [name(it)! - it.dueAt])));
+  const stored = new Map(rows.map((row) => [row.id, row]));
+  const at = (name: (entry: Followed) => number | undefined): number =>
+    median(
+      followed.flatMap((entry) => (name(entry) === undefined ? [] : [name(entry)! - entry.dueAt])),
+    );
   const marks = {
-    accepted: median(followed.map((it) => it.acceptedMs)),
-    produced: at((it) => produced.get(it.id)),
-    intent: at((it) => stored.get(it.id)?.intent),
-    outcome: at((it) => stored.get(it.id)?.outcome),
-    published: at((it) => published.get(it.id)),
-    readable: median(followed.map((it) => it.readableMs)),
+    accepted: median(followed.map((entry) => entry.acceptedMs)),
+    produced: at((entry) => produced.get(entry.id)),
+    intent: at((entry) => stored.get(entry.id)?.intent),
+    outcome: at((entry) => stored.get(entry.id)?.outcome),
+    published: at((entry) => published.get(entry.id)),
+    readable: median(followed.map((entry) => entry.readableMs)),
   };
   return [
     { name: 'POST to durable 202', from: 0, to: marks.accepted },

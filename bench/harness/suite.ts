@@ -30,7 +30,7 @@ export class WrongResult extends Error {}
 const stages = new Set<Stage>();
 
 export function disposeAll(): void {
-  for (const it of stages) it.dispose();
+  for (const stage of stages) stage.dispose();
 }
 
 export class Stage {

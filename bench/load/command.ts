@@ -71,7 +71,7 @@ async function run(options: Options, command: Command): Promise<void> {
   if (options.poll) sent.push(sentOf(reads, options.rate, startedAt));
   if (options.json) process.stdout.write(JSON.stringify(sent));
   else {
-    for (const [i, it] of sent.entries()) print(i === 0 ? 'requests' : 'reads', reportOf(it));
+    for (const [i, entry] of sent.entries()) print(i === 0 ? 'requests' : 'reads', reportOf(entry));
     if (options.poll) console.log(`outcomes: ${outcomesOf(reads.outcomes)}`);
   }
   if (Object.keys(posts.failures).length > 0) process.exitCode = 1;
@@ -106,15 +106,16 @@ function showProgress(sent: number, answered: number): void {
   process.stderr.write(`\rsent ${sent}, answered ${answered}   `);
 }
 
-function print(what: string, it: LoadReport): void {
+function print(what: string, report: LoadReport): void {
   const ms = (value: number): string => `${value.toFixed(2)} ms`;
   console.log(`
-${what}: ${it.count} at ${it.rate_achieved.toFixed(0)} of ${it.rate_target}/s`);
-  if (it.count === 0) console.log('  none had the expected answer');
+${what}: ${report.count} at ${report.rate_achieved.toFixed(0)} of ${report.rate_target}/s`);
+  if (report.count === 0) console.log('  none had the expected answer');
   else
-    console.log(`  p50 ${ms(it.p50)}  p90 ${ms(it.p90)}  p99 ${ms(it.p99)}  p99.9 ${ms(it.p99_9)}  max ${ms(it.max)}
-  sent late by the client itself: p99 ${ms(it.client_late_p99)}`);
-  for (const [why, count] of Object.entries(it.failures)) console.log(`  ${count} failed: ${why}`);
+    console.log(`  p50 ${ms(report.p50)}  p90 ${ms(report.p90)}  p99 ${ms(report.p99)}  p99.9 ${ms(report.p99_9)}  max ${ms(report.max)}
+  sent late by the client itself: p99 ${ms(report.client_late_p99)}`);
+  for (const [why, count] of Object.entries(report.failures))
+    console.log(`  ${count} failed: ${why}`);
 }
 
 function outcomesOf(outcomes: Readonly<Record<string, number>>): string {

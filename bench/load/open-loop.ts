@@ -92,7 +92,7 @@ export class OpenLoop {
     await finished;
     ticker.stop();
     clearInterval(progress);
-    for (const it of this.#all) it.close();
+    for (const connection of this.#all) connection.close();
     const from = this.#dueAt(this.#warmUp);
     const reads = summed(this.#reads, from + POLL_AFTER_MS);
     return { posts: summed(this.#posts, from), reads };
@@ -111,7 +111,7 @@ export class OpenLoop {
       await new Promise((resolve) => setTimeout(resolve, 5));
     if (this.#free.length > 0) return;
     const { host, port, isTls } = this.#plan.target;
-    const code = this.#all.find((it) => it.problem !== '')?.problem ?? 'ETIMEDOUT';
+    const code = this.#all.find((connection) => connection.problem !== '')?.problem ?? 'ETIMEDOUT';
     const error = Object.assign(new Error(code), { code });
     const url = `${isTls ? 'https' : 'http'}://${host}:${port}`;
     throw connectionProblem(error, 'API', url, '--url, TOLLGATE_API_PORT');
@@ -155,7 +155,7 @@ export class OpenLoop {
     if (left > 0) this.#posts.failures['never sent'] = left;
     this.#next = this.#total;
     this.#pollHead = this.#polls.length;
-    for (const it of this.#all) it.close();
+    for (const connection of this.#all) connection.close();
   }
 
   get #graceMs(): number {
@@ -227,7 +227,7 @@ function record(
 ): void {
   if (!isGood) {
     const code = /"code":"(\w+)"/.exec(answer.body)?.[1];
-    count(to.failures, answer.problem || [answer.status, code].filter((it) => it).join(' '));
+    count(to.failures, answer.problem || [answer.status, code].filter((text) => text).join(' '));
     return;
   }
   to.lastAt = performance.now();
@@ -241,7 +241,7 @@ function count(to: Record<string, number>, name: string): void {
 }
 
 /** @param from when the first that is recorded was due */
-function summed({ lastAt, ...it }: Recording, from: number): Recorded {
+function summed({ lastAt, ...entry }: Recording, from: number): Recorded {
   const seconds = (lastAt - from) / 1_000;
-  return { ...it, perSecond: seconds > 0 ? it.histogram.totalCount / seconds : 0 };
+  return { ...entry, perSecond: seconds > 0 ? entry.histogram.totalCount / seconds : 0 };
 }

@@ -44,13 +44,13 @@ export interface Sent {
   readonly startedAt: number;
 }
 
-export function sentOf(it: Recorded, rateTarget: number, startedAt: number): Sent {
+export function sentOf(recorded: Recorded, rateTarget: number, startedAt: number): Sent {
   return {
     rateTarget,
-    rateAchieved: it.perSecond,
-    failures: it.failures,
-    histogram: encodeIntoCompressedBase64(it.histogram),
-    late: encodeIntoCompressedBase64(it.late),
+    rateAchieved: recorded.perSecond,
+    failures: recorded.failures,
+    histogram: encodeIntoCompressedBase64(recorded.histogram),
+    late: encodeIntoCompressedBase64(recorded.late),
     startedAt,
   };
 }
@@ -70,7 +70,8 @@ export function reportOf(sent: Sent): LoadReport {
 /** From latencies in milliseconds that were measured elsewhere. */
 export function reportOfSamples(milliseconds: readonly number[], seconds: number): LoadReport {
   const histogram = build({ highestTrackableValue: 120_000_000 });
-  for (const it of milliseconds) histogram.recordValue(Math.max(1, Math.round(it * 1_000)));
+  for (const millisecond of milliseconds)
+    histogram.recordValue(Math.max(1, Math.round(millisecond * 1_000)));
   const rate = milliseconds.length / seconds;
   const startedAt = Date.now() - seconds * 1_000;
   return {
@@ -92,7 +93,7 @@ function figuresOf(histogram: Histogram, late: Histogram) {
     p99_9: ms(99.9),
     max: histogram.totalCount > 0 ? histogram.maxValue / 1_000 : 0,
     client_late_p99: late.totalCount > 0 ? late.getValueAtPercentile(99) / 1_000 : 0,
-    curve: CURVE.map((it) => [it, ms(it)] as const),
+    curve: CURVE.map((value) => [value, ms(value)] as const),
   };
 }
 

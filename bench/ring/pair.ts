@@ -13,13 +13,13 @@ export class Pair {
 
   /** @returns what each role found, and how long it took */
   async run(first: Job, second: Job): Promise<[Done, Done]> {
-    const answers = this.#threads.map((it) => once(it, 'message'));
+    const answers = this.#threads.map((thread) => once(thread, 'message'));
     for (const [i, job] of [first, second].entries()) this.#threads[i]!.postMessage(job);
     const [[a], [b]] = (await Promise.all(answers)) as [[Done], [Done]];
     return [a, b];
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.#threads.map((it) => it.terminate()));
+    await Promise.all(this.#threads.map((thread) => thread.terminate()));
   }
 }

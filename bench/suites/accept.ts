@@ -81,7 +81,7 @@ async function publishing(stage: Stage, bare: Rival): Promise<void> {
   const watch = setInterval(() => {
     engine
       .metric('cdc_lag_sequences')
-      .then((it) => lags.push(it))
+      .then((value) => lags.push(value))
       .catch(() => {});
   }, LAG_LOOK_MS);
   try {

@@ -62,12 +62,12 @@ async function lag(stage: Stage, brokers: string): Promise<void> {
     await watch.until(accepted, 10_000);
     stage.must(watch.ids.size === accepted, `${watch.ids.size} of ${accepted} arrived in Kafka`);
     const skip = LAG_RATE * 2;
-    const it = stage.latency(
+    const latency = stage.latency(
       'accepted to consumed',
       reportOfSamples(watch.lags.slice(skip), seconds),
     );
     const name = `accepted to consumed at ${LAG_RATE}/s, p99`;
-    stage.row({ name, unit: 'ms', ours: [it.p99], limit: LAG_P99_MS_MAX });
+    stage.row({ name, unit: 'ms', ours: [latency.p99], limit: LAG_P99_MS_MAX });
   } finally {
     await watch.stop();
     await engine.stop();

@@ -77,7 +77,7 @@ async function inTurns<Names extends string>(
   tasks: Record<Names, () => void>,
 ): Promise<Samples<Names>> {
   const names = Object.keys(tasks) as Names[];
-  const samples = Object.fromEntries(names.map((it) => [it, []])) as unknown as Samples<Names>;
+  const samples = Object.fromEntries(names.map((name) => [name, []])) as unknown as Samples<Names>;
   for (let round = -1; round < stage.rounds; round++) {
     const bench = new Bench({ time: stage.size(100, 300), warmupTime: 100 });
     for (const name of names) bench.add(name, tasks[name]);
@@ -107,5 +107,5 @@ async function allocated(call: () => void, calls: number): Promise<number> {
 }
 
 function sizeOf(node: HeapProfiler.SamplingHeapProfileNode): number {
-  return node.children.reduce((sum, it) => sum + sizeOf(it), node.selfSize);
+  return node.children.reduce((sum, child) => sum + sizeOf(child), node.selfSize);
 }

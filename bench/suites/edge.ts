@@ -16,7 +16,7 @@ export const edge: Suite = {
   async run(stage: Stage) {
     const cluster = await ClusterSystem.start();
     const { api, ca, keys } = cluster.endpoints;
-    const key = MERCHANTS.map((it) => keys[it]).join(',');
+    const key = MERCHANTS.map((merchant) => keys[merchant]).join(',');
     try {
       for (const rate of RATES) {
         const given = {

@@ -29,9 +29,9 @@ export const latency: Suite = {
         const rounds = { p99: [] as number[], p999: [] as number[] };
         for (let round = 0; round < stage.size(1, 3); round++) {
           const [report] = await load({ url: engine.api, rate, duration: stage.size(2, 6) });
-          const it = stage.latency(`accept at ${rate}/s`, report!);
-          rounds.p99.push(it.p99);
-          rounds.p999.push(it.p99_9);
+          const entry = stage.latency(`accept at ${rate}/s`, report!);
+          rounds.p99.push(entry.p99);
+          rounds.p999.push(entry.p99_9);
         }
         const limits = rate <= JUDGED_RATE_MAX;
         const row = (name: string, ours: number[], limit: number): void => {

@@ -41,23 +41,23 @@ async function atRate(stage: Stage, system: LocalSystem): Promise<void> {
     count: RATE * (seconds + warmUpSeconds),
   });
   const measured = seen.slice(RATE * warmUpSeconds);
-  const lost = measured.filter((it) => it.status !== 'succeeded');
+  const lost = measured.filter((followed) => followed.status !== 'succeeded');
   stage.must(lost.length === 0, `${lost.length} payments are not succeeded`);
   const report = reportOfSamples(
-    measured.map((it) => it.readableMs),
+    measured.map((followed) => followed.readableMs),
     seconds,
   );
-  const it = stage.latency(`POST to succeeded at ${RATE}/s`, report);
+  const latency = stage.latency(`POST to succeeded at ${RATE}/s`, report);
   stage.row({
     name: `POST to succeeded, p50 at ${RATE}/s`,
     unit: 'ms',
-    ours: [it.p50],
+    ours: [latency.p50],
     limit: P50_MS_MAX,
   });
   stage.row({
     name: `POST to succeeded, p99 at ${RATE}/s`,
     unit: 'ms',
-    ours: [it.p99],
+    ours: [latency.p99],
     limit: P99_MS_MAX,
   });
   stage.waterfall(await readSteps(system, measured));

@@ -54,7 +54,7 @@ async function processorWorkers(stage: Stage): Promise<void> {
   const payments = stage.size(2_000, 8_000);
   const defaultWorkers = processorConfig({}).workerThreads;
   const counts = [...new Set([...WORKERS, defaultWorkers])];
-  const rates = new Map(counts.map((it) => [`${it} workers`, [] as number[]]));
+  const rates = new Map(counts.map((count) => [`${count} workers`, [] as number[]]));
   await withBacklog(stage, async (backlog: Backlog) => {
     for (let round = 0; round < stage.size(1, 2); round++) {
       for (const workers of counts) {

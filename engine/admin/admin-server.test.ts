@@ -32,7 +32,7 @@ describe('an admin server', () => {
       { reason: 7 },
       {},
     ];
-    for (const it of wrong) assert.equal(await statusOf(it), 400, JSON.stringify(it));
+    for (const entry of wrong) assert.equal(await statusOf(entry), 400, JSON.stringify(entry));
   });
 
   it('should read a number from a query', async () => {

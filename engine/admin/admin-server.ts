@@ -57,9 +57,9 @@ export function newAdminServer(authority: AdminAuthority): FastifyInstance {
 /** An unknown path needs a token too, so that nobody without one learns which paths there are. */
 function requireRoles(app: FastifyInstance, authority: AdminAuthority): void {
   app.addHook('onRoute', ({ method, url }) => {
-    for (const it of [method].flat())
-      if (accessOf(it, url) === undefined)
-        throw new EngineError('route_without_role', `${it} ${url} is not in ADMIN_ROUTES`);
+    for (const methods of [method].flat())
+      if (accessOf(methods, url) === undefined)
+        throw new EngineError('route_without_role', `${methods} ${url} is not in ADMIN_ROUTES`);
   });
   app.addHook('onRequest', (request, reply, done) => {
     const access = accessOf(request.method, request.routeOptions.url ?? '') ?? 'viewer';

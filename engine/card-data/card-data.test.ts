@@ -48,8 +48,8 @@ const PREFIXES: readonly (readonly [string, number])[] = [
 
 function withCheckDigit(start: string): string {
   const sum = [...start].reverse().reduce((total, digit, i) => {
-    const it = i % 2 === 0 ? Number(digit) * 2 : Number(digit);
-    return total + (it > 9 ? it - 9 : it);
+    const value = i % 2 === 0 ? Number(digit) * 2 : Number(digit);
+    return total + (value > 9 ? value - 9 : value);
   }, 0);
   return `${start}${(10 - (sum % 10)) % 10}`;
 }
@@ -156,13 +156,13 @@ const PASSED: readonly (readonly [text: string, why: string])[] = [
 
 describe('card numbers', () => {
   it('should be found for every brand', () => {
-    for (const it of PUBLISHED) assert.ok(hasCardNumber(it), it);
+    for (const text of PUBLISHED) assert.ok(hasCardNumber(text), text);
   });
 
   it('should be found however they are grouped and whatever stands around them', () => {
     fc.assert(
-      fc.property(around, written, around, (before, it, after) => {
-        assert.ok(hasCardNumber(`${before}/${it}/${after}`), it);
+      fc.property(around, written, around, (before, text, after) => {
+        assert.ok(hasCardNumber(`${before}/${text}/${after}`), text);
       }),
       { numRuns: 2_000 },
     );
@@ -191,10 +191,10 @@ describe('card numbers', () => {
 
   it('should not be seen when one digit is another', () => {
     fc.assert(
-      fc.property(card, fc.nat(12), fc.integer({ min: 1, max: 9 }), (it, at, by) => {
+      fc.property(card, fc.nat(12), fc.integer({ min: 1, max: 9 }), (text, at, by) => {
         // 19 digits may be 15 of another card and an expiry date.
-        fc.pre(it.length < 19);
-        const other = it.slice(0, at) + ((Number(it[at]) + by) % 10) + it.slice(at + 1);
+        fc.pre(text.length < 19);
+        const other = text.slice(0, at) + ((Number(text[at]) + by) % 10) + text.slice(at + 1);
         assert.ok(!hasCardNumber(other), other);
       }),
     );
@@ -233,12 +233,12 @@ describe('card numbers', () => {
         const twitter = ((BigInt(ms) - 1_288_834_974_657n) << 22n) | BigInt(low);
         const discord = ((BigInt(ms) - 1_420_070_400_000n) << 22n) | BigInt(low);
         const iso = new Date(Math.max(ms, since)).toISOString();
-        for (const it of [
+        for (const text of [
           ...[`${ms}`, `${ms}${low % 1000}`, `${BigInt(ms) * 1_000_000n}`, `${twitter}`],
           ...[iso, iso.replace(/\D/g, '').slice(0, 14), `order-${iso.slice(0, 10)}-${low}`],
           ...[uuid, uuid.toUpperCase(), `order_${uuid}`],
         ])
-          assert.ok(!hasCardNumber(it), it);
+          assert.ok(!hasCardNumber(text), text);
         if (ms > Date.parse('2022-01-01')) assert.ok(!hasCardNumber(`${discord}`), `${discord}`);
       }),
       { numRuns: 5_000 },
@@ -262,10 +262,10 @@ describe('fields and codes by name', () => {
       ...['card_last4', 'cvc_check', 'number', 'pin', 'postcode', 'success', 'soundtrack1', ''],
     ])
       assert.ok(!isCardField(name), name);
-    for (const it of ['cvv 123', 'CVC: 1234', 'my cvv is 123', 'security code=999', 'x-cvv-123'])
-      assert.ok(hasCardData(it), it);
-    for (const it of ['cvv', 'cvv 12', 'cvc 12345', 'acvv 123', 'Hotel 123'])
-      assert.ok(!hasCardData(it), it);
+    for (const text of ['cvv 123', 'CVC: 1234', 'my cvv is 123', 'security code=999', 'x-cvv-123'])
+      assert.ok(hasCardData(text), text);
+    for (const text of ['cvv', 'cvv 12', 'cvc 12345', 'acvv 123', 'Hotel 123'])
+      assert.ok(!hasCardData(text), text);
   });
 });
 
@@ -274,10 +274,10 @@ describe('masking', () => {
 
   it('should leave nothing to be found, and the last four', () => {
     fc.assert(
-      fc.property(around, written, around, (before, it, after) => {
-        const masked = maskCardData(`${before}/${it}/${after}`);
+      fc.property(around, written, around, (before, text, after) => {
+        const masked = maskCardData(`${before}/${text}/${after}`);
         assert.ok(clean(masked), masked);
-        assert.ok(masked.replace(/\D/g, '').endsWith(it.replace(/\D/g, '').slice(-4)), masked);
+        assert.ok(masked.replace(/\D/g, '').endsWith(text.replace(/\D/g, '').slice(-4)), masked);
       }),
     );
   });

@@ -20,14 +20,14 @@ const BLANKS_MAX = 20;
 const HINT =
   /cv[vcn]|csc|cav2|pan|card|cc|track|magstripe|pinblock|primary|security|verification|\\/i;
 
-/** @param it JSON or any other text, or its bytes in UTF-8 */
-export function maskCardData(it: string): string;
-export function maskCardData(it: Uint8Array): Uint8Array;
-export function maskCardData(it: string | Uint8Array): string | Uint8Array {
-  if (typeof it === 'string') return maskText(it);
-  const text = Buffer.from(it.buffer, it.byteOffset, it.byteLength).toString('utf8');
+/** @param text JSON or any other text, or its bytes in UTF-8 */
+export function maskCardData(text: string): string;
+export function maskCardData(bytes: Uint8Array): Uint8Array;
+export function maskCardData(name: string | Uint8Array): string | Uint8Array {
+  if (typeof name === 'string') return maskText(name);
+  const text = Buffer.from(name.buffer, name.byteOffset, name.byteLength).toString('utf8');
   const masked = maskText(text);
-  return masked === text ? it : Buffer.from(masked);
+  return masked === text ? name : Buffer.from(masked);
 }
 
 /**
@@ -71,14 +71,14 @@ function maskTree(value: unknown, depth: number): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (depth >= DEPTH_MAX) return GONE;
   if (Array.isArray(value)) {
-    const items = value.map((it) => maskTree(it, depth + 1));
-    return items.every((it, i) => it === value[i]) ? value : items;
+    const items = value.map((entry) => maskTree(entry, depth + 1));
+    return items.every((item, i) => item === value[i]) ? value : items;
   }
   let isSame = true;
-  const entries = Object.entries(value).map(([name, it]) => {
-    const isSecret = isCardField(name) && it !== null && typeof it !== 'boolean';
-    const entry = [maskNumbers(name), isSecret ? GONE : maskTree(it, depth + 1)] as const;
-    isSame &&= entry[0] === name && entry[1] === it;
+  const entries = Object.entries(value).map(([name, item]) => {
+    const isSecret = isCardField(name) && item !== null && typeof item !== 'boolean';
+    const entry = [maskNumbers(name), isSecret ? GONE : maskTree(item, depth + 1)] as const;
+    isSame &&= entry[0] === name && entry[1] === item;
     return entry;
   });
   return isSame ? value : Object.fromEntries(entries);
@@ -109,5 +109,5 @@ function maskNumbers(text: string): string {
 /** All digits but the last four. */
 function star(number: string): string {
   let left = number.match(DIGIT)!.length - SHOWN_DIGITS;
-  return number.replace(DIGIT, (it) => (left-- > 0 ? '*' : it));
+  return number.replace(DIGIT, (text) => (left-- > 0 ? '*' : text));
 }

@@ -108,15 +108,15 @@ export class Publishing {
       logger,
       probe: () => publisher.probe(),
       isWaiting: () => publisher.isWaiting,
-      client: replaceableClient(config.kafkaBrokers, TOPICS.accepted, (it) =>
-        publisher.restart(it),
+      client: replaceableClient(config.kafkaBrokers, TOPICS.accepted, (text) =>
+        publisher.restart(text),
       ),
     });
     this.#identity = onRenewedIdentity(() => publisher.restart('the certificate was renewed'));
     const file = join(config.dataDir, 'rescan.json');
     this.#rescan = new Rescan({ file, store, publisher, logger });
     this.#rescan.start(this.#start.rescan);
-    const watched = topicSpecs(config).map((it) => it.name);
+    const watched = topicSpecs(config).map((spec) => spec.name);
     this.#watch = new TopicWatch(config.kafkaBrokers, watched, config.topicLookMs, (gone, anew) => {
       const names = [...gone, ...anew];
       logger.error({ topics: names }, 'topics were deleted or made anew: clients join again');
@@ -227,9 +227,11 @@ export class Publishing {
     const found = await topicIdentities(config.kafkaBrokers, PUBLISHED);
     const stored = store.get('meta', META_KAFKA_TOPICS)?.toString() ?? '{}';
     const known = JSON.parse(stored) as Record<string, string>;
-    const reborn = [...found.values()].filter((it) => (known[it.name] ?? it.id) !== it.id);
+    const reborn = [...found.values()].filter(
+      (identity) => (known[identity.name] ?? identity.id) !== identity.id,
+    );
     if (reborn.length > 0)
-      this.rescan(`Kafka's ${reborn.map((it) => it.name).join(', ')} were made anew`);
+      this.rescan(`Kafka's ${reborn.map((identity) => identity.name).join(', ')} were made anew`);
     const now = { ...known };
     for (const { name, id } of found.values()) now[name] = id;
     const text = JSON.stringify(now);

@@ -86,7 +86,9 @@ export class Rescan {
       const rows: Row[] = [];
       for (let i = 0; i < page.length; i += 2)
         rows.push({ family, key: page[i]!, value: page[i + 1]! });
-      const open = rows.filter((it) => family === 'inbox' || !isSettled(store, paymentOf(it.key)));
+      const open = rows.filter(
+        (row) => family === 'inbox' || !isSettled(store, paymentOf(row.key)),
+      );
       await republishAll(publisher, open, 'rescan', signal);
       this.republished += open.length;
       const last = rows.at(-1);
@@ -104,6 +106,6 @@ function paymentOf(key: Buffer): Buffer {
 }
 
 function isPending(value: unknown): value is Pending {
-  const it = value as Partial<Pending> | null | undefined;
-  return typeof it?.reason === 'string' && typeof it.isDone === 'boolean';
+  const pending = value as Partial<Pending> | null | undefined;
+  return typeof pending?.reason === 'string' && typeof pending.isDone === 'boolean';
 }

@@ -42,7 +42,9 @@ export async function republishAll(
 ): Promise<void> {
   while (!signal.aborted) {
     try {
-      await Promise.all(rows.map((it) => publisher.republish(it.family, it.key, it.value, source)));
+      await Promise.all(
+        rows.map((row) => publisher.republish(row.family, row.key, row.value, source)),
+      );
       return;
     } catch {
       // Kafka is away, or the producer was started again: all of them once more.

@@ -23,12 +23,12 @@ describe('records of released versions', () => {
   it('should all stand in the newest release', () => {
     const newest = readdirSync(folder).sort().at(-1)!;
     const release = JSON.parse(readFileSync(`${folder}/${newest}`, 'utf8')) as Release;
-    assert.deepEqual(Object.keys(release).sort(), codecs.map((it) => it.name).sort());
+    assert.deepEqual(Object.keys(release).sort(), codecs.map((codec) => codec.name).sort());
   });
   for (const file of readdirSync(folder)) {
     const release = JSON.parse(readFileSync(`${folder}/${file}`, 'utf8')) as Release;
     // A record that came later is not in an earlier release.
-    for (const { name } of codecs.filter((it) => release[it.name])) {
+    for (const { name } of codecs.filter((codec) => release[codec.name])) {
       it(`should be readable by today's schema: ${name} of ${file}`, () => {
         const then = release[name]!;
         const today = JSON.parse(
@@ -41,12 +41,12 @@ describe('records of released versions', () => {
         assert.ok(reader.isValid(reader.fromBuffer(datum, resolver)));
       });
       it(`should be decoded by today's codec: ${name} of ${file}`, () => {
-        const codec = codecs.find((it) => it.name === name)!;
+        const codec = codecs.find((entry) => entry.name === name)!;
         const record = codec.decode(Buffer.from(release[name]!.bytes, 'base64'));
         assert.ok(codec.recognises(codec.encode(record as never)));
       });
       it(`should still carry the fingerprint this release knows: ${name} of ${file}`, () => {
-        const codec = codecs.find((it) => it.name === name)!;
+        const codec = codecs.find((entry) => entry.name === name)!;
         assert.ok(codec.recognises(Buffer.from(release[name]!.bytes, 'base64')));
       });
     }

@@ -19,7 +19,7 @@ import {
 import { fingerprint64 } from './single-object.js';
 
 const checkout: fc.Arbitrary<CheckoutAccepted> = fc.record({
-  fingerprint: fc.uint8Array({ minLength: 32, maxLength: 32 }).map((it) => Buffer.from(it)),
+  fingerprint: fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes)),
   shard: fc.nat(4095),
   accepted_at: fc.integer({ min: 0, max: 2 ** 45 }),
   merchant: fc.string(),
@@ -29,7 +29,9 @@ const checkout: fc.Arbitrary<CheckoutAccepted> = fc.record({
   payment_method: fc.string(),
   provider: fc.constant('auto'),
   description: fc.option(fc.string({ unit: 'grapheme' })),
-  metadata: fc.dictionary(fc.stringMatching(/^[a-z]{1,9}$/), fc.string()).map((it) => ({ ...it })),
+  metadata: fc
+    .dictionary(fc.stringMatching(/^[a-z]{1,9}$/), fc.string())
+    .map((entry) => ({ ...entry })),
 });
 
 const webhook: fc.Arbitrary<WebhookReceived> = fc.record({
@@ -39,19 +41,19 @@ const webhook: fc.Arbitrary<WebhookReceived> = fc.record({
   received_at: fc.integer({ min: 0, max: 2 ** 45 }),
   merchant: fc.option(fc.string()),
   checkout_id: fc.option(fc.string()),
-  body: fc.uint8Array({ maxLength: 500 }).map((it) => Buffer.from(it)),
+  body: fc.uint8Array({ maxLength: 500 }).map((bytes) => Buffer.from(bytes)),
 });
 
 describe('the Avro records', () => {
   it('should find in place when a webhook came, and the payment that it names', () => {
     fc.assert(
-      fc.property(webhook, (it) => {
-        const bytes = webhookReceived.encode(it);
-        assert.equal(receivedAt(bytes), it.received_at);
-        const isNamed = it.merchant !== null && it.checkout_id !== null;
+      fc.property(webhook, (received) => {
+        const bytes = webhookReceived.encode(received);
+        assert.equal(receivedAt(bytes), received.received_at);
+        const isNamed = received.merchant !== null && received.checkout_id !== null;
         assert.equal(
           webhookPayment(bytes),
-          isNamed ? `${it.merchant}/${it.checkout_id}` : undefined,
+          isNamed ? `${received.merchant}/${received.checkout_id}` : undefined,
         );
       }),
     );
@@ -83,21 +85,21 @@ describe('the Avro records', () => {
       shard: fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }),
       at: fc.integer({ min: -(2 ** 51), max: 2 ** 51 }),
       metadata: fc.dictionary(
-        fc.string({ unit: 'binary' }).filter((it) => it !== '__proto__'),
+        fc.string({ unit: 'binary' }).filter((text) => text !== '__proto__'),
         fc.string({ unit: 'binary' }),
       ),
       room: fc.nat(40),
     });
     fc.assert(
       fc.property(wild, ({ record, text, shard, at, metadata, room }) => {
-        const it = { ...record, shard, accepted_at: at, description: text, metadata };
-        const expected = checkoutAccepted.encode(it);
+        const entry = { ...record, shard, accepted_at: at, description: text, metadata };
+        const expected = checkoutAccepted.encode(entry);
         const slot = Buffer.alloc(expected.length + 4_000, 0xee);
-        const end = checkoutAccepted.encodeInto(it, slot, 7);
+        const end = checkoutAccepted.encodeInto(entry, slot, 7);
         assert.deepEqual(slot.subarray(7, end), expected);
         assert.ok(slot.subarray(end).every((byte) => byte === 0xee));
         const tight = Buffer.alloc(expected.length + room);
-        assert.equal(checkoutAccepted.encodeInto(it, tight, 0), expected.length);
+        assert.equal(checkoutAccepted.encodeInto(entry, tight, 0), expected.length);
       }),
       { numRuns: 500 },
     );

@@ -39,29 +39,29 @@ function readProcess<T extends SettingsTable>(
   environment: Environment,
   relations: (settings: SettingsOf<T>) => readonly string[] = () => [],
 ): SettingsOf<T> {
-  return readSettings(table, environment, (it) => [
+  return readSettings(table, environment, (of) => [
     ...unknownNames(environment),
     ...plaintextProblems(table, environment),
-    ...relations(it),
+    ...relations(of),
   ]);
 }
 
 export function engineConfig(environment: Environment = process.env): EngineConfig {
-  const settings = readProcess(engineTable, environment, (it) => [
-    ...(it.shard < it.shards
+  const settings = readProcess(engineTable, environment, (of) => [
+    ...(of.shard < of.shards
       ? []
-      : [`TOLLGATE_SHARD: ${it.shard} is not below TOLLGATE_SHARDS (${it.shards})`]),
-    ...(isLoopback(it.host) || it.keysFile !== ''
+      : [`TOLLGATE_SHARD: ${of.shard} is not below TOLLGATE_SHARDS (${of.shards})`]),
+    ...(isLoopback(of.host) || of.keysFile !== ''
       ? []
       : [
           'TOLLGATE_HOST: without API keys (TOLLGATE_KEYS_FILE) only a loopback address is allowed',
         ]),
-    ...(it.socket === '' || it.keysFile !== ''
+    ...(of.socket === '' || of.keysFile !== ''
       ? []
       : ['TOLLGATE_SOCKET: what is behind a proxy needs API keys (TOLLGATE_KEYS_FILE)']),
-    ...samePorts({ TOLLGATE_API_PORT: [it.apiPort], TOLLGATE_ADMIN_PORT: [it.adminPort] }),
-    ...simulatorProblems(it, [SIMULATOR]),
-    ...kafkaTlsProblems(it),
+    ...samePorts({ TOLLGATE_API_PORT: [of.apiPort], TOLLGATE_ADMIN_PORT: [of.adminPort] }),
+    ...simulatorProblems(of, [SIMULATOR]),
+    ...kafkaTlsProblems(of),
   ]);
   const dataDir = resolve(settings.dataDir || `${settings.home}/data/shard-${settings.shard}`);
   const markFile = resolve(settings.markFile || `${dataDir}/acknowledged.json`);
@@ -69,8 +69,8 @@ export function engineConfig(environment: Environment = process.env): EngineConf
 }
 
 /** Of engine, processor and the command line: all that work in one home have the same. */
-export function adminTokensFile(it: { home: string; adminTokensFile: string }): string {
-  return resolve(it.adminTokensFile || `${it.home}/admin-tokens.json`);
+export function adminTokensFile(entry: { home: string; adminTokensFile: string }): string {
+  return resolve(entry.adminTokensFile || `${entry.home}/admin-tokens.json`);
 }
 
 /** Of a process that sends payments, which would fail for good without a provider. */
@@ -83,33 +83,33 @@ export function payingConfig(environment: Environment = process.env): ProcessorC
 }
 
 export function processorConfig(environment: Environment = process.env): ProcessorConfig {
-  return readProcess(processorTable, environment, (it) => {
-    const simulators = Object.keys(it.simulators);
+  return readProcess(processorTable, environment, (of) => {
+    const simulators = Object.keys(of.simulators);
     const known: readonly string[] = [...PROVIDERS, ...simulators];
-    const routed = it.routes.flatMap((route) => route.providers);
+    const routed = of.routes.flatMap((route) => route.providers);
     return [
-      ...kafkaTlsProblems(it),
-      ...outboundProblems(it.egressHosts, {
-        TOLLGATE_SIMULATOR_URL: it.simulatorUrl,
-        TOLLGATE_STRIPE_URL: it.stripeUrl,
-        ...it.simulators,
+      ...kafkaTlsProblems(of),
+      ...outboundProblems(of.egressHosts, {
+        TOLLGATE_SIMULATOR_URL: of.simulatorUrl,
+        TOLLGATE_STRIPE_URL: of.stripeUrl,
+        ...of.simulators,
       }),
-      ...(hasStripe(it) && it.stripeReturnUrl === ''
+      ...(hasStripe(of) && of.stripeReturnUrl === ''
         ? [
             'TOLLGATE_STRIPE_RETURN_URL: needed with a key of Stripe, or payers cannot come back from 3-D Secure',
           ]
         : []),
-      ...it.providers
+      ...of.providers
         .filter((name) => !known.includes(name))
         .map(
           (name) => `TOLLGATE_PROVIDERS: there is no provider ${name}: name ${known.join(', ')}`,
         ),
-      ...(it.providers.includes('stripe') && !hasStripe(it)
+      ...(of.providers.includes('stripe') && !hasStripe(of)
         ? ['TOLLGATE_PROVIDERS: stripe needs TOLLGATE_STRIPE_KEY_FILE or TOLLGATE_STRIPE_KEY']
         : []),
-      ...simulatorProblems(it, [SIMULATOR, ...simulators]),
+      ...simulatorProblems(of, [SIMULATOR, ...simulators]),
       ...routed
-        .filter((name) => !it.providers.includes(name))
+        .filter((name) => !of.providers.includes(name))
         .map((name) => `TOLLGATE_ROUTES: ${name} is not in TOLLGATE_PROVIDERS`),
     ];
   });
@@ -119,29 +119,29 @@ export function processorConfig(environment: Environment = process.env): Process
 export function localProviders(environment: Environment = process.env): string {
   const { providers, simulators, stripeKey, stripeKeyFromFile } = processorTable;
   const table = { providers, simulators, stripeKey, stripeKeyFromFile };
-  const it = readSettings(table, environment);
-  const stripe = hasStripe(it) ? ['stripe'] : [];
-  const all = [SIMULATOR, WALLET, ...stripe, ...Object.keys(it.simulators)];
-  return (it.providers.length > 0 ? it.providers : all).join(',');
+  const of = readSettings(table, environment);
+  const stripe = hasStripe(of) ? ['stripe'] : [];
+  const all = [SIMULATOR, WALLET, ...stripe, ...Object.keys(of.simulators)];
+  return (of.providers.length > 0 ? of.providers : all).join(',');
 }
 
 /** Anybody who can reach a simulator can make payments succeed. */
 function simulatorProblems(
-  it: { readonly providers: readonly string[]; readonly production: boolean },
+  entry: { readonly providers: readonly string[]; readonly production: boolean },
   simulators: readonly string[],
 ): string[] {
-  return it.providers
-    .filter((name) => it.production && simulators.includes(name))
+  return entry.providers
+    .filter((name) => entry.production && simulators.includes(name))
     .map((name) => `TOLLGATE_PROVIDERS: ${name} is a simulator, and TOLLGATE_PRODUCTION is on`);
 }
 
-function hasStripe(it: { stripeKey: string; stripeKeyFromFile: string }): boolean {
-  return it.stripeKey !== '' || it.stripeKeyFromFile !== '';
+function hasStripe(entry: { stripeKey: string; stripeKeyFromFile: string }): boolean {
+  return entry.stripeKey !== '' || entry.stripeKeyFromFile !== '';
 }
 
 export function simulatorConfig(environment: Environment = process.env): SimulatorConfig {
-  const settings = readProcess(simulatorTable, environment, (it) =>
-    it.production
+  const settings = readProcess(simulatorTable, environment, (of) =>
+    of.production
       ? ['TOLLGATE_PRODUCTION: the simulator takes any payment and must not run in production']
       : [],
   );
@@ -152,7 +152,7 @@ export function simulatorConfig(environment: Environment = process.env): Simulat
 }
 
 export function stackConfig(environment: Environment = process.env): StackConfig {
-  const settings = readProcess(stackTable, environment, (it) => samePorts(stackPorts(it)));
+  const settings = readProcess(stackTable, environment, (of) => samePorts(stackPorts(of)));
   return { ...settings, home: resolve(settings.home), cacheDir: resolve(settings.cacheDir) };
 }
 
@@ -181,11 +181,11 @@ export function notifyConfig(
 }
 
 export function clusterConfig(environment: Environment = process.env): ClusterConfig {
-  const settings = readProcess(clusterTable, environment, (it) => [
-    ...samePorts(clusterPorts(it)),
-    ...(it.shards <= it.adminPorts.length
+  const settings = readProcess(clusterTable, environment, (of) => [
+    ...samePorts(clusterPorts(of)),
+    ...(of.shards <= of.adminPorts.length
       ? []
-      : [`TOLLGATE_ADMIN_PORTS: ${it.adminPorts.length} for ${it.shards} shards`]),
+      : [`TOLLGATE_ADMIN_PORTS: ${of.adminPorts.length} for ${of.shards} shards`]),
   ]);
   return { ...settings, home: resolve(settings.home), cacheDir: resolve(settings.cacheDir) };
 }
@@ -227,8 +227,8 @@ export function childEnvironment(overrides: Environment): Environment {
   return { ...process.env, ...overrides };
 }
 
-function kafkaTlsProblems(it: Record<'kafkaCa' | 'kafkaCert' | 'kafkaKey', string>): string[] {
-  const given = [it.kafkaCa, it.kafkaCert, it.kafkaKey].filter((file) => file !== '');
+function kafkaTlsProblems(entry: Record<'kafkaCa' | 'kafkaCert' | 'kafkaKey', string>): string[] {
+  const given = [entry.kafkaCa, entry.kafkaCert, entry.kafkaKey].filter((file) => file !== '');
   return given.length === 0 || given.length === 3
     ? []
     : ['TOLLGATE_KAFKA_CA, TOLLGATE_KAFKA_CERT and TOLLGATE_KAFKA_KEY go together'];

@@ -95,7 +95,9 @@ const NO_CONNECTION: Readonly<Record<string, string>> = {
 
 /** The tables of processes that read this setting. */
 function tablesOf(env: string): SettingsTable[] {
-  return Object.values(TABLES).filter((table) => Object.values(table).some((it) => it.env === env));
+  return Object.values(TABLES).filter((table) =>
+    Object.values(table).some((setting) => setting.env === env),
+  );
 }
 
 function problemsOf(environment: Environment, env: string): string[] {
@@ -104,8 +106,8 @@ function problemsOf(environment: Environment, env: string): string[] {
 
 describe('plain text to other machines', () => {
   it('should have a place for every setting that names a host, and a case for every place', () => {
-    const named = ALL_SETTINGS.map((it) => it.env).filter((it) =>
-      /_(URLS?|HOSTS?|BROKERS|SIMULATORS|ADDRESS(ES)?|LISTEN)$/.test(it),
+    const named = ALL_SETTINGS.map((setting) => setting.env).filter((text) =>
+      /_(URLS?|HOSTS?|BROKERS|SIMULATORS|ADDRESS(ES)?|LISTEN)$/.test(text),
     );
     for (const env of named)
       assert.ok(env in PLACES || env in NO_CONNECTION, `${env} has no line in PLACES`);

@@ -77,7 +77,7 @@ export function mayCall(origin: string, allowed: readonly string[]): boolean {
 
 function isPlaintextAllowed(host: string, allowed: readonly string[]): boolean {
   const name = host.toLowerCase();
-  return isOnThisMachine(name) || allowed.some((it) => bare(it.toLowerCase()) === name);
+  return isOnThisMachine(name) || allowed.some((text) => bare(text.toLowerCase()) === name);
 }
 
 function isOnThisMachine(host: string): boolean {
@@ -106,8 +106,10 @@ function plainUrlHosts(urls: readonly string[]): string[] {
 }
 
 function brokerHosts(brokers: string): string[] {
-  const addresses = brokers.split(',').map((it) => it.trim().replace(/^\w+:\/\//, ''));
-  return addresses.filter((it) => it !== '').map((it) => bare(it.replace(/:\d+$/, '')));
+  const addresses = brokers.split(',').map((part) => part.trim().replace(/^\w+:\/\//, ''));
+  return addresses
+    .filter((address) => address !== '')
+    .map((address) => bare(address.replace(/:\d+$/, '')));
 }
 
 const ENCRYPTED = ['require', 'verify-ca', 'verify-full'];

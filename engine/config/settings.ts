@@ -98,7 +98,7 @@ export function ports(
   doc: string,
 ): Setting<readonly number[]> {
   const parse = (value: string): readonly number[] =>
-    value.split(',').map((it) => port(env, 1, doc).parse(it.trim()));
+    value.split(',').map((part) => port(env, 1, doc).parse(part.trim()));
   return { env, doc, fallback, parse, accepts: 'ports, separated by commas' };
 }
 
@@ -163,7 +163,7 @@ export function secrets(env: string, countMax: number, doc: string): Setting<rea
   const parse = (value: string): readonly string[] => {
     const found = split(value);
     if (found.length > countMax) throw new Error(`more than ${countMax} secrets`);
-    if (found.some((it) => it.length < SECRET_CHARS_MIN || /\s/.test(it)))
+    if (found.some((name) => name.length < SECRET_CHARS_MIN || /\s/.test(name)))
       throw new Error(`a secret has at least ${SECRET_CHARS_MIN} characters and no white space`);
     return found;
   };
@@ -183,10 +183,10 @@ export function addressRanges(
   doc: string,
 ): Setting<readonly string[]> {
   const parse = (value: string): readonly string[] =>
-    split(value).map((it) => {
-      if (ipaddr.isValidCIDR(it)) return it;
-      if (!ipaddr.isValid(it)) throw new Error(`"${it}" is no address range`);
-      return `${it}/${ipaddr.parse(it).kind() === 'ipv4' ? 32 : 128}`;
+    split(value).map((name) => {
+      if (ipaddr.isValidCIDR(name)) return name;
+      if (!ipaddr.isValid(name)) throw new Error(`"${name}" is no address range`);
+      return `${name}/${ipaddr.parse(name).kind() === 'ipv4' ? 32 : 128}`;
     });
   return { env, doc, fallback: parse(fallback), parse };
 }
@@ -204,8 +204,8 @@ export function shownSettings(table: SettingsTable, settings: object): Record<st
 function split(text: string): string[] {
   return text
     .split(',')
-    .map((it) => it.trim())
-    .filter((it) => it !== '');
+    .map((part) => part.trim())
+    .filter((name) => name !== '');
 }
 
 export function powerOfTwo(
@@ -236,9 +236,9 @@ const DELAYS_MAX = 8;
 /** `5s,30s,5m`: ascending. */
 export function delays(env: string, fallback: string, doc: string): Setting<readonly NamedDelay[]> {
   const parse = (value: string): readonly NamedDelay[] => {
-    const found = value.split(',').map((it) => {
-      const [, digits, unit] = /^([1-9]\d{0,5})(ms|s|m|h)$/.exec(it.trim()) ?? [];
-      return { name: it.trim(), ms: Number(digits) * (UNIT_MS[unit ?? ''] ?? Number.NaN) };
+    const found = value.split(',').map((part) => {
+      const [, digits, unit] = /^([1-9]\d{0,5})(ms|s|m|h)$/.exec(part.trim()) ?? [];
+      return { name: part.trim(), ms: Number(digits) * (UNIT_MS[unit ?? ''] ?? Number.NaN) };
     });
     const isAscending = found.every(({ ms }, i) => ms > (found[i - 1]?.ms ?? 0));
     if (!isAscending || found.length > DELAYS_MAX)

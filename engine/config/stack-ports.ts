@@ -33,19 +33,19 @@ export function clusterPorts(settings: ClusterConfig): PortsByVariable {
 
 /** Of Kafka and Postgres, where they are started here. */
 function serverPorts(
-  it: Pick<
+  pick: Pick<
     StackConfig,
     'externalKafka' | 'externalDatabase' | 'kafkaPort' | 'kafkaControllerPort' | 'postgresPort'
   >,
 ): PortsByVariable {
   return {
-    ...(it.externalKafka
+    ...(pick.externalKafka
       ? {}
       : {
-          TOLLGATE_KAFKA_PORT: [it.kafkaPort],
-          TOLLGATE_KAFKA_CONTROLLER_PORT: [it.kafkaControllerPort],
+          TOLLGATE_KAFKA_PORT: [pick.kafkaPort],
+          TOLLGATE_KAFKA_CONTROLLER_PORT: [pick.kafkaControllerPort],
         }),
-    ...(it.externalDatabase ? {} : { TOLLGATE_POSTGRES_PORT: [it.postgresPort] }),
+    ...(pick.externalDatabase ? {} : { TOLLGATE_POSTGRES_PORT: [pick.postgresPort] }),
   };
 }
 
@@ -57,7 +57,7 @@ export function samePorts(byVariable: PortsByVariable): string[] {
   return [...users]
     .filter(([, variables]) => variables.length > 1)
     .map(([number, [first, ...others]]) =>
-      others.every((it) => it === first)
+      others.every((other) => other === first)
         ? `${first} names port ${number} twice`
         : `${first} and ${[...new Set(others)].join(' and ')} are both ${number}`,
     );

@@ -6,11 +6,11 @@ describe('the accepted currencies', () => {
   it('should be the legal tender of a dated list', () => {
     assert.match(CURRENCIES_PUBLISHED, /^20\d\d-\d\d-\d\d$/);
     assert.equal(new Set(CURRENCIES).size, 155);
-    assert.ok(CURRENCIES.every((it) => /^[A-Z]{3}$/.test(it) && isCurrency(it)));
+    assert.ok(CURRENCIES.every((currency) => /^[A-Z]{3}$/.test(currency) && isCurrency(currency)));
   });
 
   it('should have the X codes that are money, and no other', () => {
-    const x = CURRENCIES.filter((it) => it.startsWith('X'));
+    const x = CURRENCIES.filter((currency) => currency.startsWith('X'));
     assert.deepEqual(x, ['XAF', 'XCD', 'XCG', 'XOF', 'XPF']);
   });
 

@@ -23,8 +23,8 @@ const PROVIDER_NAME = new RegExp(PROVIDER_PATTERN);
 export const WALLET = 'wallet';
 export const SIMULATOR = 'simulator';
 
-export function isProviderName(it: unknown): it is string {
-  return typeof it === 'string' && PROVIDER_NAME.test(it);
+export function isProviderName(entry: unknown): entry is string {
+  return typeof entry === 'string' && PROVIDER_NAME.test(entry);
 }
 
 /** Of the configured providers the one for a checkout that names none. */

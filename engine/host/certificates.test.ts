@@ -24,7 +24,7 @@ describe('the days that certificates have left', () => {
     assert.equal(left(far), 300);
     assert.equal(left(far, near), 5);
     const bundle = join(dir, 'bundle');
-    writeFileSync(bundle, [far, near].map((it) => readFileSync(it, 'utf8')).join('\n'));
+    writeFileSync(bundle, [far, near].map((text) => readFileSync(text, 'utf8')).join('\n'));
     assert.equal(left(bundle), 5);
     // Of authorities one may run out beside its successor.
     const trusted = certificateFigures({ authorities: [bundle] });

@@ -28,14 +28,14 @@ export function certificateFigures(
 ): Record<string, number> {
   const kafka = kafkaTls();
   const database = databaseCertificates(databaseUrl);
-  const shown = [...own, ...database.own, kafka?.cert ?? ''].filter((it) => it !== '');
+  const shown = [...own, ...database.own, kafka?.cert ?? ''].filter((text) => text !== '');
   const trusted = [...authorities, ...database.authorities, kafka?.ca ?? ''].filter(
-    (it) => it !== '',
+    (authority) => authority !== '',
   );
   if (shown.length + trusted.length === 0) return {};
   const days = [
-    ...shown.map((it) => daysLeft(it, now, Math.min)),
-    ...trusted.map((it) => daysLeft(it, now, Math.max)),
+    ...shown.map((text) => daysLeft(text, now, Math.min)),
+    ...trusted.map((text) => daysLeft(text, now, Math.max)),
   ];
   return { certificate_days_left: Math.min(...days) };
 }
@@ -49,7 +49,7 @@ function databaseCertificates(url: string): Required<CertificateFiles> {
 function daysLeft(file: string, now: number, pick: (...ends: number[]) => number): number {
   try {
     const blocks = readFileSync(file, 'utf8').match(BLOCK) ?? [];
-    const ends = blocks.map((it) => Date.parse(new X509Certificate(it).validTo));
+    const ends = blocks.map((block) => Date.parse(new X509Certificate(block).validTo));
     return ends.length === 0 ? 0 : (pick(...ends) - now) / DAY_MS;
   } catch {
     return 0;

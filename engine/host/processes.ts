@@ -25,9 +25,11 @@ export function identityOf(pid: number): ProcessIdentity | undefined {
 }
 
 /** Whether this very process still runs, and not another one with its pid. */
-export function isRunning(it: ProcessIdentity): boolean {
-  const now = identityOf(it.pid);
-  return now !== undefined && now.startTicks === it.startTicks && now.bootId === it.bootId;
+export function isRunning(identity: ProcessIdentity): boolean {
+  const now = identityOf(identity.pid);
+  return (
+    now !== undefined && now.startTicks === identity.startTicks && now.bootId === identity.bootId
+  );
 }
 
 /** The file name of its program; '' where we may not see it. */

@@ -109,7 +109,7 @@ export class Journal implements BatchHandler {
     if (entries.length === 0) return fresh;
     const stored = this.#store.getMany(
       family,
-      entries.map((it) => it.key),
+      entries.map((entry) => entry.key),
     );
     const inThisBatch = new Map<string, Buffer>();
     for (let i = 0; i < entries.length; i++) {

@@ -36,7 +36,9 @@ async function run(data: WriterData): Promise<void> {
       for (const bell of gatewayBells) bell.ring();
     },
   });
-  const lanes = data.lanes.map((it) => new LaneConsumer(it.lane, new Doorbell(it.producerBell)));
+  const lanes = data.lanes.map(
+    (lane) => new LaneConsumer(lane.lane, new Doorbell(lane.producerBell)),
+  );
   const wait = waitStrategy(data.waitStrategy, new Doorbell(data.bell));
   const stop = new SharedFlag(data.stop);
   parentPort?.postMessage('ready');

@@ -12,8 +12,8 @@ const REACH_MS_MAX = 1_000;
  * each holds one of the few threads that also write our small files.
  */
 export async function assertReachable(brokers: string): Promise<void> {
-  const reached = brokers.split(',').map((it) => {
-    const [host, port] = it.trim().split(/:(?=\d+$)/);
+  const reached = brokers.split(',').map((part) => {
+    const [host, port] = part.trim().split(/:(?=\d+$)/);
     return new Promise<void>((resolve, reject) => {
       const socket = connect({
         host: host ?? '',

@@ -57,7 +57,9 @@ async function committedOffsets(
       error ? reject(error) : resolve(offsets),
     ),
   );
-  return new Map(found.filter(({ offset }) => offset >= 0).map((it) => [it.partition, it.offset]));
+  return new Map(
+    found.filter(({ offset }) => offset >= 0).map((offset) => [offset.partition, offset.offset]),
+  );
 }
 
 /** Whether the group has finished all that the topic held at `ends`. */

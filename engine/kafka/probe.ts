@@ -11,8 +11,8 @@ export function askForTopic(client: KafkaConsumer | Producer, topic: string): Pr
   return new Promise((resolve, reject) =>
     client.getMetadata({ topic, timeout: ANSWER_MS_MAX }, (error, metadata) => {
       if (error) return reject(error);
-      const found = metadata.topics.find((it) => it.name === topic);
-      const headless = found?.partitions.filter((it) => it.leader < 0) ?? [];
+      const found = metadata.topics.find((topicMetadata) => topicMetadata.name === topic);
+      const headless = found?.partitions.filter((partition) => partition.leader < 0) ?? [];
       if (found === undefined) reject(new Error(`${topic} is not known to the broker`));
       else if (headless.length > 0)
         reject(new Error(`${headless.length} partitions of ${topic} have no leader`));

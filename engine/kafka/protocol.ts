@@ -68,7 +68,7 @@ function open(address: string, tls: KafkaTls | undefined, onReady: () => void): 
   const [host, port] = address.split(/:(?=\d+$)/) as [string, string | undefined];
   const target = { host, port: Number(port ?? 9092) };
   if (tls === undefined) return connectPlain(target, onReady);
-  const [ca, cert, key] = [tls.ca, tls.cert, tls.key].map((it) => readFileSync(it)) as Buffer[];
+  const [ca, cert, key] = [tls.ca, tls.cert, tls.key].map((text) => readFileSync(text)) as Buffer[];
   return connectTls({ ...target, ca: ca!, cert: cert!, key: key! }, onReady);
 }
 

@@ -137,7 +137,8 @@ async function partitionCount(consumer: KafkaConsumer, topic: string): Promise<n
       error ? reject(error) : resolve(found),
     ),
   );
-  const count = metadata.topics.find((it) => it.name === topic)?.partitions.length ?? 0;
+  const count =
+    metadata.topics.find((topicMetadata) => topicMetadata.name === topic)?.partitions.length ?? 0;
   if (count === 0) throw away(`${topic} has no partitions: it does not exist, or not yet`);
   return count;
 }
@@ -158,7 +159,10 @@ async function firstOffsets(
     ),
   );
   return new Map(
-    found.map((it) => [it.partition, it.offset < 0 ? Number.MAX_SAFE_INTEGER : it.offset]),
+    found.map((offset) => [
+      offset.partition,
+      offset.offset < 0 ? Number.MAX_SAFE_INTEGER : offset.offset,
+    ]),
   );
 }
 

@@ -62,7 +62,7 @@ async function ask(broker: Broker, names: readonly string[]): Promise<Map<string
   const no = int8(0);
   // No topic is created, and no operations are listed.
   const answer = await request(broker, METADATA, [topics, no, no, no, NO_TAGS]);
-  return new Map(decode(answer).map((it) => [it.name, it]));
+  return new Map(decode(answer).map((identity) => [identity.name, identity]));
 }
 
 function decode(answer: Buffer): TopicIdentity[] {
@@ -78,7 +78,7 @@ function decode(answer: Buffer): TopicIdentity[] {
   });
   reader.string(); // cluster id
   reader.int32(); // controller
-  return reader.array(() => topic(reader)).filter((it) => it !== undefined);
+  return reader.array(() => topic(reader)).filter((identity) => identity !== undefined);
 }
 
 function topic(reader: AnswerReader): TopicIdentity | undefined {

@@ -89,19 +89,21 @@ async function tooSmall(
   specs: readonly TopicSpec[],
   tls: KafkaTls | undefined,
 ): Promise<TooSmall[]> {
-  const names = specs.map((it) => it.name);
+  const names = specs.map((spec) => spec.name);
   const topics = await topicIdentities(brokers, names, ...(tls ? [tls] : []));
   const countOf = (name: string): number | undefined => topics.get(name)?.partitions;
   const keyed = Math.max(
-    ...specs.filter((it) => it.isKeyed).map((it) => Math.max(it.partitions, countOf(it.name) ?? 0)),
+    ...specs
+      .filter((spec) => spec.isKeyed)
+      .map((spec) => Math.max(spec.partitions, countOf(spec.name) ?? 0)),
   );
   return specs
-    .map((it) => ({
-      name: it.name,
-      wanted: it.isKeyed ? keyed : it.partitions,
-      found: countOf(it.name) ?? Number.POSITIVE_INFINITY,
+    .map((spec) => ({
+      name: spec.name,
+      wanted: spec.isKeyed ? keyed : spec.partitions,
+      found: countOf(spec.name) ?? Number.POSITIVE_INFINITY,
     }))
-    .filter((it) => it.found < it.wanted);
+    .filter((entry) => entry.found < entry.wanted);
 }
 
 function growTopic(

@@ -72,9 +72,9 @@ export function readKeysFile(path: string): KeyTable {
     throw unusable(`is not a keys file: ${error?.instancePath} ${error?.message}.`);
   }
   const { merchants } = document;
-  const names = merchants.map((it) => it.merchant);
+  const names = merchants.map((merchant) => merchant.merchant);
   if (new Set(names).size !== names.length) throw unusable('names a merchant twice.');
-  const keys = merchants.flatMap((it) => it.keys);
+  const keys = merchants.flatMap((merchant) => merchant.keys);
   if (new Set(keys).size !== keys.length) throw unusable('has a key twice.');
   return merchants;
 }

@@ -45,14 +45,14 @@ for (const start of STARTS) {
           const offered: string[] = [];
           const taken: string[] = [];
           const answered: string[] = [];
-          for (const it of operations) {
-            if (it.kind === 'offer') {
+          for (const entry of operations) {
+            if (entry.kind === 'offer') {
               const key = `k${offered.length}`;
-              if (offer(producer, key, Buffer.alloc(it.bytes, offered.length & 0xff)))
+              if (offer(producer, key, Buffer.alloc(entry.bytes, offered.length & 0xff)))
                 offered.push(key);
               producer.publish();
-            } else if (it.kind === 'take') {
-              consumer.take(it.max, (slot) => {
+            } else if (entry.kind === 'take') {
+              consumer.take(entry.max, (slot) => {
                 const expected = taken.length & 0xff;
                 assert.ok(consumer.memory.value(slot).every((byte) => byte === expected));
                 taken.push(consumer.memory.key(slot).toString('latin1'));

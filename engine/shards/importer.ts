@@ -56,7 +56,7 @@ export class Importer {
   wake(): void {
     const waiting = this.#roomy;
     this.#roomy = [];
-    for (const it of waiting) it();
+    for (const run of waiting) run();
   }
 
   async #write(kind: number, key: Buffer, value: Buffer): Promise<void> {
@@ -83,8 +83,8 @@ export class Importer {
 
 /** What a record says of itself is the key that it comes under. */
 function refuseOthers(key: string, ...records: (Named | undefined)[]): void {
-  for (const it of records) {
-    const own = it && paymentKey(it.merchant, it.checkout_id);
+  for (const record of records) {
+    const own = record && paymentKey(record.merchant, record.checkout_id);
     if (own !== undefined && own !== key)
       throw new EngineError('row_of_another', `a row for ${key} holds a record of ${own}`);
   }

@@ -186,7 +186,7 @@ export class Moves {
           'row_of_another',
           `${peer} sends ${stray.key}, which is not to be ours`,
         );
-      await Promise.all(page.rows.map((it) => importer.put(it)));
+      await Promise.all(page.rows.map((row) => importer.put(row)));
       copy.copied += page.rows.length;
       from = page.next;
     }

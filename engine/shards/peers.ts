@@ -62,7 +62,7 @@ export class Peers {
     const inForce = epoch === undefined ? '' : `&epoch=${epoch}`;
     const path = `/rows?owner=${owner}&from=${from}${inForce}`;
     const page = (await this.#get(peer, path, PAGE_MS_MAX)) as Page;
-    if (!Array.isArray(page?.rows) || !page.rows.every((it) => isRow(it)))
+    if (!Array.isArray(page?.rows) || !page.rows.every((row) => isRow(row)))
       throw away(peer, 'its answer is no page');
     return page;
   }

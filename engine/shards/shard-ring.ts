@@ -21,7 +21,7 @@ export class ShardRing {
   constructor(servers: readonly string[]) {
     const points = servers.flatMap((text, server) => pointsOf(text, server));
     points.sort((a, b) => a.hash - b.hash);
-    this.#points = points.filter((it, i) => i === 0 || it.hash !== points[i - 1]!.hash);
+    this.#points = points.filter((point, i) => i === 0 || point.hash !== points[i - 1]!.hash);
   }
 
   /** @returns the index of the server in the list */

@@ -56,9 +56,9 @@ describe('ownership', () => {
       { epochs: [epoch(1, 2)], peers: { 0: 'http://127.0.0.1:1' } },
       { epochs: [epoch(1, 2)], peers },
       ...['file:///etc', 'http://user:secret@127.0.0.1:1', 'http://127.0.0.1:1/path', ''].map(
-        (it) => ({
+        (text) => ({
           ...grown,
-          peers: { ...peers, 2: it },
+          peers: { ...peers, 2: text },
         }),
       ),
       {
@@ -74,8 +74,12 @@ describe('ownership', () => {
         peers,
       },
     ];
-    for (const it of refused)
-      assert.throws(() => parseTopology(it), { code: 'topology_invalid' }, JSON.stringify(it));
+    for (const entry of refused)
+      assert.throws(
+        () => parseTopology(entry),
+        { code: 'topology_invalid' },
+        JSON.stringify(entry),
+      );
     assert.equal(parseTopology(grown), grown);
   });
 

@@ -62,13 +62,14 @@ export function parseTopology(value: unknown): Topology {
     if (state === 'preparing' && (i === 0 || i < epochs.length - 1))
       refuse('only the last of several epochs may be preparing');
     for (const key of ['number', 'name'] as const)
-      if (new Set(shards.map((it) => it[key])).size < shards.length)
+      if (new Set(shards.map((shard) => shard[key])).size < shards.length)
         refuse(`epoch ${number} has a ${key} twice`);
-    for (const it of shards)
-      if (peers[it.number] === undefined) refuse(`shard ${it.number} has no address in peers`);
+    for (const shard of shards)
+      if (peers[shard.number] === undefined)
+        refuse(`shard ${shard.number} has no address in peers`);
   }
-  const numbers = epochs.flatMap((it) => it.shards.map(({ number }) => `${number}`));
-  const stranger = Object.keys(peers).find((it) => !numbers.includes(it));
+  const numbers = epochs.flatMap((epoch) => epoch.shards.map(({ number }) => `${number}`));
+  const stranger = Object.keys(peers).find((key) => !numbers.includes(key));
   if (stranger !== undefined) refuse(`peers names shard ${stranger}, which is in no epoch`);
   return value;
 }
@@ -82,8 +83,8 @@ export function isSuccessor(current: Topology, next: Topology): boolean {
   const isSame = after.number === before.number;
   if (!isSame && after.number !== before.number + 1) return false;
   if (isSame && before.state === 'active' && after.state === 'preparing') return false;
-  const shardsOf = (it: Topology, number: number) =>
-    it.epochs.find((epoch) => epoch.number === number)?.shards;
+  const shardsOf = (entry: Topology, number: number) =>
+    entry.epochs.find((epoch) => epoch.number === number)?.shards;
   return next.epochs.every(({ number, shards }) =>
     isDeepStrictEqual(shards, shardsOf(current, number) ?? shards),
   );
@@ -100,18 +101,18 @@ export class Ownership {
     this.#me = me;
     this.#maps = topology.epochs.map((epoch) => ({
       epoch,
-      ring: new ShardRing(epoch.shards.map((it) => it.name)),
+      ring: new ShardRing(epoch.shards.map((shard) => shard.name)),
     }));
   }
 
   /** The number of the epoch in force. */
   get activeEpoch(): number {
-    return this.#maps.findLast((it) => it.epoch.state === 'active')!.epoch.number;
+    return this.#maps.findLast((map) => map.epoch.state === 'active')!.epoch.number;
   }
 
   /** The shard that the edge sends an id to now. */
   owner(checkoutId: string): number {
-    return ownerIn(this.#maps.findLast((it) => it.epoch.state === 'active')!, checkoutId);
+    return ownerIn(this.#maps.findLast((map) => map.epoch.state === 'active')!, checkoutId);
   }
 
   /** The shard that it will be sent to once the last epoch is active. */
@@ -135,7 +136,7 @@ export class Ownership {
   }
 
   #wasMine(checkoutId: string, epoch: number | undefined): boolean {
-    const map = this.#maps.find((it) => it.epoch.number === epoch);
+    const map = this.#maps.find((entry) => entry.epoch.number === epoch);
     return map !== undefined && ownerIn(map, checkoutId) === this.#me;
   }
 }

@@ -38,7 +38,7 @@ describe('the age family', () => {
       [2_000, 'checkouts', 8],
       [2_000, 'checkouts', 64],
     ]);
-    const late = rows.filter((it) => it.atMs === 2_000).flatMap((it) => it.keys.map(String));
+    const late = rows.filter((row) => row.atMs === 2_000).flatMap((row) => row.keys.map(String));
     assert.deepEqual(late.sort(), keys('late', 200).map(String).sort());
     assert.deepEqual(rows[2]?.keys.map(String), ['m/event-0', 'm/event-1']);
   });
@@ -46,7 +46,7 @@ describe('the age family', () => {
   it('should begin at a time and end before another', () => {
     const { rows } = agePage(store, ageBound(1_000), ageBound(2_000));
     assert.deepEqual(
-      rows.map((it) => it.atMs),
+      rows.map((row) => row.atMs),
       [1_000, 1_500],
     );
   });
@@ -59,7 +59,7 @@ describe('the age family', () => {
     let from: Buffer | undefined = ageBound(3_000);
     for (let pages = 0; from !== undefined && pages < 10; pages++) {
       const page = agePage(store, from, undefined);
-      times.push(...page.rows.map((it) => it.atMs));
+      times.push(...page.rows.map((row) => row.atMs));
       from = page.next;
     }
     assert.deepEqual(
@@ -74,5 +74,5 @@ function keys(name: string, count: number): Buffer[] {
 }
 
 function summaryOf(rows: readonly AgeRow[]): [number, string, number][] {
-  return rows.map((it) => [it.atMs, it.family, it.keys.length]);
+  return rows.map((row) => [row.atMs, row.family, row.keys.length]);
 }

@@ -102,7 +102,7 @@ function decode(row: Buffer, value: Buffer): AgeRow {
 }
 
 function encodeKeys(keys: readonly Buffer[]): Buffer {
-  const bytes = Buffer.allocUnsafe(keys.reduce((sum, it) => sum + LENGTH_BYTES + it.length, 0));
+  const bytes = Buffer.allocUnsafe(keys.reduce((sum, key) => sum + LENGTH_BYTES + key.length, 0));
   let at = 0;
   for (const key of keys) {
     bytes.writeUInt16BE(key.length, at);

@@ -14,7 +14,8 @@ const folder = mkdtempSync(join(tmpdir(), 'tollgate-durable-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
 function open(name: string): DurableFile<Count> {
-  const isCount = (it: unknown): it is Count => Number.isInteger((it as Count | undefined)?.count);
+  const isCount = (entry: unknown): entry is Count =>
+    Number.isInteger((entry as Count | undefined)?.count);
   return new DurableFile(join(folder, name), isCount);
 }
 

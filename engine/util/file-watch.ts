@@ -36,8 +36,8 @@ export class FileWatch {
   /** Another one for every replacement, also within one millisecond. */
   #look(): string {
     const stamps = this.#paths.map((path) => {
-      const it = statSync(path, { throwIfNoEntry: false, bigint: true });
-      return it ? `${it.ino}/${it.mtimeNs}/${it.ctimeNs}/${it.size}` : 'absent';
+      const stats = statSync(path, { throwIfNoEntry: false, bigint: true });
+      return stats ? `${stats.ino}/${stats.mtimeNs}/${stats.ctimeNs}/${stats.size}` : 'absent';
     });
     return stamps.join(' ');
   }

@@ -7,9 +7,9 @@ export function remembered<T extends NonNullable<unknown>>(
   return (text) => {
     const known = answers.get(text);
     if (known !== undefined) return known;
-    const it = answer(text);
+    const entry = answer(text);
     if (answers.size >= max) answers.clear();
-    answers.set(text, it);
-    return it;
+    answers.set(text, entry);
+    return entry;
   };
 }

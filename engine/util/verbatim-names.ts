@@ -29,16 +29,16 @@ export function isKeptName(name: string, value: unknown): value is string {
 export function keepNames(from: unknown, copy: unknown, depth = 0): boolean {
   if (depth > DEPTH_MAX || from === copy || !isObject(from) || !isObject(copy)) return false;
   let hasChanged = false;
-  for (const [name, it] of Object.entries(from)) {
+  for (const [name, entry] of Object.entries(from)) {
     if (!Object.hasOwn(copy, name)) continue;
-    if (isKeptName(name, it) && copy[name] !== it) {
-      copy[name] = it;
+    if (isKeptName(name, entry) && copy[name] !== entry) {
+      copy[name] = entry;
       hasChanged = true;
-    } else if (keepNames(it, copy[name], depth + 1)) hasChanged = true;
+    } else if (keepNames(entry, copy[name], depth + 1)) hasChanged = true;
   }
   return hasChanged;
 }
 
-function isObject(it: unknown): it is Record<string, unknown> {
-  return typeof it === 'object' && it !== null;
+function isObject(entry: unknown): entry is Record<string, unknown> {
+  return typeof entry === 'object' && entry !== null;
 }

@@ -60,8 +60,10 @@ export function walBytes(dbDir: string, number: number): number | undefined {
  */
 export function deleteArchivedBelow(dbDir: string, number: number): number[] {
   const oldestLive = oldestLiveWal(dbDir) ?? number;
-  const deleted = numbersIn(archiveDir(dbDir)).filter((it) => it < number && it < oldestLive);
-  for (const it of deleted) rmSync(join(archiveDir(dbDir), walName(it)), { force: true });
+  const deleted = numbersIn(archiveDir(dbDir)).filter(
+    (value) => value < number && value < oldestLive,
+  );
+  for (const value of deleted) rmSync(join(archiveDir(dbDir), walName(value)), { force: true });
   return deleted;
 }
 

@@ -72,7 +72,7 @@ describe('the follower of a log that RocksDB writes', () => {
     const follower = new WalFollower(dbDir, logStart(dbDir));
     const seen: number[] = [];
     const read = (durable: number): boolean =>
-      follower.readBatch(durable, (it) => seen.push(it.sequence));
+      follower.readBatch(durable, (cursor) => seen.push(cursor.sequence));
     assert.equal(read(first - 1), false);
     assert.equal(read(first), true);
     assert.equal(read(second - 1), false);

@@ -14,8 +14,8 @@ export interface WalPosition {
 }
 
 export function isWalPosition(value: unknown): value is WalPosition {
-  const it = value as Partial<WalPosition> | null | undefined;
-  return isCount(it?.file) && isCount(it?.offset) && isCount(it?.sequence);
+  const position = value as Partial<WalPosition> | null | undefined;
+  return isCount(position?.file) && isCount(position?.offset) && isCount(position?.sequence);
 }
 
 /** A whole number from 0 to 2^53 - 1. */

@@ -173,7 +173,7 @@ describe('the reader of a log file', () => {
       plain.record(10, Buffer.alloc(6)),
       plain.record(130, Buffer.from('x')),
     ];
-    for (const it of ignored) plain.raw(it);
+    for (const bytes of ignored) plain.raw(bytes);
     assert.equal(readAll(plain.add(encodeBatch(1, 4)).toBuffer()).last, 4);
     for (const [type, payload] of [
       [9, Buffer.from([7, 0, 0, 0])],

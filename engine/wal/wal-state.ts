@@ -25,6 +25,6 @@ export function markFile(path: string): DurableFile<Mark> {
 }
 
 function isMark(value: unknown): value is Mark {
-  const it = value as Partial<Mark> | null | undefined;
-  return isCount(it?.sequence) && isCount(it?.oldestFile) && typeof it?.volume === 'string';
+  const mark = value as Partial<Mark> | null | undefined;
+  return isCount(mark?.sequence) && isCount(mark?.oldestFile) && typeof mark?.volume === 'string';
 }

@@ -13,7 +13,7 @@ export class AddressList {
   readonly #ranges: readonly [Address, number][];
 
   constructor(ranges: readonly string[]) {
-    this.#ranges = ranges.map((it) => ipaddr.parseCIDR(it));
+    this.#ranges = ranges.map((range) => ipaddr.parseCIDR(range));
   }
 
   get isEmpty(): boolean {

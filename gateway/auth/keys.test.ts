@@ -14,8 +14,8 @@ describe('API keys', () => {
     { merchant: 'signed', keys: [sha256('s-key')], checksum_secrets: ['a-secret-of-16-chars'] },
   ];
   const nameOf = (merchants: Merchants, header: string): string => {
-    const it = merchants.identify(header);
-    return 'code' in it ? it.code : it.name;
+    const problem = merchants.identify(header);
+    return 'code' in problem ? problem.code : problem.name;
   };
 
   it('should name the merchant of every valid key, whatever the case of the scheme', () => {
@@ -68,15 +68,15 @@ describe('the request checksum', () => {
       { ...head, id: 'order-2' },
       { ...head, timestamp: '1700000001' },
     ];
-    for (const it of others)
-      assert.equal(checkSignedBody(it, body, [SECRET])?.code, 'checksum_invalid');
+    for (const signedHead of others)
+      assert.equal(checkSignedBody(signedHead, body, [SECRET])?.code, 'checksum_invalid');
     const other = Buffer.from('{"amount":2}');
     assert.equal(checkSignedBody(head, other, [SECRET])?.code, 'checksum_invalid');
   });
 
   it('should ask for both headers, in their form, and within 300 seconds', () => {
-    const codeOf = (it: Partial<SignedHead>, nowMs = NOW_MS): string | undefined =>
-      checkSignedHead({ ...head, ...it }, [SECRET], nowMs)?.code;
+    const codeOf = (signedHead: Partial<SignedHead>, nowMs = NOW_MS): string | undefined =>
+      checkSignedHead({ ...head, ...signedHead }, [SECRET], nowMs)?.code;
     assert.equal(codeOf({ checksum: '' }), 'checksum_required');
     assert.equal(codeOf({ timestamp: '' }), 'checksum_required');
     assert.equal(codeOf({ checksum: head.checksum.toUpperCase() }), 'checksum_invalid');

@@ -44,13 +44,14 @@ export class Merchants {
   replace(table: KeyTable): void {
     const entries = new Map<string, Entry>();
     for (const { merchant, keys, checksum_secrets = [], checksums_optional, providers } of table) {
-      const it: Merchant = {
+      const entry: Merchant = {
         name: merchant,
         checksumSecrets: checksum_secrets,
         ...(checksums_optional && { checksumsOptional: true }),
         ...(providers && { providers }),
       };
-      for (const key of keys) entries.set(key, { digest: Buffer.from(key, 'hex'), merchant: it });
+      for (const key of keys)
+        entries.set(key, { digest: Buffer.from(key, 'hex'), merchant: entry });
     }
     this.#entries = entries;
     this.#remembered.clear();

@@ -44,7 +44,7 @@ export class Admission {
   constructor(lanes: readonly LaneProducer[]) {
     this.#lanes = lanes;
     this.#waiting = lanes.map((lane) => new Array<Message | undefined>(lane.memory.slots));
-    this.messageBytesMax = Math.min(...lanes.map((it) => it.messageBytesMax));
+    this.messageBytesMax = Math.min(...lanes.map((lane) => lane.messageBytesMax));
   }
 
   get inFlight(): number {
@@ -81,7 +81,7 @@ export class Admission {
 
   /** Calls `done` once everything that is in flight now is answered. */
   fence(done: () => void): void {
-    const open = new Set(this.#waiting.flat().filter((it) => it !== undefined));
+    const open = new Set(this.#waiting.flat().filter((message) => message !== undefined));
     if (open.size === 0) done();
     else this.#fences.push({ open, done });
   }
@@ -110,7 +110,7 @@ export class Admission {
       fence.open.delete(message);
       if (fence.open.size === 0) fence.done();
     }
-    this.#fences = this.#fences.filter((it) => it.open.size > 0);
+    this.#fences = this.#fences.filter((fence) => fence.open.size > 0);
   }
 
   #schedulePublish(): void {

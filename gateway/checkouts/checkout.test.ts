@@ -41,7 +41,7 @@ describe('the provider of a checkout', () => {
     it(`should be refused where ${method} is asked of ${asked}`, () => {
       const errors = errorsOf({ provider: asked, payment_method: method });
       assert.deepEqual(
-        errors.map((it) => it.pointer),
+        errors.map((error) => error.pointer),
         [pointer],
       );
     });

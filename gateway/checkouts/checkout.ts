@@ -74,8 +74,8 @@ export function parseCheckout(
   };
 }
 
-export function isProblem<T extends object>(it: T | Problem): it is Problem {
-  return 'code' in it;
+export function isProblem<T extends object>(problem: T | Problem): problem is Problem {
+  return 'code' in problem;
 }
 
 function isWallet(body: CheckoutBody): boolean {

@@ -198,15 +198,15 @@ export function invalidBody(errors: readonly BodyError[]): Problem {
 }
 
 /** @returns the document's JSON text */
-export function problemBody(it: Problem, instance: string): string {
+export function problemBody(entry: Problem, instance: string): string {
   return JSON.stringify({
     type: 'about:blank',
-    title: it.status.slice(4),
-    status: Number(it.status.slice(0, 3)),
-    code: it.code,
-    detail: it.detail,
+    title: entry.status.slice(4),
+    status: Number(entry.status.slice(0, 3)),
+    code: entry.code,
+    detail: entry.detail,
     instance: pathHasCardData(instance) ? '/' : instance,
-    ...(it.errors ? { errors: it.errors } : {}),
+    ...(entry.errors ? { errors: entry.errors } : {}),
   });
 }
 

@@ -73,7 +73,11 @@ function withStatus(
     ...(current.next_action === null ? {} : { next_action: JSON.parse(current.next_action) }),
     history: [
       pending,
-      ...current.history.map((it) => ({ status: it.status, at: iso(it.at), reason: it.reason })),
+      ...current.history.map((entry) => ({
+        status: entry.status,
+        at: iso(entry.at),
+        reason: entry.reason,
+      })),
     ],
   };
 }

@@ -108,7 +108,7 @@ export class Reads {
   /** Answers every long poll with what is known now. */
   close(): void {
     for (const waiters of [...this.#waiters.values()])
-      for (const it of [...waiters]) this.#finish(it);
+      for (const waiter of [...waiters]) this.#finish(waiter);
   }
 
   #wait(

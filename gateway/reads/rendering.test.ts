@@ -27,18 +27,18 @@ describe('what is rendered by hand', () => {
       provider: fc.constantFrom('auto', 'simulator', 'stripe', 'wallet'),
     });
     fc.assert(
-      fc.property(record, fc.integer({ min: 0, max: 2 ** 45 }), (it, at) => {
+      fc.property(record, fc.integer({ min: 0, max: 2 ** 45 }), (entry, at) => {
         const expected = JSON.stringify({
           object: 'payment',
-          payment_checkout_id: it.checkout_id,
+          payment_checkout_id: entry.checkout_id,
           status: 'pending',
-          amount: it.amount,
-          currency: it.currency,
-          payment_method: it.payment_method,
-          provider: it.provider,
+          amount: entry.amount,
+          currency: entry.currency,
+          payment_method: entry.payment_method,
+          provider: entry.provider,
           created_at: new Date(at).toISOString(),
         });
-        assert.equal(acceptedBody(it, at), expected);
+        assert.equal(acceptedBody(entry, at), expected);
       }),
     );
   });
@@ -56,11 +56,11 @@ describe('what is rendered by hand', () => {
       { requiredKeys: ['amount', 'currency', 'payment_method'] },
     );
     fc.assert(
-      fc.property(body, (it) => {
-        const entries = Object.entries(it.metadata ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
-        const { amount, currency, payment_method: method, description = null } = it;
+      fc.property(body, (entry) => {
+        const entries = Object.entries(entry.metadata ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+        const { amount, currency, payment_method: method, description = null } = entry;
         const expected = JSON.stringify([amount, currency, method, 'auto', description, entries]);
-        assert.equal(meaningOf(it, 'auto'), expected);
+        assert.equal(meaningOf(entry, 'auto'), expected);
       }),
     );
   });

@@ -23,13 +23,13 @@ export class ViewCache {
   /** @param hash the broadcast's hash of the name; of two names that share it one is kept */
   get(hash: number, name: string): Rendered | undefined {
     this.#turn(false);
-    const it = this.#young.get(hash) ?? this.#old.get(hash);
-    return it?.name === name ? it : undefined;
+    const rendered = this.#young.get(hash) ?? this.#old.get(hash);
+    return rendered?.name === name ? rendered : undefined;
   }
 
-  set(hash: number, it: Rendered): void {
+  set(hash: number, rendered: Rendered): void {
     this.#turn(this.#young.size >= ENTRIES_MAX);
-    this.#young.set(hash, it);
+    this.#young.set(hash, rendered);
   }
 
   forget(hash: number): void {

@@ -14,15 +14,15 @@ export const simulatorScheme: Scheme = {
     if (parsed === undefined) return 'forged';
     const isOurs = secrets.some((secret) => {
       const expected = createHmac('sha256', secret).update(`${parsed.t}.`).update(body).digest();
-      return parsed.signatures.some((it) => timingSafeEqual(it, expected));
+      return parsed.signatures.some((bytes) => timingSafeEqual(bytes, expected));
     });
     if (!isOurs) return 'forged';
     const ageSeconds = Math.abs(nowMs / 1_000 - Number(parsed.t));
     return ageSeconds <= TOLERANCE_SECONDS ? 'genuine' : 'stale';
   },
   identify(event) {
-    const it = event as { id?: unknown; data?: Record<string, unknown> | null } | null;
-    return identityOf(it?.id, it?.data);
+    const entry = event as { id?: unknown; data?: Record<string, unknown> | null } | null;
+    return identityOf(entry?.id, entry?.data);
   },
 };
 

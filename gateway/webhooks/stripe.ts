@@ -16,12 +16,17 @@ export const stripeScheme: Scheme = {
     if (text === undefined || signature.length > HEADER_CHARS_MAX) return 'forged';
     const verdicts = secrets.map((secret) => verdictOf(text, signature, secret, nowMs));
     return (
-      verdicts.find((it) => it === 'genuine') ?? verdicts.find((it) => it === 'stale') ?? 'forged'
+      verdicts.find((verdict) => verdict === 'genuine') ??
+      verdicts.find((verdict) => verdict === 'stale') ??
+      'forged'
     );
   },
   identify(event) {
-    const it = event as { id?: unknown; data?: { object?: { metadata?: object } | null } } | null;
-    return identityOf(it?.id, it?.data?.object?.metadata);
+    const entry = event as {
+      id?: unknown;
+      data?: { object?: { metadata?: object } | null };
+    } | null;
+    return identityOf(entry?.id, entry?.data?.object?.metadata);
   },
 };
 
@@ -32,7 +37,7 @@ function verdictOf(text: string, signature: string, secret: string, nowMs: numbe
   } catch {
     return 'forged';
   }
-  const times = signature.split(',').filter((it) => it.startsWith('t='));
+  const times = signature.split(',').filter((part) => part.startsWith('t='));
   const time = times.at(-1)!.slice(2);
   if (!/^\d{1,12}$/.test(time)) return 'forged';
   const ageSeconds = nowMs / 1_000 - Number(time);

@@ -57,7 +57,7 @@ export class Webhooks {
   private constructor(data: GatewayData, parts: WebhooksParts, providers: readonly Provider[]) {
     this.#parts = parts;
     this.#shard = data.shard;
-    this.#providers = new Map(providers.map((it) => [it.name, it]));
+    this.#providers = new Map(providers.map((provider) => [provider.name, provider]));
     const laneBytes = parts.admission.messageBytesMax - WEBHOOK_OVERHEAD_BYTES;
     this.bodyBytesMax = Math.min(WEBHOOK_BYTES_MAX, laneBytes);
   }

@@ -65,7 +65,9 @@ export function readMeasured(): Measured {
     insertsPerSecond: rowOf(processor, 'parts alone: inserts'),
     storeBytesPerPayment: rowOf(resultOf('growth'), /^disk a payment/),
     oneShard: latenciesOf(latency),
-    twoShards: latenciesOf(resultOf('edge', true)).filter((it) => it.name.startsWith('through')),
+    twoShards: latenciesOf(resultOf('edge', true)).filter((measuredLatency) =>
+      measuredLatency.name.startsWith('through'),
+    ),
   };
 }
 
@@ -80,14 +82,19 @@ function resultOf(suite: string, isOptional = false): ResultFile {
 
 /** The last row whose name fits. */
 function rowOf(result: ResultFile, name: string | RegExp): number {
-  const row = result.rows.findLast((it) =>
-    typeof name === 'string' ? it.name === name : name.test(it.name),
+  const row = result.rows.findLast((entry) =>
+    typeof name === 'string' ? entry.name === name : name.test(entry.name),
   );
   if (!row) throw new Error(`the bench has no row "${name}": run \`make bench\` again`);
   return row.ours;
 }
 
 function latenciesOf(result: ResultFile): MeasuredLatency[] {
-  const reached = result.latency.filter((it) => it.rate_achieved > 0.98 * it.rate_target);
-  return reached.map((it) => ({ name: it.name, rate: it.rate_target, p50: it.p50, p99: it.p99 }));
+  const reached = result.latency.filter((entry) => entry.rate_achieved > 0.98 * entry.rate_target);
+  return reached.map((entry) => ({
+    name: entry.name,
+    rate: entry.rate_target,
+    p50: entry.p50,
+    p99: entry.p99,
+  }));
 }

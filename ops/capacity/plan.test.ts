@@ -22,7 +22,7 @@ const measured: Measured = {
 describe('the plan', () => {
   it('should count each part by its own measured rate, and never fewer than two', () => {
     const count = (rate: number, name: string): number =>
-      capacityOf(rate, measured, readAssumptions()).find((it) => it.name === name)!.count;
+      capacityOf(rate, measured, readAssumptions()).find((part) => part.name === name)!.count;
     assert.equal(count(10, 'shard'), 2);
     assert.equal(count(1_000_000, 'shard'), Math.ceil(1_000_000 / (20_000 * 0.6)));
     assert.equal(count(1_000_000, 'processor'), Math.ceil(1_000_000 / (3_000 * 0.6)));

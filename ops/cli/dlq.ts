@@ -65,16 +65,18 @@ export function registerDlq(program: Command): void {
 async function list({ url, all, json, reason, olderThan }: Filter): Promise<void> {
   const { dead_letters } = (await ask(url, '/dlq')) as { dead_letters: Letter[] };
   const shown = dead_letters.filter(
-    (it) =>
-      (all || it.state === 'open') &&
-      (reason === undefined || it.reason === reason) &&
-      (olderThan === undefined || Date.now() - it.at >= olderThan),
+    (letter) =>
+      (all || letter.state === 'open') &&
+      (reason === undefined || letter.reason === reason) &&
+      (olderThan === undefined || Date.now() - letter.at >= olderThan),
   );
   if (json) return console.log(JSON.stringify(shown, null, 2));
-  for (const it of shown) {
-    const at = new Date(it.at).toISOString();
-    console.log(`${it.id}  ${at}  ${it.state}  ${it.reason}  attempts ${it.attempts}  ${it.key}`);
-    console.log(`    ${it.detail}`);
+  for (const letter of shown) {
+    const at = new Date(letter.at).toISOString();
+    console.log(
+      `${letter.id}  ${at}  ${letter.state}  ${letter.reason}  attempts ${letter.attempts}  ${letter.key}`,
+    );
+    console.log(`    ${letter.detail}`);
   }
   console.log(`${shown.length} dead letters`);
 }

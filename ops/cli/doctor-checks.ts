@@ -79,10 +79,12 @@ export async function examine(part: Part): Promise<Finding> {
   });
   const checked = Promise.race([part.check(), late]);
   const problem = await checked.catch((error: Error) => messageOf(error));
-  const where = [part.pid && `pid ${part.pid}`, part.log && `log ${part.log}`].filter((it) => it);
+  const where = [part.pid && `pid ${part.pid}`, part.log && `log ${part.log}`].filter(
+    (text) => text,
+  );
   const what = where.length === 0 ? part.name : `${part.name} (${where.join(', ')})`;
   // A process that is stopped is found here also where another one answers for it.
-  const problems = [problem, processProblem(part.pid)].filter((it) => it !== undefined);
+  const problems = [problem, processProblem(part.pid)].filter((name) => name !== undefined);
   return { what, problem: problems.length === 0 ? undefined : problems.join('; ') };
 }
 
@@ -149,7 +151,7 @@ async function engine(admin: string): Promise<string | undefined> {
 /** The edge, and for each shard the nginx beside it: an id of each shard is read through both. */
 function edgeParts(stack: StackConfig, cluster: ClusterEndpoints): Part[] {
   const topology = readTopology(cluster.topology);
-  const shards = currentShards(topology).map((it) => it.number);
+  const shards = currentShards(topology).map((shard) => shard.number);
   const ring = new ShardRing(shards.map((number) => shardServer(topology, number)));
   const log = (name: string): string => logFile(stack, `${name}.nginx`);
   const { edge, engineHost } = cluster.pids;
@@ -158,7 +160,7 @@ function edgeParts(stack: StackConfig, cluster: ClusterEndpoints): Part[] {
   };
   const host = (number: number, i: number): Part => ({
     name: `host-${number} behind ${cluster.api}`,
-    pid: engineHost[topology.shards.findIndex((it) => it.number === number)],
+    pid: engineHost[topology.shards.findIndex((shard) => shard.number === number)],
     log: log(shardFileName(number)),
     check: () => api(cluster.api, cluster, idOf(i)),
   });

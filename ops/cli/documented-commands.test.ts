@@ -17,7 +17,9 @@ describe('the commands that pages print', async () => {
   const printed = pages.flatMap(printedCommands);
 
   it('should exist in the command line, with their options', () => {
-    const ours = printed.filter((it) => it.words[0] === 'tollgate' && it.words.length > 1);
+    const ours = printed.filter(
+      (command) => command.words[0] === 'tollgate' && command.words.length > 1,
+    );
     assert.ok(ours.length > 30, `${ours.length}`);
     for (const { page, words } of ours) checkOurs(program, page, words);
   });
@@ -34,8 +36,8 @@ describe('the commands that pages print', async () => {
   });
 
   it('should name units that there are', () => {
-    const units = readdirSync(packageFile('ops/deploy/systemd')).filter((it) =>
-      /\.(service|timer)$/.test(it),
+    const units = readdirSync(packageFile('ops/deploy/systemd')).filter((name) =>
+      /\.(service|timer)$/.test(name),
     );
     const isUnit = (name: string): boolean => {
       const template = name.replace(/@[^.]*/, '@').replace(/\.(service|timer)$/, '');
@@ -57,7 +59,7 @@ describe('the commands that pages print', async () => {
       const [first, second] = words as [string, string | undefined];
       if (first === 'make' && second !== undefined && /^[a-z-]+$/.test(second))
         assert.ok(
-          targets.some((it) => new RegExp(`^${it.replace('%', '.+')}$`).test(second)),
+          targets.some((target) => new RegExp(`^${target.replace('%', '.+')}$`).test(second)),
           `${page}: make ${second}`,
         );
       // Node itself is in a release, not in the tree.
@@ -72,7 +74,7 @@ describe('the commands that pages print', async () => {
   it('should name proofs and files that there are', async () => {
     // Imported like this, it does not count as a test that starts servers.
     const { PROOFS } = await import('../prove/proofs.js');
-    const proofs = PROOFS.map((it) => it.name);
+    const proofs = PROOFS.map((proof) => proof.name);
     for (const page of pages) {
       const text = readFileSync(packageFile(page), 'utf8');
       for (const [, name] of text.matchAll(/make prove-([a-z-]+)/g))
@@ -112,7 +114,7 @@ function checkOurs(program: Command, page: string, words: readonly string[]): vo
   const rest = words.slice(1);
   while (command.commands.length > 0 && rest.length > 0 && !rest[0]!.startsWith('-')) {
     const name = rest.shift()!;
-    const found = command.commands.find((it) => it.name() === name);
+    const found = command.commands.find((entry) => entry.name() === name);
     assert.ok(found, `${line}: there is no command ${name}`);
     command = found;
   }
@@ -121,7 +123,7 @@ function checkOurs(program: Command, page: string, words: readonly string[]): vo
     const word = rest[i]!;
     if (!word.startsWith('--')) places++;
     else if (word !== '--help') {
-      const option = command.options.find((it) => it.long === word.split('=')[0]);
+      const option = command.options.find((entry) => entry.long === word.split('=')[0]);
       assert.ok(option, `${line}: there is no option ${word}`);
       // A quoted value may have blanks.
       if (option.required && /^["']/.test(rest[i + 1] ?? ''))
@@ -130,7 +132,10 @@ function checkOurs(program: Command, page: string, words: readonly string[]): vo
     }
   }
   const { registeredArguments: takes } = command;
-  assert.ok(takes.some((it) => it.variadic) || places <= takes.length, `${line}: too many words`);
+  assert.ok(
+    takes.some((take) => take.variadic) || places <= takes.length,
+    `${line}: too many words`,
+  );
 }
 
 function unitsOf(words: readonly string[]): string[] {
@@ -138,6 +143,6 @@ function unitsOf(words: readonly string[]): string[] {
     const at = words.indexOf('-u');
     return at < 0 ? [] : [words[at + 1]!];
   }
-  if (words[0] === 'systemctl') return words.slice(2).filter((it) => !it.startsWith('-'));
-  return words.filter((it) => /^tollgate-[a-z-]+@/.test(it));
+  if (words[0] === 'systemctl') return words.slice(2).filter((word) => !word.startsWith('-'));
+  return words.filter((word) => /^tollgate-[a-z-]+@/.test(word));
 }

@@ -36,13 +36,13 @@ export function addSecretCommands(below: MakeCommand): void {
     .option('--optional', 'requests without a checksum are taken too, until `secret require`')
     .action(({ file, merchant, optional }: Chosen & { optional?: true }) => {
       const secret = newSecret();
-      change(file, merchant, (it) => withSecret(it, secret, optional === true));
+      change(file, merchant, (entry) => withSecret(entry, secret, optional === true));
       console.log(`secret  ${secret}`);
     });
   command('require', 'every request must carry a checksum from now on').action(
     ({ file, merchant }: Chosen) => {
-      change(file, merchant, ({ checksums_optional: _, ...it }) => {
-        if ((it.checksum_secrets ?? []).length > 0) return it;
+      change(file, merchant, ({ checksums_optional: _, ...entry }) => {
+        if ((entry.checksum_secrets ?? []).length > 0) return entry;
         throw new Error(`${merchant} has no checksum secret: \`keys secret add\` makes one`);
       });
     },
@@ -51,15 +51,16 @@ export function addSecretCommands(below: MakeCommand): void {
     .requiredOption('--hash <beginning>', 'of its SHA-256, as `keys list` shows it', hashBeginning)
     .option('--last', 'also the last one: then the requests of the merchant need no checksum')
     .action(({ file, merchant, hash: beginning, last }: Chosen & { hash: string; last?: true }) =>
-      change(file, merchant, (it) => withoutSecret(it, beginning, last === true)),
+      change(file, merchant, (entry) => withoutSecret(entry, beginning, last === true)),
     );
 }
 
-function withoutSecret(it: MerchantEntry, beginning: string, mayBeLast: boolean): MerchantEntry {
-  const { checksum_secrets: secrets = [], checksums_optional, ...rest } = it;
+function withoutSecret(entry: MerchantEntry, beginning: string, mayBeLast: boolean): MerchantEntry {
+  const { checksum_secrets: secrets = [], checksums_optional, ...rest } = entry;
   const left = secrets.filter((secret) => !hashOf(secret).startsWith(beginning));
   const gone = secrets.length - left.length;
-  if (gone !== 1) throw new Error(`${it.merchant} has ${gone} such secrets: nothing was changed`);
+  if (gone !== 1)
+    throw new Error(`${entry.merchant} has ${gone} such secrets: nothing was changed`);
   if (left.length > 0)
     return {
       ...rest,
@@ -68,17 +69,17 @@ function withoutSecret(it: MerchantEntry, beginning: string, mayBeLast: boolean)
     };
   if (mayBeLast) return rest;
   throw new Error(
-    `it is the last secret of ${it.merchant}, whose requests would need no checksum: --last removes it`,
+    `it is the last secret of ${entry.merchant}, whose requests would need no checksum: --last removes it`,
   );
 }
 
-function change(file: string, merchant: string, to: (it: MerchantEntry) => MerchantEntry): void {
+function change(file: string, merchant: string, to: (entry: MerchantEntry) => MerchantEntry): void {
   const table: KeyTable = readKeysFile(file);
-  const entry = table.find((it) => it.merchant === merchant);
+  const entry = table.find((item) => item.merchant === merchant);
   if (!entry) throw new Error(`${file} has no merchant ${merchant}`);
   const changed = to(entry);
   writeKeysFile(
     file,
-    table.map((it) => (it === entry ? changed : it)),
+    table.map((item) => (item === entry ? changed : item)),
   );
 }

@@ -56,14 +56,16 @@ describe('tollgate keys', () => {
       tollgate('secret', ...args, '--file', file, '--merchant', 'shop');
     add('--merchant', 'shop');
     assert.match(secrets('add', '--optional').stdout, /^secret {2}tgs_\S{43}$/m);
-    const entry = () => readKeysFile(file).find((it) => it.merchant === 'shop')!;
+    const entry = () => readKeysFile(file).find((item) => item.merchant === 'shop')!;
     assert.equal(entry().checksums_optional, true);
     assert.match(tollgate('list', '--file', file).stdout, /^shop .* \(optional\)$/m);
     assert.equal(secrets('require').status, 0);
     assert.equal(entry().checksums_optional, undefined);
     assert.match(secrets('add', '--optional').stderr, /must send checksums already/);
     assert.equal(secrets('add').status, 0);
-    const [first, second] = entry().checksum_secrets!.map((it) => hash('sha256', it, 'hex'));
+    const [first, second] = entry().checksum_secrets!.map((secret) =>
+      hash('sha256', secret, 'hex'),
+    );
     assert.equal(secrets('remove', '--hash', first!.slice(0, 12)).status, 0);
     assert.equal(entry().checksum_secrets?.length, 1);
     const last = ['remove', '--hash', second!.slice(0, 12)];
@@ -80,7 +82,7 @@ describe('tollgate keys', () => {
     assert.equal(tollgate('remove', '--file', file, '--merchant', 'acme').status, 0);
     const left = readKeysFile(file);
     assert.deepEqual(
-      left.map((it) => [it.merchant, it.checksum_secrets?.length]),
+      left.map((entry) => [entry.merchant, entry.checksum_secrets?.length]),
       [['other', 1]],
     );
     assert.equal(tollgate('add', '--file', file, '--merchant', 'a/b').status, 2);

@@ -37,10 +37,16 @@ export function registerKeys(program: Command): void {
       'with --secret: requests without a checksum are taken until `secret require`',
     )
     .option('--providers <names>', 'the only ones it may use, separated by commas', names)
-    .action((it: Chosen & NewKey, add: Command) => {
-      if (it.optional && !it.secret)
+    .action((entry: Chosen & NewKey, add: Command) => {
+      if (entry.optional && !entry.secret)
         add.error('tollgate: --optional goes with --secret', { exitCode: 2 });
-      const made = addKey(it.file, it.merchant, it.secret === true, it.providers, it.optional);
+      const made = addKey(
+        entry.file,
+        entry.merchant,
+        entry.secret === true,
+        entry.providers,
+        entry.optional,
+      );
       console.log(`key     ${made.key}`);
       if (made.checksumSecret) console.log(`secret  ${made.checksumSecret}`);
     });
@@ -56,7 +62,8 @@ export function registerKeys(program: Command): void {
       providers = [],
     } of readKeysFile(file)) {
       const shown = hashes.map(shownHash).join(' ') || 'no key';
-      const secrets = checksum_secrets.map((it) => shownHash(hashOf(it))).join(' ') || 'none';
+      const secrets =
+        checksum_secrets.map((secret) => shownHash(hashOf(secret))).join(' ') || 'none';
       const phase = checksums_optional ? ' (optional)' : '';
       const allowed = providers.join(' ') || 'all';
       console.log(
@@ -80,13 +87,13 @@ export function registerKeys(program: Command): void {
 }
 
 function without(table: KeyTable, merchant: string, beginning: string | undefined): KeyTable {
-  const entry = table.find((it) => it.merchant === merchant);
-  const gone = entry?.keys.filter((it) => it.startsWith(beginning ?? '')) ?? [];
+  const entry = table.find((item) => item.merchant === merchant);
+  const gone = entry?.keys.filter((key) => key.startsWith(beginning ?? '')) ?? [];
   if (!entry || (beginning !== undefined && gone.length !== 1))
     throw new Error(`${merchant} has ${gone.length} such keys: nothing was changed`);
-  const keys = entry.keys.filter((it) => !gone.includes(it));
-  return table.flatMap((it) =>
-    it !== entry ? [it] : beginning === undefined ? [] : [{ ...entry, keys }],
+  const keys = entry.keys.filter((key) => !gone.includes(key));
+  return table.flatMap((item) =>
+    item !== entry ? [item] : beginning === undefined ? [] : [{ ...entry, keys }],
   );
 }
 

@@ -2,11 +2,11 @@
 import type { LoadProgress, LoadResult } from '../load/load.js';
 
 /** One line that overwrites itself on a terminal. */
-export function drawProgress(it: LoadProgress, count: number): void {
+export function drawProgress(progress: LoadProgress, count: number): void {
   const width = 30;
-  const filled = Math.round((it.terminal / count) * width);
+  const filled = Math.round((progress.terminal / count) * width);
   const bar = '#'.repeat(filled).padEnd(width, '.');
-  const line = `[${bar}] posted ${it.posted} accepted ${it.accepted} terminal ${it.terminal}/${count}`;
+  const line = `[${bar}] posted ${progress.posted} accepted ${progress.accepted} terminal ${progress.terminal}/${count}`;
   process.stderr.write(process.stderr.isTTY ? `\r${line}` : `${line}\n`);
 }
 
@@ -53,6 +53,6 @@ export function summaryJson(result: LoadResult, count: number): Summary {
 
 function countsOf({ statuses }: LoadResult): Map<string, number> {
   const counts = new Map<string, number>();
-  for (const it of statuses.values()) counts.set(it, (counts.get(it) ?? 0) + 1);
+  for (const status of statuses.values()) counts.set(status, (counts.get(status) ?? 0) + 1);
   return counts;
 }

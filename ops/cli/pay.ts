@@ -113,7 +113,7 @@ async function payMany(api: ApiOptions, options: PayOptions, id?: string): Promi
     idOf,
     body: bodyOf(options),
     settleMsMax: SETTLE_MS_MAX,
-    onProgress: (it) => drawProgress(it, count),
+    onProgress: (progress) => drawProgress(progress, count),
   });
   process.stderr.write('\n');
   console.log(isJson ? JSON.stringify(summaryJson(result, count)) : summaryOf(result, count));

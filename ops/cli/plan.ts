@@ -21,13 +21,13 @@ export function registerPlan(program: Command): void {
 export function planOf(rate: number, measured = readMeasured()): string[] {
   const given = readAssumptions();
   const parts = capacityOf(rate, measured, given);
-  const total = parts.reduce((sum, it) => sum + it.usdPerMonth, 0);
+  const total = parts.reduce((sum, part) => sum + part.usdPerMonth, 0);
   return [
     `${number(rate)} payments/s, from what was measured on ${measured.machine}`,
     '',
     ...parts.map(
-      (it) =>
-        `  ${it.name.padEnd(46)} ${number(it.count).padStart(12)} ${it.type.padEnd(26)} ${usd(it.usdPerMonth).padStart(16)}   ${it.why}`,
+      (part) =>
+        `  ${part.name.padEnd(46)} ${number(part.count).padStart(12)} ${part.type.padEnd(26)} ${usd(part.usdPerMonth).padStart(16)}   ${part.why}`,
     ),
     `  ${'a month'.padEnd(46)} ${''.padStart(39)} ${usd(total).padStart(16)}`,
     '',
@@ -41,24 +41,24 @@ export function planOf(rate: number, measured = readMeasured()): string[] {
 
 function simulationOf(rate: number, measured: Measured): string[] {
   const rows = SHARDS.map((shards) => simulate(measured, rate, shards));
-  const first = rows.find((it) => it.p99 < P99_MS_MAX);
+  const first = rows.find((row) => row.p99 < P99_MS_MAX);
   return [
     `simulated accepting (p99 under ${P99_MS_MAX} ms ${first ? `from ${first.shards} shards on` : 'with none of these'}):`,
-    ...rows.map((it) => {
-      const load = `${number(it.perShard)}/s a shard`;
-      const times = it.isOverloaded
+    ...rows.map((row) => {
+      const load = `${number(row.perShard)}/s a shard`;
+      const times = row.isOverloaded
         ? 'more than it carries: the queue only grows'
-        : `p50 ${it.p50.toFixed(2)} ms, p99 ${it.p99.toFixed(2)} ms`;
-      return `  ${number(it.shards).padStart(5)} shards  ${load.padStart(22)}  ${times}`;
+        : `p50 ${row.p50.toFixed(2)} ms, p99 ${row.p99.toFixed(2)} ms`;
+      return `  ${number(row.shards).padStart(5)} shards  ${load.padStart(22)}  ${times}`;
     }),
   ];
 }
 
 /** The simulation beside real runs of one and of two shards. */
 function checkOf(measured: Measured): string[] {
-  const line = (shards: number) => (it: Measured['oneShard'][number]) => {
-    const simulated = simulate(measured, it.rate, shards);
-    return `  ${it.name.padEnd(34)} ${shards} shard(s): measured p50 ${it.p50.toFixed(2)} p99 ${it.p99.toFixed(2)}, simulated ${simulated.p50.toFixed(2)} and ${simulated.p99.toFixed(2)} ms`;
+  const line = (shards: number) => (latency: Measured['oneShard'][number]) => {
+    const simulated = simulate(measured, latency.rate, shards);
+    return `  ${latency.name.padEnd(34)} ${shards} shard(s): measured p50 ${latency.p50.toFixed(2)} p99 ${latency.p99.toFixed(2)}, simulated ${simulated.p50.toFixed(2)} and ${simulated.p99.toFixed(2)} ms`;
   };
   const runs = [...measured.oneShard.map(line(1)), ...measured.twoShards.map(line(2))];
   return [

@@ -19,23 +19,23 @@ export function printedPages(): string[] {
 
 export function pagesOf(folder: string): string[] {
   return readdirSync(packageFile(folder))
-    .filter((it) => it.endsWith('.md'))
-    .map((it) => `${folder}/${it}`);
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `${folder}/${name}`);
 }
 
 /** What stands between backquotes, in a line or in a block, and starts with a known program. */
 export function printedCommands(page: string): PrintedCommand[] {
   const text = readFileSync(packageFile(page), 'utf8');
-  const blocks = [...text.matchAll(/^```\w*\n([\s\S]*?)^```/gm)].flatMap((it) =>
-    it[1]!.replaceAll('\\\n', ' ').split('\n'),
+  const blocks = [...text.matchAll(/^```\w*\n([\s\S]*?)^```/gm)].flatMap((match) =>
+    match[1]!.replaceAll('\\\n', ' ').split('\n'),
   );
   const inline = [...text.replace(/^```[\s\S]*?^```/gm, '').matchAll(/`([^`]+)`/g)].map(
-    (it) => it[1]!,
+    (match) => match[1]!,
   );
   return [...blocks, ...inline]
-    .flatMap((it) => it.replace(/ #.*/, '').split(/ && | \| |; /))
-    .map((it) => it.trim().replace(/^(?:\$ |sudo |npx |[A-Z_]+=\S+ )+/, ''))
-    .map((it) => it.replace(/^\S*\/tollgate(\.mjs)? /, 'tollgate '))
+    .flatMap((block) => block.replace(/ #.*/, '').split(/ && | \| |; /))
+    .map((name) => name.trim().replace(/^(?:\$ |sudo |npx |[A-Z_]+=\S+ )+/, ''))
+    .map((name) => name.replace(/^\S*\/tollgate(\.mjs)? /, 'tollgate '))
     .map((text) => ({
       page,
       text,

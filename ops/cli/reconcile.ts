@@ -108,15 +108,15 @@ function periodProblem(kind: PeriodKind, label: string, today = '9999-12-31'): s
 
 function say(result: RunResult, seconds: number): void {
   const { period, isProvisional, isIncomplete, counts, figures, open, folder } = result;
-  const lines = figures.reduce((sum, it) => sum + it.lines, 0);
-  const matched = figures.filter((it) => it.verdict === 'matched');
-  const agreed = matched.reduce((sum, it) => sum + it.lines, 0);
+  const lines = figures.reduce((sum, figure) => sum + figure.lines, 0);
+  const matched = figures.filter((figure) => figure.verdict === 'matched');
+  const agreed = matched.reduce((sum, figure) => sum + figure.lines, 0);
   console.log(
     `${period.kind} ${period.label}${isProvisional ? ' (under way, nothing settled)' : ''}` +
       `${isIncomplete ? ' (incomplete: reports are missing, see `items`)' : ''}: ` +
       `${lines} lines, ${agreed} matched, ${open} open`,
   );
-  for (const it of counts) console.log(`  ${it.kind} ${it.state}: ${it.count}`);
+  for (const count of counts) console.log(`  ${count.kind} ${count.state}: ${count.count}`);
   const peakMb = (process.resourceUsage().maxRSS / 1_024).toFixed(0);
   console.log(`  ${seconds.toFixed(1)} s, peak memory ${peakMb} MB, report in ${folder}`);
 }
@@ -125,9 +125,9 @@ async function listItems(options: { all?: boolean; json?: boolean }): Promise<vo
   const states = options.all ? ALL_STATES : (['open'] as const);
   await withConnection(async (client) => {
     let open = 0;
-    for await (const it of readItems(client, { ...EVER, states })) {
-      if (it.state === 'open') open++;
-      console.log(options.json ? JSON.stringify(it) : lineOf(it));
+    for await (const item of readItems(client, { ...EVER, states })) {
+      if (item.state === 'open') open++;
+      console.log(options.json ? JSON.stringify(item) : lineOf(item));
     }
     if (!options.json) console.log(open === 0 ? 'nothing is open' : `${open} open`);
     if (open > 0) process.exitCode = OPEN_ITEMS;
@@ -139,11 +139,11 @@ interface ResolveOptions {
   readonly by?: string;
 }
 
-function lineOf(it: Item): string {
-  const payment = `${it.merchant ?? ''}/${it.checkout_id ?? ''}`;
-  const facts = `ours ${JSON.stringify(it.ours)} theirs ${JSON.stringify(it.theirs)}`;
-  const note = it.state === 'open' ? '' : ` (${it.reason}, ${it.actor})`;
-  return `${it.id} ${it.state} ${it.kind} ${it.provider} ${it.reference ?? ''} ${payment} ${facts}${note}`;
+function lineOf(item: Item): string {
+  const payment = `${item.merchant ?? ''}/${item.checkout_id ?? ''}`;
+  const facts = `ours ${JSON.stringify(item.ours)} theirs ${JSON.stringify(item.theirs)}`;
+  const note = item.state === 'open' ? '' : ` (${item.reason}, ${item.actor})`;
+  return `${item.id} ${item.state} ${item.kind} ${item.provider} ${item.reference ?? ''} ${payment} ${facts}${note}`;
 }
 
 async function resolve(id: string, options: ResolveOptions, command: Command): Promise<void> {

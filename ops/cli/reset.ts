@@ -49,7 +49,9 @@ function remove(path: string): void {
 function bytesBelow(path: string): number {
   if (!statSync(path).isDirectory()) return statSync(path).size;
   const files = readdirSync(path, { recursive: true, encoding: 'utf8' });
-  const sizes = files.map((it) => statSync(join(path, it), { throwIfNoEntry: false })?.size ?? 0);
+  const sizes = files.map(
+    (file) => statSync(join(path, file), { throwIfNoEntry: false })?.size ?? 0,
+  );
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 

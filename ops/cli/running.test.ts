@@ -48,8 +48,8 @@ describe('commands on a home that has endpoints.json', () => {
   });
 
   after(() => {
-    for (const it of sockets) it.destroy();
-    for (const it of servers.values()) it.close();
+    for (const socket of sockets) socket.destroy();
+    for (const server of servers.values()) server.close();
     rmSync(home, { recursive: true });
   });
 
@@ -89,7 +89,8 @@ describe('commands on a home that has endpoints.json', () => {
     const args = [packageFile('ops/cli/tollgate.mjs'), ...command.split(' ')];
     const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';
-    for (const it of [child.stdout, child.stderr]) it.on('data', (chunk) => (output += chunk));
+    for (const readable of [child.stdout, child.stderr])
+      readable.on('data', (chunk) => (output += chunk));
     const exited = once(child, 'exit');
     while (!asked.has(part) && child.exitCode === null)
       await new Promise((done) => setTimeout(done, 20));
@@ -118,7 +119,7 @@ describe('commands whose settings are wrong', () => {
     assert.equal(code, 0);
   });
 
-  for (const command of [...COMMANDS.map(([it]) => it), 'doctor', 'certs rotate'])
+  for (const command of [...COMMANDS.map(([key]) => key), 'doctor', 'certs rotate'])
     it(`should end with the reasons and code 2: ${command}`, async () => {
       const { code, output } = await runCli(command.split(' '), wrong);
       assert.match(output, /TOLLGATE_API_PORT: "x"|TOLLGATE_KAKFA_PORT: there is no such setting/);

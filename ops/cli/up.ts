@@ -46,7 +46,7 @@ async function run<E extends Endpoints | ClusterEndpoints>(
   if (early) {
     say('stopping before it was up');
     void stopLiving(START_STOP_MS_MAX);
-    await starting.then((it) => it.stop()).catch(() => {});
+    await starting.then((entry) => entry.stop()).catch(() => {});
     process.exit(0);
   }
   const stack = await starting;

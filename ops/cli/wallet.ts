@@ -65,7 +65,7 @@ async function credit(db: ClientBase, name: string, options: CreditOptions): Pro
 async function show(db: ClientBase, name: string, merchant: string): Promise<void> {
   const wallets = await readWallets(db, merchant, name);
   if (wallets.length === 0) throw new Error(`${merchant} has no wallet ${name}`);
-  for (const it of wallets) console.log(`${name} ${it.balance_minor} ${it.currency}`);
+  for (const wallet of wallets) console.log(`${name} ${wallet.balance_minor} ${wallet.currency}`);
 }
 
 async function withDatabase(work: (db: ClientBase) => Promise<void>): Promise<void> {

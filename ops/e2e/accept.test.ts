@@ -50,9 +50,12 @@ describe('accepting a checkout', () => {
     const answers = await Promise.all(
       Array.from({ length: 200 }, () => post(engine.api, 'copies-1')),
     );
-    assert.equal(new Set(answers.map((it) => it.body)).size, 1);
-    assert.ok(answers.every((it) => it.status === 202));
-    assert.equal(answers.filter((it) => it.headers.get('idempotent-replayed') === null).length, 1);
+    assert.equal(new Set(answers.map((answer) => answer.body)).size, 1);
+    assert.ok(answers.every((answer) => answer.status === 202));
+    assert.equal(
+      answers.filter((answer) => answer.headers.get('idempotent-replayed') === null).length,
+      1,
+    );
   });
 
   it('should read a payment with an ETag and answer 304 while it has not changed', async () => {
@@ -161,7 +164,7 @@ describe('accepting a checkout', () => {
         fc.oneof(
           fc.json(),
           fc.string(),
-          fc.object().map((it) => JSON.stringify({ ...VISA, ...it })),
+          fc.object().map((entry) => JSON.stringify({ ...VISA, ...entry })),
         ),
         async (body) => {
           const answer = await post(engine.api, `random-${n++}`, body);

@@ -33,13 +33,13 @@ describe('the script of an AWS host, walked with stand-ins', { skip: !canWalk },
   function walk(role: string, files: Record<string, string>, number?: string): string {
     const work = join(dir, role);
     mkdirSync(work);
-    for (const it of ['release.tar.gz', 'pki']) spawnSync('cp', ['-r', join(dir, it), work]);
+    for (const text of ['release.tar.gz', 'pki']) spawnSync('cp', ['-r', join(dir, text), work]);
     const line = `install.sh ${role}${number === undefined ? '' : ` ${number}`}\n`;
     const script = resourcesOf(template, 'AWS::EC2::LaunchTemplate')
-      .map(([, it]) =>
-        textOf((it.Properties['LaunchTemplateData'] as { UserData: unknown }).UserData),
+      .map(([, resource]) =>
+        textOf((resource.Properties['LaunchTemplateData'] as { UserData: unknown }).UserData),
       )
-      .find((it) => it.includes(line))!
+      .find((text) => text.includes(line))!
       .replaceAll('<ReleaseSha256>', sha256)
       .replace(/^volume=.*$/m, "volume='vol-1'");
     writeFileSync(join(work, 'user-data'), script);

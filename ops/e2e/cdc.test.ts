@@ -91,8 +91,10 @@ describe('publishing from the write-ahead log', { timeout: 180_000 }, () => {
 
     const messages: Message[] = [];
     const all = { partitions: PARTITIONS };
-    await readTopic(`127.0.0.1:${port}`, TOPICS.accepted, all, (it) => messages.push(it));
-    const published = new Set(messages.map((it) => checkoutAccepted.decode(it.value!).checkout_id));
+    await readTopic(`127.0.0.1:${port}`, TOPICS.accepted, all, (message) => messages.push(message));
+    const published = new Set(
+      messages.map((message) => checkoutAccepted.decode(message.value!).checkout_id),
+    );
     assert.deepEqual(
       [...accepted].filter((id) => !published.has(id)),
       [],
@@ -114,17 +116,18 @@ describe('publishing from the write-ahead log', { timeout: 180_000 }, () => {
     await caughtUp();
     const all = { partitions: PARTITIONS };
     const partitions = new Map<string, number>();
-    await readTopic(`127.0.0.1:${port}`, TOPICS.accepted, all, (it) =>
-      partitions.set(`${it.key}`, it.partition),
+    await readTopic(`127.0.0.1:${port}`, TOPICS.accepted, all, (message) =>
+      partitions.set(`${message.key}`, message.partition),
     );
     const keys: string[] = [];
-    await readTopic(`127.0.0.1:${port}`, TOPICS.webhooks, all, (it) => {
-      keys.push(`${it.key}`);
-      const origin = parseOrigin(String(it.headers?.[0]?.[ORIGIN_HEADER]));
+    await readTopic(`127.0.0.1:${port}`, TOPICS.webhooks, all, (message) => {
+      keys.push(`${message.key}`);
+      const origin = parseOrigin(String(message.headers?.[0]?.[ORIGIN_HEADER]));
       assert.equal(origin?.source, 'wal');
-      const { event_id, body } = webhookReceived.decode(it.value!);
+      const { event_id, body } = webhookReceived.decode(message.value!);
       assert.equal((JSON.parse(`${body}`) as { id: string }).id, event_id);
-      if (event_id !== 'evt_nameless') assert.equal(it.partition, partitions.get(`${it.key}`));
+      if (event_id !== 'evt_nameless')
+        assert.equal(message.partition, partitions.get(`${message.key}`));
     });
     const expected = Array.from({ length: 20 }, (_, n) => `default/hooked-${n}`);
     assert.deepEqual(keys.sort(), [...expected, 'simulator/evt_nameless'].sort());
@@ -142,8 +145,8 @@ describe('publishing from the write-ahead log', { timeout: 180_000 }, () => {
     await caughtUp();
     const all = { partitions: PARTITIONS };
     const appended = new Map<string, number>();
-    await readTopic(`127.0.0.1:${port}`, TOPICS.accepted, all, (it) =>
-      appended.set(`${it.key}`.split('/')[1]!, it.timestamp ?? 0),
+    await readTopic(`127.0.0.1:${port}`, TOPICS.accepted, all, (message) =>
+      appended.set(`${message.key}`.split('/')[1]!, message.timestamp ?? 0),
     );
     for (let n = 0; n < 20; n++) {
       const [ahead, right] = [appended.get(`ahead-${n}`), appended.get(`right-${n}`)];

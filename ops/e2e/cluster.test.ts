@@ -39,7 +39,7 @@ describe('tollgate up --cluster', { timeout: 240_000 }, () => {
     const { pids, admin, processorAdmin, keys, secrets, ca, api } = system.endpoints;
     const counts = [pids.engine, pids.engineHost, pids.processor, admin, processorAdmin];
     assert.deepEqual(
-      counts.map((it) => it.length),
+      counts.map((count) => count.length),
       [2, 2, 2, 2, 2],
     );
     assert.deepEqual(Object.keys(keys), ['alpha', 'beta', 'signed']);
@@ -71,7 +71,7 @@ describe('tollgate up --cluster', { timeout: 240_000 }, () => {
     await until('all run again', 60_000, async () => {
       const { pids } = system.endpoints;
       const now = [pids.edge, ...pids.engine, ...pids.engineHost, ...pids.processor];
-      return now.every((it) => it !== undefined && !killed.includes(it));
+      return now.every((value) => value !== undefined && !killed.includes(value));
     });
     await until(
       'the edge serves',
@@ -94,7 +94,7 @@ describe('tollgate up --cluster', { timeout: 240_000 }, () => {
       'select action, target from operator_acts',
     );
     assert.deepEqual(
-      acts.map((it) => it.action),
+      acts.map((act) => act.action),
       ['wallet credit'],
     );
     assert.match(JSON.stringify(acts[0]!.target), /"wallet":"anna".*|"amount":5/);
@@ -119,7 +119,7 @@ describe('tollgate up --cluster', { timeout: 240_000 }, () => {
       assert.match(said.output, new RegExp(`^BAD  ${name}.*process ${pid} is stopped`, 'm'));
       assert.equal(said.code, 1);
       assert.ok(Date.now() - since < 12_000);
-      for (const it of looked) assert.match(it.output, /Postgres does not answer within 4 s/);
+      for (const entry of looked) assert.match(entry.output, /Postgres does not answer within 4 s/);
     }
   });
 
@@ -192,7 +192,7 @@ function shownSerial(port: number): Promise<string> {
 /** Whose command line or environment names this home. */
 function processesOf(home: string): number[] {
   return readdirSync('/proc')
-    .filter((it) => /^\d+$/.test(it))
+    .filter((name) => /^\d+$/.test(name))
     .map(Number)
     .filter((pid) =>
       ['cmdline', 'environ'].some((file) => read(`/proc/${pid}/${file}`).includes(home)),

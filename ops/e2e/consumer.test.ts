@@ -127,7 +127,7 @@ describe('the intake of a processor', { timeout: 120_000 }, () => {
     // More than were read of the old one: its positions lie within the new one.
     await send('anew', 1_000);
     intake.onTopicsChanged([], [TOPIC]);
-    const all = (): boolean => [...seen].filter((it) => it.startsWith('anew')).length === 1_000;
+    const all = (): boolean => [...seen].filter((text) => text.startsWith('anew')).length === 1_000;
     await eventually('all are read', 30_000, async () => all());
   });
 });

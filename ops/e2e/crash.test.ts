@@ -48,7 +48,7 @@ it('should refuse to start after damage to the log, and say why', { timeout: 60_
   const engine = await startEngineProcess(settings);
   for (let n = 0; n < 20; n++) assert.equal((await post(engine.api, `d-${n}`)).status, 202);
   await engine.stop();
-  const log = join(dir, 'db', readdirSync(join(dir, 'db')).find((it) => it.endsWith('.log'))!);
+  const log = join(dir, 'db', readdirSync(join(dir, 'db')).find((name) => name.endsWith('.log'))!);
   const intact = readFileSync(log);
 
   const flipped = Buffer.from(intact);

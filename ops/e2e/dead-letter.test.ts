@@ -48,7 +48,9 @@ it('should put what cannot be worked off into the dead-letter topic, and go on',
       const page = await (
         await fetch(`${processorAdmin}/dlq`, { headers: adminHeaders(adminTokenFile, 'viewer') })
       ).json();
-      return (page as { dead_letters: { reason: string }[] }).dead_letters.map((it) => it.reason);
+      return (page as { dead_letters: { reason: string }[] }).dead_letters.map(
+        (letter) => letter.reason,
+      );
     };
     await until('both are dead letters', 20_000, async () => (await reasons()).length === 2);
     assert.deepEqual((await reasons()).sort(), ['refused_by_database', 'undecodable']);

@@ -10,11 +10,11 @@ describe('a frozen shard', { timeout: 120_000 }, () => {
 
   before(async () => {
     edge = await EdgeFixture.start();
-    for (const it of edge.engines) it.child.kill('SIGSTOP');
+    for (const engine of edge.engines) engine.child.kill('SIGSTOP');
   });
 
   after(async () => {
-    for (const it of edge.engines) it.child.kill('SIGCONT');
+    for (const engine of edge.engines) engine.child.kill('SIGCONT');
     await edge.stop();
   });
 
@@ -40,7 +40,7 @@ describe('a frozen shard', { timeout: 120_000 }, () => {
     for (const seconds of await Promise.all([post, get]))
       assert.ok(seconds > 3 && seconds < 5, `after ${seconds} s`);
     assert.equal(waited, false);
-    for (const it of edge.engines) it.child.kill('SIGCONT');
+    for (const engine of edge.engines) engine.child.kill('SIGCONT');
     assert.ok([200, 404].includes((await poll).status));
   });
 });

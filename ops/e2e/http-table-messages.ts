@@ -125,8 +125,8 @@ export function headCases({ of, get, pendingId }: Requests): HttpCase[] {
 /** The edge passes them on, and answers once the engine has closed the connection. */
 function manyFields(get: Requests['get']): HttpCase {
   const lines = Array.from({ length: FIELDS }, (_, n) => `X-${n}: a`);
-  const it = caseOf('9112, 5', `${FIELDS} fields`, [get(lines)], [200]);
-  return { ...byLibrary(it, 'silent'), edge: [503] };
+  const testCase = caseOf('9112, 5', `${FIELDS} fields`, [get(lines)], [200]);
+  return { ...byLibrary(testCase, 'silent'), edge: [503] };
 }
 
 export function connectionCases({ of, get, post, pendingId }: Requests): HttpCase[] {
@@ -171,8 +171,8 @@ export function connectionCases({ of, get, post, pendingId }: Requests): HttpCas
   ];
 }
 
-function byLibrary(it: HttpCase, engine: LibraryAnswer): HttpCase {
-  return { ...it, engine };
+function byLibrary(testCase: HttpCase, engine: LibraryAnswer): HttpCase {
+  return { ...testCase, engine };
 }
 
 function announcesClose({ headers }: RawAnswer): string | undefined {

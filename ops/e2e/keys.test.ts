@@ -92,14 +92,14 @@ describe('an engine with API keys', () => {
     const statusOf = async (key: string): Promise<number[]> => {
       // Connections spread over the threads: many of them meet both.
       const answers = Array.from({ length: 24 }, () => as({ key }).get('same'));
-      return (await Promise.all(answers)).map((it) => it.status);
+      return (await Promise.all(answers)).map((answer) => answer.status);
     };
     const all = async (key: string, status: number): Promise<boolean> =>
-      (await statusOf(key)).every((it) => it === status);
+      (await statusOf(key)).every((value) => value === status);
     await eventually('the new key holds', 5_000, () => all(next.key, 200));
     assert.ok(await all(acme.key, 200), 'both keys hold');
-    const left = readKeysFile(file).map((it) =>
-      it.merchant === 'acme' ? { ...it, keys: it.keys.slice(1) } : it,
+    const left = readKeysFile(file).map((entry) =>
+      entry.merchant === 'acme' ? { ...entry, keys: entry.keys.slice(1) } : entry,
     );
     writeKeysFile(file, left);
     await eventually('the old key has ended', 5_000, () => all(acme.key, 401));

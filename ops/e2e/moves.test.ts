@@ -25,15 +25,15 @@ describe('a third shard', () => {
     });
   const topology = (...epochs: [count: number, state: 'active' | 'preparing'][]): Topology => ({
     epochs: epochs.map(([count, state], i) => ({ number: i + 1, state, shards: shards(count) })),
-    peers: Object.fromEntries(engines.map((it, shard) => [shard, it.admin])),
+    peers: Object.fromEntries(engines.map((engine, shard) => [shard, engine.admin])),
   });
-  const put = async (engine: EngineProcess, it: Topology): Promise<number> => {
+  const put = async (engine: EngineProcess, entry: Topology): Promise<number> => {
     const headers = { ...engine.headers, 'Content-Type': 'application/json' };
-    const body = JSON.stringify(it);
+    const body = JSON.stringify(entry);
     return (await fetch(`${engine.admin}/topology`, { method: 'PUT', headers, body })).status;
   };
-  const ownerOf = (it: Topology, id: string): EngineProcess =>
-    engines[new Ownership(it, 0).owner(id)]!;
+  const ownerOf = (entry: Topology, id: string): EngineProcess =>
+    engines[new Ownership(entry, 0).owner(id)]!;
   const copy = async (from: number, sinceMs: number): Promise<number> => {
     const { admin, headers: token } = engines[2]!;
     const headers = { ...token, 'Content-Type': 'application/json' };
@@ -51,12 +51,12 @@ describe('a third shard', () => {
   before(async () => {
     engines.push(...(await Promise.all([start(0), start(1)])));
     const two = topology([2, 'active']);
-    for (const it of engines) assert.equal(await put(it, two), 200);
+    for (const engine of engines) assert.equal(await put(engine, two), 200);
     for (const id of IDS) first.set(id, (await post(ownerOf(two, id).api, id)).body);
   });
 
   after(async () => {
-    await Promise.all(engines.map((it) => it.stop()));
+    await Promise.all(engines.map((engine) => engine.stop()));
     rmSync(dir, { recursive: true });
   });
 
@@ -66,16 +66,16 @@ describe('a third shard', () => {
     const grown = topology([2, 'active'], [3, 'active']);
     const moved = IDS.filter((id) => new Ownership(grown, 2).isMine(id));
     assert.ok(moved.length > 60 && moved.length < 140, `${moved.length} of 300 move`);
-    for (const it of engines) assert.equal(await put(it, preparing), 200);
+    for (const engine of engines) assert.equal(await put(engine, preparing), 200);
     const began = Date.now();
     const copied = (await copy(0, 0)) + (await copy(1, 0));
     assert.equal(copied, moved.length);
 
     const late = ['late-a', 'late-b', 'late-c', 'late-d', 'late-e', 'late-f', 'late-g', 'late-h']
-      .flatMap((it) => [it, `${it}2`, `${it}3`])
+      .flatMap((text) => [text, `${text}2`, `${text}3`])
       .filter((id) => new Ownership(grown, 2).isMine(id));
     for (const id of late) first.set(id, (await post(ownerOf(preparing, id).api, id)).body);
-    for (const it of engines.slice(0, 2)) assert.equal(await put(it, grown), 200);
+    for (const engine of engines.slice(0, 2)) assert.equal(await put(engine, grown), 200);
     const [unseen] = ['new-1', 'new-2', 'new-3', 'new-4', 'new-5', 'new-6', 'new-7'].filter((id) =>
       new Ownership(grown, 2).isMine(id),
     );
@@ -129,7 +129,7 @@ describe('a third shard', () => {
     rmSync(join(dir, '2'), { recursive: true });
     engines[2] = await start(2);
     const again = topology([2, 'active'], [3, 'active']);
-    for (const it of engines) assert.equal(await put(it, again), 200);
+    for (const engine of engines) assert.equal(await put(engine, again), 200);
     const moved = IDS.filter((id) => new Ownership(grown, 2).isMine(id));
     const of = (shard: number): string[] =>
       moved.filter((id) => new Ownership(grown, 2).earlierOwners(id)[0] === shard);

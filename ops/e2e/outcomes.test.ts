@@ -70,7 +70,7 @@ describe('outcomes without an answer', { timeout: 120_000 }, () => {
     assert.deepEqual([payment.status, payment.provider], ['succeeded', 'simulator']);
     const charges = await chargesOf(system.endpoints.simulator, 'elsewhere');
     assert.deepEqual(
-      charges.map((it) => it.idempotency_key),
+      charges.map((charge) => charge.idempotency_key),
       ['default/elsewhere/charge/2'],
     );
   });

@@ -124,7 +124,7 @@ describe('poisoned records between good ones', { timeout: 180_000 }, () => {
 
     await goods(Array.from({ length: 32 }, (_, i) => `between-${i}`));
     const isThere = async (key: string, reason: string): Promise<boolean> =>
-      (await openLetters(system)).some((it) => it.key === key && it.reason === reason);
+      (await openLetters(system)).some((letter) => letter.key === key && letter.reason === reason);
     await until('the webhook is a dead letter', 60_000, () =>
       isThere('default/before-2', 'internal_error'),
     );
@@ -144,7 +144,7 @@ describe('poisoned records between good ones', { timeout: 180_000 }, () => {
     const log = readFileSync(join(system.home, 'logs', 'processor.log'), 'utf8');
     const line = log
       .split('\n')
-      .find((it) => it.includes('an exception') && it.includes('poison-outcome'));
+      .find((text) => text.includes('an exception') && text.includes('poison-outcome'));
     assert.match(line ?? '', /"stack":"[^"]*poisoned/);
   });
 
@@ -160,14 +160,14 @@ describe('poisoned records between good ones', { timeout: 180_000 }, () => {
         },
         body: JSON.stringify(body),
       });
-    for (const it of [{}, { actor: 'ann', note: 'no letter is named' }, { reasons: 'x' }])
-      assert.equal((await redrive(it)).status, 400, JSON.stringify(it));
+    for (const entry of [{}, { actor: 'ann', note: 'no letter is named' }, { reasons: 'x' }])
+      assert.equal((await redrive(entry)).status, 400, JSON.stringify(entry));
     const response = await redrive({ reason: 'internal_error' });
     assert.equal(response.status, 200, await response.text());
     for (const id of ['poison-outcome', 'poison-insert']) {
       await until(`${id} succeeds`, 30_000, succeeded(id));
       const charges = await chargesOf(simulator, id);
-      assert.equal(charges.filter((it) => it.status === 'captured').length, 1, id);
+      assert.equal(charges.filter((charge) => charge.status === 'captured').length, 1, id);
     }
   });
 });

@@ -50,7 +50,8 @@ describe('tollgate up', { timeout: 240_000 }, async () => {
       env: childEnvironment(settings),
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (it) => (output += it));
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (entry) => (output += entry));
     return child;
   };
   const start = async (): Promise<number> => {
@@ -64,7 +65,7 @@ describe('tollgate up', { timeout: 240_000 }, async () => {
   /** Processes whose environment or command line belongs to this home. */
   const ours = (): number[] =>
     readdirSync('/proc')
-      .filter((it) => /^\d+$/.test(it) && Number(it) !== up.pid)
+      .filter((name) => /^\d+$/.test(name) && Number(name) !== up.pid)
       .map(Number)
       .filter((pid) =>
         ['cmdline', 'environ'].some((file) => read(`/proc/${pid}/${file}`).includes(home)),
@@ -93,12 +94,12 @@ describe('tollgate up', { timeout: 240_000 }, async () => {
       'simulator',
     ]);
     assert.equal(statSync(home).mode & 0o777, 0o711);
-    for (const it of ['.', 'data'].flatMap((folder) =>
+    for (const text of ['.', 'data'].flatMap((folder) =>
       readdirSync(join(home, folder)).map((name) => join(folder, name)),
     )) {
       // The folder above the data of Postgres may be passed where that is a user of its own.
-      const open = it === 'data' ? 0o066 : 0o077;
-      assert.equal(statSync(join(home, it)).mode & open, 0, it);
+      const open = text === 'data' ? 0o066 : 0o077;
+      assert.equal(statSync(join(home, text)).mode & open, 0, text);
     }
     for (const name of Object.keys(before.pids) as ComponentName[]) {
       process.kill(before.pids[name]!, 'SIGKILL');

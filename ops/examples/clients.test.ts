@@ -89,13 +89,13 @@ describe('clients', { timeout: 120_000 }, () => {
     assert.match(paid.output, /checkout ids many-0 to many-2/);
     assert.match(paid.output, /accepted {3}3 of 3/);
     const counted = await runCli([...args, '--json'], environment());
-    const line = counted.output.split('\n').find((it) => it.startsWith('{'))!;
+    const line = counted.output.split('\n').find((text) => text.startsWith('{'))!;
     const { p50_ms, p99_ms, ...rest } = JSON.parse(line);
     const wanted = { count: 3, accepted: 3, refused: 0, terminal: { succeeded: 3 } };
     assert.deepEqual(rest, wanted);
     assert.ok(p50_ms > 0 && p99_ms >= p50_ms, line);
     assert.ok(
-      paths.every((it) => it.startsWith('/below/payments')),
+      paths.every((path) => path.startsWith('/below/payments')),
       paths.join(' '),
     );
     begin(0);
@@ -119,7 +119,9 @@ describe('clients', { timeout: 120_000 }, () => {
     assert.match(output, /requests: 10 at/);
     assert.match(output, /outcomes: succeeded 10/);
     assert.equal(code, 0);
-    assert.ok(paths.includes('/below/payments') && paths.every((it) => it.startsWith('/below/')));
+    assert.ok(
+      paths.includes('/below/payments') && paths.every((path) => path.startsWith('/below/')),
+    );
   });
 
   it('should say which code was the answer, and no time for none', async () => {

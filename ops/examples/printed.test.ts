@@ -37,7 +37,7 @@ describe('commands that are printed, at an engine with a keys file', { timeout: 
 
   it("should pay by the README's checksum, made with openssl", async () => {
     const readme = readFileSync(packageFile('README.md'), 'utf8');
-    const block = readme.split('```').find((it) => it.includes('openssl dgst'))!;
+    const block = readme.split('```').find((part) => part.includes('openssl dgst'))!;
     const text = block.replace(/^sh\n/, '').replaceAll('http://127.0.0.1:8080', engine.api);
     const { output } = await shell(text, signed);
     assert.match(output, /HTTP\/1.1 202/);

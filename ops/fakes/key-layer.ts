@@ -33,7 +33,7 @@ export async function startKeyLayer(target: string): Promise<KeyLayer> {
   const first = new Map<string, { readonly parameters: string; answer: Answer | undefined }>();
   const server = createServer((request, response) => {
     layer.calls++;
-    void answer(request).then((it) => send(response, it));
+    void answer(request).then((entry) => send(response, entry));
   });
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   const layer: KeyLayer = {
@@ -86,7 +86,7 @@ export async function startKeyLayer(target: string): Promise<KeyLayer> {
       headers: { authorization: request.headers.authorization ?? '' },
     });
     const { data } = (await list.json()) as { data: Intent[] };
-    const found = data.filter((it) => it.metadata[name!] === value);
+    const found = data.filter((intent) => intent.metadata[name!] === value);
     return { status: 200, body: JSON.stringify({ object: 'search_result', data: found }) };
   }
   return layer;

@@ -64,7 +64,7 @@ export async function openSimulator(dir: string): Promise<Candidate> {
     captured: async (checkoutId) => {
       const page = await (await fetch(`${url}/ledger?checkout_id=${checkoutId}`)).json();
       const { charges } = page as { charges: { status: string }[] };
-      return charges.filter((it) => it.status === 'captured').length;
+      return charges.filter((charge) => charge.status === 'captured').length;
     },
     close: async () => {
       await psp.close();
@@ -114,8 +114,8 @@ export async function openStripe(dir: string): Promise<Candidate> {
       const { data } = (await direct('payment_intents?limit=10000')) as {
         data: { status: string; metadata: Record<string, string> }[];
       };
-      const mine = data.filter((it) => it.metadata['checkout_id'] === checkoutId);
-      return mine.filter((it) => it.status === 'succeeded').length;
+      const mine = data.filter((entry) => entry.metadata['checkout_id'] === checkoutId);
+      return mine.filter((entry) => entry.status === 'succeeded').length;
     },
     close: async () => {
       await psp.close();

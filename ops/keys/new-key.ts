@@ -27,14 +27,14 @@ export function addKey(
   const table = existsSync(file) ? readKeysFile(file) : [];
   const key = `tg_${randomBytes(32).toString('base64url')}`;
   const secret = hasSecret ? newSecret() : undefined;
-  const entry = table.find((it) => it.merchant === merchant) ?? { merchant, keys: [] };
+  const entry = table.find((item) => item.merchant === merchant) ?? { merchant, keys: [] };
   const keyed: MerchantEntry = {
     ...entry,
     keys: [...entry.keys, hashOf(key)],
     ...(providers ? { providers: [...providers] } : {}),
   };
   const changed = secret === undefined ? keyed : withSecret(keyed, secret, isOptional);
-  writeKeysFile(file, [...table.filter((it) => it.merchant !== merchant), changed]);
+  writeKeysFile(file, [...table.filter((item) => item.merchant !== merchant), changed]);
   return secret === undefined ? { key } : { key, checksumSecret: secret };
 }
 
@@ -42,14 +42,18 @@ export function addKey(
  * The first secret makes checksums mandatory, unless `isOptional` is true. A further secret does not
  * change that: mandatory checksums cannot become optional again.
  */
-export function withSecret(it: MerchantEntry, secret: string, isOptional: boolean): MerchantEntry {
-  const secrets = it.checksum_secrets ?? [];
-  if (isOptional && secrets.length > 0 && !it.checksums_optional)
+export function withSecret(
+  entry: MerchantEntry,
+  secret: string,
+  isOptional: boolean,
+): MerchantEntry {
+  const secrets = entry.checksum_secrets ?? [];
+  if (isOptional && secrets.length > 0 && !entry.checksums_optional)
     throw new Error(
-      `${it.merchant} must send checksums already: add the secret without --optional`,
+      `${entry.merchant} must send checksums already: add the secret without --optional`,
     );
   return {
-    ...it,
+    ...entry,
     checksum_secrets: [...secrets, secret],
     ...(isOptional ? { checksums_optional: true } : {}),
   };

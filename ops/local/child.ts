@@ -50,15 +50,15 @@ export function startChild(
   });
   closeSync(fd);
   if (isPatient && child.pid !== undefined) lowerGroup(child.pid);
-  const it = running(child);
-  living.set(it, identityOf(it.pid));
+  const entry = running(child);
+  living.set(entry, identityOf(entry.pid));
   record?.(identities());
-  onSpawned?.(it.pid);
-  void it.exited.then(() => {
-    living.delete(it);
+  onSpawned?.(entry.pid);
+  void entry.exited.then(() => {
+    living.delete(entry);
     record?.(identities());
   });
-  return it;
+  return entry;
 }
 
 /** Called with all children that live whenever one starts or has ended. */
@@ -67,7 +67,7 @@ export function recordChildren(write: typeof record): void {
 }
 
 function identities(): ProcessIdentity[] {
-  return [...living.values()].filter((it) => it !== undefined);
+  return [...living.values()].filter((identity) => identity !== undefined);
 }
 
 /** Where the scheduler shares by session, `nice` ranks only within one: each child is one. */
@@ -81,7 +81,7 @@ function lowerGroup(pid: number): void {
 
 /** Stops every child there is, also one that is only starting. */
 export async function stopLiving(msMax: number): Promise<void> {
-  await Promise.all([...living.keys()].map((it) => it.stop('SIGTERM', msMax)));
+  await Promise.all([...living.keys()].map((key) => key.stop('SIGTERM', msMax)));
 }
 
 function running(child: ChildProcess): Running {
@@ -122,12 +122,12 @@ export function accepts(port: number, host = '127.0.0.1'): Promise<boolean> {
 /** Asks every 50 ms; gives up when the process has ended or after `msMax`. */
 export async function becomes(
   isReady: () => Promise<boolean>,
-  it: Running,
+  entry: Running,
   msMax: number,
 ): Promise<boolean> {
   const giveUpAt = Date.now() + msMax;
   while (!(await isReady())) {
-    if (it.hasExited() || Date.now() > giveUpAt) return false;
+    if (entry.hasExited() || Date.now() > giveUpAt) return false;
     await new Promise((done) => setTimeout(done, 50));
   }
   return true;

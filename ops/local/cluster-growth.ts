@@ -51,7 +51,7 @@ export async function growCluster(
     await finishCopy(before, asked!, headers, say);
     return 0;
   }
-  const begun = before.shards.find((it) => it.number === number);
+  const begun = before.shards.find((entry) => entry.number === number);
   const shard = begun ?? developmentShard(number, config.adminPorts);
   const described = begun
     ? before
@@ -63,7 +63,7 @@ export async function growCluster(
   const { copied } = await growByOne({
     current: engineTopology(described),
     admins: Object.fromEntries(
-      described.shards.map((it) => [it.number, `http://127.0.0.1:${it.adminPort}`]),
+      described.shards.map((entry) => [entry.number, `http://127.0.0.1:${entry.adminPort}`]),
     ),
     headers,
     shard: { number, name: shardServer(described, number), peer: peerOf(described, number) },
@@ -84,8 +84,8 @@ async function finishCopy(
   headers: AdminHeaders,
   say: (line: string) => void,
 ): Promise<void> {
-  const earlier = epochs.findLast((it) => !it.includes(number));
-  const shard = shards.find((it) => it.number === number);
+  const earlier = epochs.findLast((epoch) => !epoch.includes(number));
+  const shard = shards.find((entry) => entry.number === number);
   if (!earlier || !shard) return;
   await copyWhole({ admin: `http://127.0.0.1:${shard.adminPort}`, headers, say }, earlier);
 }
@@ -97,9 +97,9 @@ async function finishCopy(
  */
 export function nextShard(topology: Topology, asked?: number): number | undefined {
   const inForce = topology.epochs.at(-1)!;
-  const begun = topology.shards.find((it) => !inForce.includes(it.number))?.number;
+  const begun = topology.shards.find((shard) => !inForce.includes(shard.number))?.number;
   if (asked !== undefined && inForce.includes(asked)) return undefined;
-  const next = begun ?? Math.max(...topology.shards.map((it) => it.number)) + 1;
+  const next = begun ?? Math.max(...topology.shards.map((shard) => shard.number)) + 1;
   if (asked === undefined && begun === undefined && topology.epochs.length > 1)
     throw new EngineError(
       'shard_number',
@@ -112,8 +112,8 @@ export function nextShard(topology: Topology, asked?: number): number | undefine
 
 /** The supervisor placed the shards by its settings; with others the new one could take a foreign port. */
 function checkAdminPorts(topology: Topology, adminPorts: readonly number[]): void {
-  const placed = topology.shards.map((it) => it.adminPort);
-  if (topology.shards.every((it) => adminPorts[it.number] === it.adminPort)) return;
+  const placed = topology.shards.map((shard) => shard.adminPort);
+  if (topology.shards.every((shard) => adminPorts[shard.number] === shard.adminPort)) return;
   throw new EngineError(
     'ports_differ',
     `the cluster runs with TOLLGATE_ADMIN_PORTS that begin with ${placed.join(',')}: set them as they were`,
@@ -130,17 +130,17 @@ export function engineTopology(topology: Topology): EngineTopology {
       shards: numbers.map(named),
     })),
     peers: Object.fromEntries(
-      topology.shards.map((it) => [it.number, peerOf(topology, it.number)]),
+      topology.shards.map((shard) => [shard.number, peerOf(topology, shard.number)]),
     ),
   };
 }
 
 function allOf(topology: Topology): number[] {
-  return topology.shards.map((it) => it.number);
+  return topology.shards.map((shard) => shard.number);
 }
 
 function peerOf(topology: Topology, number: number): string {
-  const { address } = topology.shards.find((it) => it.number === number)!;
+  const { address } = topology.shards.find((shard) => shard.number === number)!;
   return `https://${address.includes(':') ? `[${address}]` : address}:${topology.shardPort}`;
 }
 

@@ -75,8 +75,8 @@ function shardGroups(
   topology: Topology,
 ): ComponentSpec[][] {
   return [
-    topology.shards.map((it) => engineSpec(config, places, topology, it)),
-    topology.shards.map((it) => hostSpec(config, places, it.number)),
+    topology.shards.map((shard) => engineSpec(config, places, topology, shard)),
+    topology.shards.map((shard) => hostSpec(config, places, shard.number)),
   ];
 }
 
@@ -95,7 +95,7 @@ function topologyOf(config: ClusterConfig, places: ClusterPlaces): Topology {
   if (!existsSync(places.topology)) return fresh;
   const { epochs, shards, shardPort } = readTopology(places.topology);
   if (shardPort === config.shardPort) {
-    const placed = shards.map((it) => developmentShard(it.number, config.adminPorts));
+    const placed = shards.map((shard) => developmentShard(shard.number, config.adminPorts));
     return checkTopology({ ...fresh, epochs, shards: placed });
   }
   throw new EngineError(
@@ -120,7 +120,7 @@ function hostSpec(config: ClusterConfig, places: ClusterPlaces, number: number):
   const name = shardFileName(number);
   return nginxSpec(`host-${number}`, (onSpawned) => {
     const topology = readTopology(places.topology);
-    const shard = topology.shards.find((it) => it.number === number);
+    const shard = topology.shards.find((entry) => entry.number === number);
     if (!shard) throw new EngineError('shard_unknown', `${places.topology} has no shard ${number}`);
     return startNginx({
       onSpawned,
@@ -160,13 +160,13 @@ function endpointsOf(
 ): ClusterEndpoints {
   const url = (port: number): string => `http://127.0.0.1:${port}`;
   const list = (names: readonly string[]): number[] =>
-    names.map((name) => pids[name]).filter((it) => it !== undefined);
-  const numbers = topology.shards.map((it) => it.number);
+    names.map((name) => pids[name]).filter((value) => value !== undefined);
+  const numbers = topology.shards.map((shard) => shard.number);
   const one = (name: 'edge' | 'simulator' | 'kafka' | 'postgres') =>
     pids[name] === undefined ? {} : { [name]: pids[name] };
   return {
     api: `https://127.0.0.1:${config.edgePort}`,
-    admin: topology.shards.map((it) => url(it.adminPort)),
+    admin: topology.shards.map((shard) => url(shard.adminPort)),
     processorAdmin: config.processorAdminPorts.map(url),
     simulator: url(config.simulatorPort),
     postgres:
@@ -175,9 +175,9 @@ function endpointsOf(
     dataDir: places.data,
     adminTokenFile: adminTokensFile(config),
     pids: {
-      engine: list(numbers.map((it) => `engine-${it}`)),
+      engine: list(numbers.map((number) => `engine-${number}`)),
       processor: list(config.processorAdminPorts.map((_, i) => `processor-${i}`)),
-      engineHost: list(numbers.map((it) => `host-${it}`)),
+      engineHost: list(numbers.map((number) => `host-${number}`)),
       ...one('edge'),
       ...one('simulator'),
       ...one('kafka'),
@@ -195,7 +195,7 @@ function portsOf(config: ClusterConfig, topology: Topology): PortClaim[] {
   return [
     ...claimsOf({
       ...clusterPorts(config),
-      TOLLGATE_ADMIN_PORTS: topology.shards.map((it) => it.adminPort),
+      TOLLGATE_ADMIN_PORTS: topology.shards.map((shard) => shard.adminPort),
     }),
     ...topology.shards.map(({ address }) => ({
       port: topology.shardPort,

@@ -38,7 +38,7 @@ export interface Growth {
 /** @returns the topology in force afterwards, and how many rows were copied */
 export async function growByOne(growth: Growth): Promise<{ topology: Topology; copied: number }> {
   const { current, shard, say } = growth;
-  const old = current.epochs.at(-1)!.shards.filter((it) => it.number !== shard.number);
+  const old = current.epochs.at(-1)!.shards.filter((entry) => entry.number !== shard.number);
   const preparing = withEpoch(growth, 'preparing');
   const grown = withEpoch(growth, 'active');
   const adminOf = (number: number): string => growth.admins[number]!;
@@ -57,7 +57,7 @@ export async function growByOne(growth: Growth): Promise<{ topology: Topology; c
   say(`ids of shard ${shard.number} go there now`);
   await copyWhole(
     target,
-    old.map((it) => it.number),
+    old.map((entry) => entry.number),
   );
   return { topology: grown, copied };
 }
@@ -74,7 +74,7 @@ export async function copyWhole(target: CopyTarget, from: readonly number[]): Pr
 function withEpoch({ current, shard }: Growth, state: 'preparing' | 'active'): Topology {
   const last = current.epochs.at(-1)!;
   const { number, name, peer } = shard;
-  const isBegun = last.shards.some((it) => it.number === number);
+  const isBegun = last.shards.some((entry) => entry.number === number);
   const epochs = isBegun ? current.epochs.slice(0, -1) : current.epochs;
   const next = isBegun
     ? { ...last, state }

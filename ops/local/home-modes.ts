@@ -12,13 +12,13 @@ const MAY_BE_PASSED = ['data', 'cluster'];
 /** Also mends a home that an earlier version left open. */
 export function closeHome(home: string): void {
   chmodSync(home, 0o711);
-  for (const folder of ['.', ...MAY_BE_PASSED].map((it) => join(home, it)).filter(existsSync))
+  for (const folder of ['.', ...MAY_BE_PASSED].map((text) => join(home, text)).filter(existsSync))
     closeContent(folder);
 }
 
 function closeContent(folder: string): void {
-  for (const it of readdirSync(folder, { withFileTypes: true })) {
-    if (it.isDirectory()) chmodSync(join(folder, it.name), 0o700);
-    else if (it.isFile()) chmodSync(join(folder, it.name), 0o600);
+  for (const name of readdirSync(folder, { withFileTypes: true })) {
+    if (name.isDirectory()) chmodSync(join(folder, name.name), 0o700);
+    else if (name.isFile()) chmodSync(join(folder, name.name), 0o600);
   }
 }

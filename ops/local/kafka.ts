@@ -169,7 +169,7 @@ function serverProperties(options: KafkaOptions): string {
 
 /** Properties files are Latin-1. */
 function escaped(value: string): string {
-  const code = (it: string): string => `\\u${it.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  const code = (text: string): string => `\\u${text.charCodeAt(0).toString(16).padStart(4, '0')}`;
   return value.replace(/[^ -~]|\\/g, code);
 }
 
@@ -184,6 +184,6 @@ function tlsProperties(pki: string, hasFullNames: boolean): Record<string, strin
     'ssl.truststore.location': resolve(caFile(pki)),
     ...(hasFullNames ? {} : { 'ssl.principal.mapping.rules': 'RULE:^CN=([a-z-]+)$/$1/,DEFAULT' }),
     'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
-    'super.users': SUPER_USERS.map((it) => `User:${hasFullNames ? 'CN=' : ''}${it}`).join(';'),
+    'super.users': SUPER_USERS.map((user) => `User:${hasFullNames ? 'CN=' : ''}${user}`).join(';'),
   };
 }

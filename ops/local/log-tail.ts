@@ -42,7 +42,7 @@ function lastWords(log: string, from: number): string {
 function wordsOf(line: string): string {
   try {
     const { msg, err } = JSON.parse(line) as { msg?: string; err?: { message?: string } };
-    return [msg, err?.message].filter((it) => it !== undefined).join(': ') || line;
+    return [msg, err?.message].filter((name) => name !== undefined).join(': ') || line;
   } catch {
     return line
       .trim()

@@ -24,9 +24,13 @@ export function ensureMerchants(dir: string): void {
     ([merchant, withSecret]) => [merchant, addKey(keysFile(dir), merchant, withSecret)] as const,
   );
   const credentials: MerchantCredentials = {
-    keys: Object.fromEntries(made.map(([merchant, it]) => [merchant, it.key])),
+    keys: Object.fromEntries(
+      made.map(([merchant, newCredentials]) => [merchant, newCredentials.key]),
+    ),
     secrets: Object.fromEntries(
-      made.flatMap(([merchant, it]) => (it.checksumSecret ? [[merchant, it.checksumSecret]] : [])),
+      made.flatMap(([merchant, newCredentials]) =>
+        newCredentials.checksumSecret ? [[merchant, newCredentials.checksumSecret]] : [],
+      ),
     ),
   };
   writeFileSync(credentialsFile(dir), `${JSON.stringify(credentials)}\n`, { mode: 0o600 });

@@ -24,7 +24,7 @@ function record(...rows: readonly object[]): void {
 
 describe('the lock of a home', { timeout: 60_000 }, () => {
   after(() => {
-    for (const it of children) it.kill('SIGKILL');
+    for (const entry of children) entry.kill('SIGKILL');
     rmSync(home, { recursive: true });
   });
 
@@ -58,8 +58,8 @@ describe('the lock of a home', { timeout: 60_000 }, () => {
     const claim = await claimHome(home);
     assert.deepEqual(await ended, [null, 'SIGKILL']);
     claim.release();
-    for (const it of [reused, rebooted, named])
-      assert.ok(identityOf(it.pid!), it.spawnargs.join(' '));
+    for (const entry of [reused, rebooted, named])
+      assert.ok(identityOf(entry.pid!), entry.spawnargs.join(' '));
   });
 
   it('should start with a record that is torn', async () => {

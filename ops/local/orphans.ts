@@ -59,14 +59,15 @@ function inUse(home: string): EngineError {
 /** Servers get time to write; our own processes are built to be killed. */
 async function endLeftovers(record: string): Promise<void> {
   const left = readRecord(record).filter(isLeftover);
-  for (const it of left) signal(it, programOf(it.pid) === 'node' ? 'SIGKILL' : 'SIGTERM');
+  for (const identity of left)
+    signal(identity, programOf(identity.pid) === 'node' ? 'SIGKILL' : 'SIGTERM');
   const giveUpAt = Date.now() + STOP_MS_MAX;
   while (left.some(isRunning) && Date.now() < giveUpAt) await sleep(50);
-  for (const it of left.filter(isLeftover)) signalGroup(it, 'SIGKILL');
+  for (const identity of left.filter(isLeftover)) signalGroup(identity, 'SIGKILL');
 }
 
-function isLeftover(it: ProcessIdentity): boolean {
-  return isRunning(it) && PROGRAMS.has(programOf(it.pid));
+function isLeftover(identity: ProcessIdentity): boolean {
+  return isRunning(identity) && PROGRAMS.has(programOf(identity.pid));
 }
 
 function signal({ pid }: ProcessIdentity, name: NodeJS.Signals): void {
@@ -78,8 +79,8 @@ function signal({ pid }: ProcessIdentity, name: NodeJS.Signals): void {
 }
 
 /** Each child leads a group: the workers of nginx outlive a master that is killed. */
-function signalGroup(it: ProcessIdentity, name: NodeJS.Signals): void {
-  signal({ ...it, pid: -it.pid }, name);
+function signalGroup(identity: ProcessIdentity, name: NodeJS.Signals): void {
+  signal({ ...identity, pid: -identity.pid }, name);
 }
 
 function writeRecord(path: string, children: readonly ProcessIdentity[]): void {
@@ -97,6 +98,11 @@ function readRecord(path: string): ProcessIdentity[] {
   }
 }
 
-function isIdentity(it: ProcessIdentity | null): it is ProcessIdentity {
-  return it !== null && it.pid > 1 && it.startTicks > 0 && typeof it.bootId === 'string';
+function isIdentity(identity: ProcessIdentity | null): identity is ProcessIdentity {
+  return (
+    identity !== null &&
+    identity.pid > 1 &&
+    identity.startTicks > 0 &&
+    typeof identity.bootId === 'string'
+  );
 }

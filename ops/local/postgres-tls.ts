@@ -44,7 +44,9 @@ export function installPostgresTls(dir: string, pki: string): Record<string, str
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   copyFileSync(caFile(pki), file('ca.pem'));
   copyFileSync(roleFile(pki, 'postgres'), file('server.pem'));
-  const hosts = ['127.0.0.1/32', '::1/128'].map((it) => `hostssl all all ${it} cert map=${MAP}\n`);
+  const hosts = ['127.0.0.1/32', '::1/128'].map(
+    (text) => `hostssl all all ${text} cert map=${MAP}\n`,
+  );
   writeFileSync(file('pg_hba.conf'), hosts.join(''));
   const users = Object.entries(CERTIFICATES).map(
     ([role, certificate]) => `${MAP} ${certificate} ${USERS[role as DatabaseRole]}\n`,

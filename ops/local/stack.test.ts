@@ -20,7 +20,7 @@ const plan: StackPlan<never> = {
   },
 };
 const names = (all: readonly (readonly ComponentSpec[])[]): string[] =>
-  all.flat().map((it) => it.name);
+  all.flat().map((componentSpec) => componentSpec.name);
 
 describe('a plan without some of its processes', () => {
   it('should leave them out at the start and at every growth', () => {

@@ -46,15 +46,15 @@ export function planWithout<E extends Endpoints | ClusterEndpoints>(
   plan: StackPlan<E>,
   names: readonly string[],
 ): StackPlan<E> {
-  const known = plan.groups.flat().map((it) => it.name);
-  const unknown = names.filter((it) => !known.includes(it));
+  const known = plan.groups.flat().map((group) => group.name);
+  const unknown = names.filter((name) => !known.includes(name));
   if (unknown.length > 0)
     throw new EngineError(
       'component_unknown',
       `${unknown.join(', ')}: the processes are ${known.join(', ')}`,
     );
   const less = (groups: StackPlan<E>['groups']) =>
-    groups.map((group) => group.filter((it) => !names.includes(it.name)));
+    groups.map((group) => group.filter((spec) => !names.includes(spec.name)));
   const { more } = plan;
   return {
     ...plan,
@@ -112,9 +112,10 @@ async function startClaimed<E extends Endpoints | ClusterEndpoints>(
     onDeath: (name, ms) => say(`${name} ended unasked; starting it again in ${ms} ms`),
     onFailedStart: (name, reason) => say(`${name} does not start: ${reason}`),
   };
-  const groups = plan.groups.map((group) => group.map((it) => new Component(it, events)));
+  const groups = plan.groups.map((group) => group.map((spec) => new Component(spec, events)));
   const stop = async (): Promise<void> => {
-    for (const group of groups.toReversed()) await Promise.all(group.map((it) => it.stop()));
+    for (const group of groups.toReversed())
+      await Promise.all(group.map((component) => component.stop()));
     removeEndpoints(file);
     claim.release();
   };
@@ -128,11 +129,11 @@ async function startClaimed<E extends Endpoints | ClusterEndpoints>(
   isUp = true;
   publish();
   const grow = async (): Promise<void> => {
-    const known = new Set(groups.flat().map((it) => it.name));
+    const known = new Set(groups.flat().map((group) => group.name));
     for (const specs of plan.more?.() ?? []) {
       const added = specs
-        .filter((it) => !known.has(it.name))
-        .map((it) => new Component(it, events));
+        .filter((spec) => !known.has(spec.name))
+        .map((spec) => new Component(spec, events));
       groups.push(added);
       await startAll(added, say);
     }
@@ -145,16 +146,16 @@ async function startAll(
   say: (line: string) => void,
 ): Promise<void> {
   const outcomes = await Promise.allSettled(
-    components.map(async (it) => {
+    components.map(async (component) => {
       const since = Date.now();
-      const notReady = await it.start();
+      const notReady = await component.start();
       const seconds = ((Date.now() - since) / 1_000).toFixed(1);
       say(
-        `${it.name} is ${notReady === undefined ? 'ready' : `not ready: ${notReady}`} (${seconds} s)`,
+        `${component.name} is ${notReady === undefined ? 'ready' : `not ready: ${notReady}`} (${seconds} s)`,
       );
     }),
   );
-  for (const it of outcomes) if (it.status === 'rejected') throw it.reason;
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
 }
 
 /** Claims on loopback. */
@@ -172,6 +173,6 @@ async function checkPorts(claims: readonly PortClaim[]): Promise<void> {
         : undefined,
     ),
   );
-  const problems = taken.filter((it) => it !== undefined);
+  const problems = taken.filter((name) => name !== undefined);
   if (problems.length > 0) throw new EngineError('port_taken', [...new Set(problems)].join('; '));
 }

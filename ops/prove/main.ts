@@ -3,10 +3,10 @@ import { PROOFS, prove } from './proofs.js';
 
 const [name, ...options] = process.argv.slice(2);
 const isShort = options.includes('--short');
-const seed = options.find((it) => it.startsWith('--seed='))?.slice('--seed='.length);
-const chosen = PROOFS.filter((it) => name === 'all' || it.name === name);
+const seed = options.find((option) => option.startsWith('--seed='))?.slice('--seed='.length);
+const chosen = PROOFS.filter((proof) => name === 'all' || proof.name === name);
 if (chosen.length === 0) {
-  console.error(`there is no proof ${name}: ${PROOFS.map((it) => it.name).join(', ')}`);
+  console.error(`there is no proof ${name}: ${PROOFS.map((proof) => proof.name).join(', ')}`);
   process.exit(2);
 }
 let broken = 0;

@@ -30,8 +30,9 @@ export function judgeAdvisories(stdout: string): Advisories {
   if (!vulnerabilities)
     return { kind: 'unknown', why: message || error?.summary || 'npm gave no list' };
   const found = Object.values(vulnerabilities);
-  const named = (list: typeof found) => list.map((it) => `${it.name} ${it.range} (${it.severity})`);
-  const high = found.filter((it) => REFUSED.has(it.severity));
+  const named = (list: typeof found) =>
+    list.map((entry) => `${entry.name} ${entry.range} (${entry.severity})`);
+  const high = found.filter((entry) => REFUSED.has(entry.severity));
   if (high.length > 0) return { kind: 'refused', packages: named(high) };
   return { kind: 'passed', lesser: named(found) };
 }
@@ -40,7 +41,7 @@ if (process.argv[1] === import.meta.filename) {
   const verdict = judgeAdvisories(npmAudit());
   if (verdict.kind === 'passed') {
     console.log('npm audit: no weakness rated high or critical');
-    for (const it of verdict.lesser) console.warn(`npm audit: WARNING: ${it}`);
+    for (const text of verdict.lesser) console.warn(`npm audit: WARNING: ${text}`);
   }
   if (verdict.kind === 'unknown')
     console.warn(`npm audit: WARNING: weaknesses were not looked up: ${verdict.why}`);

@@ -16,7 +16,8 @@ describe('the tree of a host', () => {
     for (const name of Object.keys(devDependencies))
       if (!name.startsWith('@types/')) assert.ok(!packages.has(`node_modules/${name}`), name);
     assert.ok(packages.size > 100);
-    for (const it of files) assert.doesNotMatch(it, /\.test\.js$|\/(e2e|prove|testing|checks)\//);
+    for (const file of files)
+      assert.doesNotMatch(file, /\.test\.js$|\/(e2e|prove|testing|checks)\//);
   });
 
   it('should have all that its own files import', () => {

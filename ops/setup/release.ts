@@ -45,8 +45,8 @@ const BESIDES = [
 
 export function productFiles(): string[] {
   return readdirSync(packageFile('dist'), { recursive: true, encoding: 'utf8' })
-    .map((it) => `dist/${it}`)
-    .filter((it) => it.endsWith('.js') && !it.includes('.test.') && !NOT_RUN.test(it));
+    .map((name) => `dist/${name}`)
+    .filter((text) => text.endsWith('.js') && !text.includes('.test.') && !NOT_RUN.test(text));
 }
 
 /** The folders of the packages without which the product does not run. */
@@ -58,8 +58,8 @@ export function productionPackages(): string[] {
   return stdout
     .trim()
     .split('\n')
-    .map((it) => relative(packageRoot, it))
-    .filter((it) => it.startsWith('node_modules/') && existsSync(packageFile(it)));
+    .map((line) => relative(packageRoot, line))
+    .filter((text) => text.startsWith('node_modules/') && existsSync(packageFile(text)));
 }
 
 /** @returns the digest of the archive, in hexadecimal */
@@ -72,7 +72,7 @@ async function writeRelease(archive: string): Promise<string> {
     writeFileSync(list, `${files.join('\n')}\n`);
     // The same tree gives the same bytes: names in order, no owner, one time.
     const same = ['--sort=name', '--owner=0', '--group=0', '--numeric-owner', '--mtime=@0'];
-    const without = NOT_NEEDED.map((it) => `--exclude=${it}`);
+    const without = NOT_NEEDED.map((text) => `--exclude=${text}`);
     const options = [...same, ...without, '-I', 'gzip -n', '-cf', archive, '-T', list];
     const tar = spawnSync('tar', options, { cwd: packageRoot, encoding: 'utf8' });
     if (tar.status !== 0) throw new Error(`tar: ${tar.stderr}`);

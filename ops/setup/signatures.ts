@@ -25,7 +25,7 @@ export function judge(stdout: string): Verdict {
   }
   const { invalid, missing, error } = answer;
   if (!invalid || !missing) return { kind: 'unknown', why: error?.summary ?? 'npm gave no list' };
-  const packages = [...invalid, ...missing].map((it) => `${it.name}@${it.version}`);
+  const packages = [...invalid, ...missing].map((named) => `${named.name}@${named.version}`);
   return packages.length === 0 ? { kind: 'signed' } : { kind: 'refused', packages };
 }
 

@@ -71,7 +71,7 @@ export async function auditOutcomes(
   accepted: readonly PaymentName[],
 ): Promise<void> {
   const captured = await capturedByPayment(books.simulator);
-  const missing = accepted.filter((it) => captured.get(nameOf(it)) === undefined);
+  const missing = accepted.filter((paymentName) => captured.get(nameOf(paymentName)) === undefined);
   const twice = [...captured].filter(([, n]) => n > 1).map(([name]) => name);
   stage.figure(
     'accepted / captured / not captured / twice',
@@ -136,10 +136,12 @@ async function auditTopics(
   });
   const strange = [...accepted].filter((name) => !fromWal.has(name));
   stage.must(strange.length === 0, `${strange.length} did not come from the write-ahead log`);
-  const rescans = await Promise.all(books.admins.map((it) => readMetric(it, 'cdc_rescans_total')));
+  const rescans = await Promise.all(
+    books.admins.map((admin) => readMetric(admin, 'cdc_rescans_total')),
+  );
   stage.figure('from the write-ahead log / rescans', `${fromWal.size} / ${rescans.join(' ')}`);
   stage.must(
-    rescans.every((it) => it === 0),
+    rescans.every((rescan) => rescan === 0),
     'cdc_rescans_total is not 0',
   );
   const { shards, kafkaTls } = books;

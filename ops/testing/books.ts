@@ -66,7 +66,7 @@ export async function imbalance(databaseUrl: string): Promise<string[]> {
       `select currency || ' ' || sum(amount_minor) as off from ledger_entries
        group by currency having sum(amount_minor) <> 0 order by 1`,
     );
-    return rows.map((it) => it.off);
+    return rows.map((row) => row.off);
   } catch (error) {
     if (NO_LEDGER.includes((error as { code?: string }).code ?? '')) return [];
     throw error;

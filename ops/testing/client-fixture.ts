@@ -26,7 +26,8 @@ export async function run(
   const since = Date.now();
   const child = spawn(command, args, { env: childEnvironment(env) });
   let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (it) => (output += it));
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (entry) => (output += entry));
   const [code] = (await once(child, 'close')) as [number | null];
   return { code, output, ms: Date.now() - since };
 }

@@ -76,7 +76,9 @@ export class ClusterSystem {
     const merchants = Object.keys(keys);
     return {
       ...{ api, simulator, postgres, kafka, ca: this.ca },
-      headers: Object.fromEntries(merchants.map((it) => [it, this.headersOf(it)])),
+      headers: Object.fromEntries(
+        merchants.map((merchant) => [merchant, this.headersOf(merchant)]),
+      ),
       kafkaTls: clientTls(pki, 'admin'),
       admins: admin,
       processorAdmins: processorAdmin,

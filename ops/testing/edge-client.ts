@@ -24,18 +24,18 @@ export interface EdgeAnswer {
 }
 
 /** Rejects when the connection ends without an answer. */
-export function edgeRequest(it: EdgeRequest): Promise<EdgeAnswer> {
+export function edgeRequest(entry: EdgeRequest): Promise<EdgeAnswer> {
   return new Promise((resolve, reject) => {
     const options = {
       host: '127.0.0.1',
-      port: it.port,
-      ca: it.ca,
-      method: it.method ?? 'GET',
-      path: it.path,
-      headers: it.headers ?? {},
+      port: entry.port,
+      ca: entry.ca,
+      method: entry.method ?? 'GET',
+      path: entry.path,
+      headers: entry.headers ?? {},
       timeout: ANSWER_MS_MAX,
-      ...(it.from ? { localAddress: it.from } : {}),
-      agent: it.agent ?? false,
+      ...(entry.from ? { localAddress: entry.from } : {}),
+      agent: entry.agent ?? false,
     };
     const sent = request(options, (answer) => {
       let body = '';
@@ -47,7 +47,7 @@ export function edgeRequest(it: EdgeRequest): Promise<EdgeAnswer> {
     });
     sent.once('timeout', () => sent.destroy(new Error('no answer')));
     sent.once('error', reject);
-    sent.end(it.body);
+    sent.end(entry.body);
   });
 }
 

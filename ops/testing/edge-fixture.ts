@@ -69,7 +69,7 @@ export class EdgeFixture {
 
   /** The edge's nginx, the hosts'. */
   get pids(): readonly number[] {
-    return this.#nginx.map((it) => it.pid);
+    return this.#nginx.map((running) => running.pid);
   }
 
   /** A merchant's own: `alpha` and `beta` have keys, `signed` also sends checksums. */
@@ -90,12 +90,12 @@ export class EdgeFixture {
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.#nginx.map((it) => it.stop('SIGTERM', 2_000)));
-    await Promise.all(this.engines.map((it) => it.stop()));
+    await Promise.all(this.#nginx.map((running) => running.stop('SIGTERM', 2_000)));
+    await Promise.all(this.engines.map((engine) => engine.stop()));
     rmSync(this.dir, { recursive: true, force: true });
   }
 
-  async #begin({ change = (it) => it, settings = {} }: EdgeFixtureOptions): Promise<void> {
+  async #begin({ change = (entry) => entry, settings = {} }: EdgeFixtureOptions): Promise<void> {
     chmodSync(this.dir, 0o755);
     for (const name of ['sockets', 'logs']) mkdirSync(join(this.dir, name));
     initPki(this.pki);
@@ -127,11 +127,11 @@ export class EdgeFixture {
       }),
     );
     this.engines.push(...(await Promise.all(engines)));
-    const hosts = shards.map((it) =>
+    const hosts = shards.map((shard) =>
       startNginx({
-        ...this.#places(`shard-${it.number}`),
-        config: nginxEngineHost(this.#topology, it),
-        listens: { address: it.address, port: this.#topology.shardPort },
+        ...this.#places(`shard-${shard.number}`),
+        config: nginxEngineHost(this.#topology, shard),
+        listens: { address: shard.address, port: this.#topology.shardPort },
       }),
     );
     this.#nginx = await Promise.all([startNginx(this.#edgeOptions()), ...hosts]);

@@ -47,8 +47,11 @@ export async function searchEverything(
   await searchFiles(places.home, words, look);
   const tls = places.kafkaTls ? { tls: places.kafkaTls } : {};
   for (const { name, partitions } of topicSpecs(places)) {
-    await readTopic(places.kafka, name, { partitions, ...tls }, (it) => {
-      look(`${it.key} ${it.value?.toString('latin1')} ${headersOf(it.headers)}`, `topic ${name}`);
+    await readTopic(places.kafka, name, { partitions, ...tls }, (message) => {
+      look(
+        `${message.key} ${message.value?.toString('latin1')} ${headersOf(message.headers)}`,
+        `topic ${name}`,
+      );
     });
   }
   await searchTables(places.postgres, look);
@@ -64,7 +67,7 @@ export async function searchEverything(
 type Look = (text: string, place: string) => void;
 
 async function searchFiles(home: string, words: readonly string[], look: Look): Promise<void> {
-  const overlap = Math.max(...words.map((it) => it.length));
+  const overlap = Math.max(...words.map((word) => word.length));
   for (const name of await readdir(home, { recursive: true })) {
     const file = join(home, name);
     if (SKIPPED.test(file) || !(await isFile(file))) continue;

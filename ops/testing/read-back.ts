@@ -22,7 +22,7 @@ export async function leftBehind(
     for (let open = payments; ; await sleep(PAUSE_MS)) {
       const behind = await notSucceeded(pool, books, open);
       if (behind.size === 0 || Date.now() > until)
-        return [...behind].map(([it, last]) => `${nameOf(it)} (${last})`);
+        return [...behind].map(([key, last]) => `${nameOf(key)} (${last})`);
       open = [...behind.keys()];
     }
   } finally {
@@ -38,11 +38,16 @@ async function notSucceeded(
   const behind = new Map<PaymentName, string>();
   const queue = payments.values();
   const reader = async (): Promise<void> => {
-    for (const it of queue) {
-      const headers = books.headers[it.merchant] ?? {};
-      const { body } = await pool.request({ method: 'GET', path: `/payments/${it.id}`, headers });
+    for (const paymentName of queue) {
+      const headers = books.headers[paymentName.merchant] ?? {};
+      const { body } = await pool.request({
+        method: 'GET',
+        path: `/payments/${paymentName.id}`,
+        headers,
+      });
       const answer = (await body.json()) as { status: string | number; code?: string };
-      if (answer.status !== 'succeeded') behind.set(it, answer.code ?? String(answer.status));
+      if (answer.status !== 'succeeded')
+        behind.set(paymentName, answer.code ?? String(answer.status));
     }
   };
   await Promise.all(Array.from({ length: READERS }, reader));

@@ -37,7 +37,7 @@ export class SecondSimulator {
     const url = `http://127.0.0.1:${port}`;
     await until('the second simulator is ready', READY_MS_MAX, async () =>
       fetch(`${url}/healthz`).then(
-        (it) => it.ok,
+        (response) => response.ok,
         () => false,
       ),
     );

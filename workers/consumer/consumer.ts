@@ -195,13 +195,15 @@ export class Intake {
   #resume(): void {
     if (this.#isClosing || !this.#isPaused) return;
     this.#isPaused = false;
-    this.#pauses?.resume(this.#assignment.filter((it) => !this.#held.isFull(nameOf(it))));
+    this.#pauses?.resume(
+      this.#assignment.filter((partition) => !this.#held.isFull(nameOf(partition))),
+    );
   }
 
   /** A partition of held records has room again. */
   #refill(partition: string): void {
     if (this.#isClosing || this.#isPaused) return;
-    this.#pauses?.resume(this.#assignment.filter((it) => nameOf(it) === partition));
+    this.#pauses?.resume(this.#assignment.filter((entry) => nameOf(entry) === partition));
   }
 
   /**
@@ -231,15 +233,17 @@ export class Intake {
     this.#held.clear();
     this.#offsets.assign(assignment);
     this.#assignment = assignment;
-    consumer.assign(assignment.map((it) => this.#started(it)));
+    consumer.assign(assignment.map((partition) => this.#started(partition)));
     this.#anew.clear();
     if (this.#isPaused) this.#pauses?.pause(assignment);
     else this.#pauses?.resume(assignment);
     this.#parts.logger.info({ partitions: assignment.length }, 'assigned');
   }
 
-  #started(it: Assignment): Assignment {
-    return this.#anew.has(it.topic) ? { ...it, offset: FROM_THE_BEGINNING } : it;
+  #started(partition: Assignment): Assignment {
+    return this.#anew.has(partition.topic)
+      ? { ...partition, offset: FROM_THE_BEGINNING }
+      : partition;
   }
 
   #release(): void {

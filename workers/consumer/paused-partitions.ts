@@ -15,17 +15,17 @@ export class Pauses {
 
   /** Only what is assigned can be paused. */
   pause(partitions: readonly TopicPartition[]): void {
-    const fed = partitions.filter((it) => !this.#paused.has(nameOf(it)));
+    const fed = partitions.filter((partition) => !this.#paused.has(nameOf(partition)));
     if (fed.length === 0) return;
     this.#consumer.pause(fed);
-    for (const it of fed) this.#paused.add(nameOf(it));
+    for (const partition of fed) this.#paused.add(nameOf(partition));
   }
 
   resume(partitions: readonly TopicPartition[]): void {
-    const silent = partitions.filter((it) => this.#paused.has(nameOf(it)));
+    const silent = partitions.filter((partition) => this.#paused.has(nameOf(partition)));
     if (silent.length === 0) return;
     this.#consumer.resume(silent);
-    for (const it of silent) this.#paused.delete(nameOf(it));
+    for (const partition of silent) this.#paused.delete(nameOf(partition));
   }
 }
 

@@ -40,6 +40,6 @@ function timesOf(message: Message): RecordTimes {
 }
 
 function headerOf(message: Message, name: string): string | undefined {
-  const header = message.headers?.find((it) => it?.[name] !== undefined);
+  const header = message.headers?.find((messageHeader) => messageHeader?.[name] !== undefined);
   return header && String(header[name]);
 }

@@ -88,7 +88,7 @@ describe('the boundary around one record', () => {
       assert.equal(letter.detail, 'boom');
       assert.deepEqual(buried, kind === 'ask' ? [PAYMENT] : []);
       assert.equal(runner.figures()['processor_record_failures_total'], tries);
-      const failures = lines.filter((it) => it.includes('at handler'));
+      const failures = lines.filter((line) => line.includes('at handler'));
       assert.equal(failures.length, tries);
       for (const line of failures) {
         assert.ok(line.includes('"key":"m/c"'), line);
@@ -159,6 +159,6 @@ describe('the boundary around one record', () => {
     for (let i = 0; i < 1_000; i++) await runner.run(workOf(TASKS.webhook));
     const names = Object.keys(runner.figures());
     assert.ok(names.length < 220);
-    assert.ok(names.every((it) => /^\w+$/.test(it)));
+    assert.ok(names.every((name) => /^\w+$/.test(name)));
   });
 });

@@ -59,7 +59,10 @@ export class TaskRunner {
   }
 
   figures(): Record<string, number> {
-    const outcomes = [...this.#outcomes].map(([name, it]) => [`processor_${name}_total`, it]);
+    const outcomes = [...this.#outcomes].map(([name, outcome]) => [
+      `processor_${name}_total`,
+      outcome,
+    ]);
     return {
       ...Object.fromEntries(outcomes),
       processor_dead_letters_total: this.#deadLetters,

@@ -12,7 +12,7 @@ export class ProcessorTopics {
 
   constructor(config: ProcessorConfig) {
     this.#config = config;
-    const retries = config.retryDelays.map((it) => retryTopic(it.name));
+    const retries = config.retryDelays.map((delay) => retryTopic(delay.name));
     this.names = [TOPICS.accepted, TOPICS.webhooks, ...retries];
   }
 

@@ -14,7 +14,7 @@ function open(worker: URL, threads = 1) {
   const fatal: string[] = [];
   const config = { ...processorConfig({}), workerThreads: threads };
   const logger = createLogger('test', 'silent');
-  const pool = new WorkerPool({ config, logger, worker, onFatal: (it) => void fatal.push(it) });
+  const pool = new WorkerPool({ config, logger, worker, onFatal: (text) => void fatal.push(text) });
   return { pool, fatal };
 }
 

@@ -92,14 +92,14 @@ export class Dlq {
   /** Oldest first, without what they hold. */
   async list(): Promise<Listing> {
     const { entries, unread } = await this.#read();
-    const dead_letters = entries.map((it) => it.letter);
+    const dead_letters = entries.map((entry) => entry.letter);
     return unread === undefined ? { dead_letters } : { dead_letters, letters_unread: unread };
   }
 
   /** One entry with what it holds: of a payment its row, of a letter its record in base64. */
   async show(id: string): Promise<object | undefined> {
     const { entries } = await this.#read();
-    const found = entries.find((it) => isNamed(it.letter, [id]));
+    const found = entries.find((entry) => isNamed(entry.letter, [id]));
     if (!found) return undefined;
     if ('row' in found) return { ...found.letter, value: null, ticket: found.row };
     return { ...found.letter, value: found.source.value?.toString('base64') ?? null, ticket: null };
@@ -108,8 +108,8 @@ export class Dlq {
   async redrive({ actor = UNNAMED, note, ...selection }: Selection & Asked): Promise<Redriven> {
     await recordAct(this.#parts.pool, { actor, action: 'dlq redrive', target: selection, note });
     const { entries } = await this.#read();
-    const chosen = entries.filter((it) => matches(it.letter, selection, Date.now()));
-    const open = chosen.filter((it) => it.letter.state === 'open');
+    const chosen = entries.filter((entry) => matches(entry.letter, selection, Date.now()));
+    const open = chosen.filter((entry) => entry.letter.state === 'open');
     const failed: { id: string; reason: string }[] = [];
     const redriven: string[] = [];
     for (let i = 0; i < open.length; i += BATCH_MAX)
@@ -121,7 +121,7 @@ export class Dlq {
     batch: readonly Entry[],
     failed: { id: string; reason: string }[],
   ): Promise<string[]> {
-    const rows = batch.flatMap((it) => ('row' in it ? it.row : []));
+    const rows = batch.flatMap((entry) => ('row' in entry ? entry.row : []));
     const freed = await redrivePayments(this.#parts.pool, rows);
     const redriven: string[] = [];
     for (const entry of batch) {
@@ -172,7 +172,7 @@ export class Dlq {
       deadAmong(pool, named),
       redrivenAmong(
         pool,
-        letters.map((it) => it.mark),
+        letters.map((letter) => letter.mark),
       ),
     ]);
     return letters.flatMap(({ id, mark, source }) => {
@@ -195,7 +195,7 @@ export function matches(letter: Letter, selection: Selection, now: number): bool
 }
 
 function isNamed({ id, key }: Letter, names: readonly string[]): boolean {
-  return names.some((it) => it === id || it === key || it === (key && checkoutIdOf(key)));
+  return names.some((name) => name === id || name === key || name === (key && checkoutIdOf(key)));
 }
 
 function letterOfRow(row: DeadPaymentRow): Letter {

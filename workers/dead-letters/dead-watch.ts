@@ -31,10 +31,10 @@ export class DeadWatch {
 
   figures(): Record<string, number> {
     const figures: Record<string, number> = {
-      processor_dead_payments: sum(this.#counts.map((it) => it.payments)),
+      processor_dead_payments: sum(this.#counts.map((count) => count.payments)),
       processor_dead_payments_oldest_seconds: Math.max(
         0,
-        ...this.#counts.map((it) => it.oldest_seconds),
+        ...this.#counts.map((count) => count.oldest_seconds),
       ),
     };
     for (const { reason, payments, oldest_seconds } of this.#counts) {

@@ -67,8 +67,8 @@ const SelectionBody = {
     note: { type: 'string', minLength: 1, maxLength: 1_000 },
   },
   // Who and why alone would select every letter.
-  anyOf: ['ids', 'reason', 'older_than_ms'].map((it) => ({
-    ...{ type: 'object', properties: { [it]: true }, required: [it] },
+  anyOf: ['ids', 'reason', 'older_than_ms'].map((text) => ({
+    ...{ type: 'object', properties: { [text]: true }, required: [text] },
   })),
   additionalProperties: false,
 };

@@ -57,7 +57,7 @@ export class Dependencies {
       name: 'kafka',
       use: 'reading payments',
       probe: () => consumer.probe(),
-      client: replaceableClient(kafkaBrokers, TOPICS.accepted, (it) => consumer.renew(it)),
+      client: replaceableClient(kafkaBrokers, TOPICS.accepted, (text) => consumer.renew(text)),
     });
     this.producer = new DependencyHealth({
       ...common,
@@ -65,7 +65,7 @@ export class Dependencies {
       use: 'publishing statuses',
       probe: () => producer.probe(),
       isWaiting: () => producer.isWaiting,
-      client: replaceableClient(kafkaBrokers, TOPICS.status, (it) => producer.renew(it)),
+      client: replaceableClient(kafkaBrokers, TOPICS.status, (text) => producer.renew(text)),
     });
     this.postgres = new DependencyHealth({
       ...common,

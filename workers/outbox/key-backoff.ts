@@ -17,7 +17,7 @@ export class Parked {
 
   /** Those that must be left out now. */
   keys(now: number): string[] {
-    return [...this.#places].filter(([, it]) => it.until > now).map(([key]) => key);
+    return [...this.#places].filter(([, place]) => place.until > now).map(([key]) => key);
   }
 
   get count(): number {

@@ -125,7 +125,9 @@ export class OutboxPublisher {
   async #publishOnce(client: pg.Client): Promise<number> {
     const records = await unpublished(client, ROWS_MAX, this.#parked.keys(monotonicMs()));
     const payments = byPayment(records);
-    const results = await Promise.allSettled(payments.map((it) => this.#publishPayment(it)));
+    const results = await Promise.allSettled(
+      payments.map((payment) => this.#publishPayment(payment)),
+    );
     const published = payments.filter((_, i) => results[i]!.status === 'fulfilled').flat();
     for (const [i, result] of results.entries()) {
       if (result.status === 'fulfilled') this.#parked.free(keyOf(payments[i]![0]!));
@@ -144,10 +146,12 @@ export class OutboxPublisher {
     if (now < this.#conflictsAt) return 0;
     this.#conflictsAt = now + CONFLICTS_MS;
     const records = await unpublishedConflicts(client, ROWS_MAX);
-    const results = await Promise.allSettled(records.map((it) => this.#publishPayment([it])));
+    const results = await Promise.allSettled(
+      records.map((record) => this.#publishPayment([record])),
+    );
     const published = records.filter((_, i) => results[i]!.status === 'fulfilled');
     if (published.length > 0) await markConflictsPublished(client, published);
-    const failed = results.find((it) => it.status === 'rejected');
+    const failed = results.find((result) => result.status === 'rejected');
     if (failed) {
       this.#conflictsAt = now + CONFLICTS_RETRY_MS;
       const key = keyOf(records[results.indexOf(failed)]!);
@@ -161,11 +165,11 @@ export class OutboxPublisher {
 
   /** The versions of one payment, in order. Rejects with EncodingFault, or as the sender does. */
   async #publishPayment(versions: readonly PaymentStatus[]): Promise<void> {
-    const records = versions.map((it) => ({
+    const records = versions.map((version) => ({
       topic: TOPICS.status,
-      partition: it.shard,
-      key: Buffer.from(keyOf(it)),
-      value: encode(it),
+      partition: version.shard,
+      key: Buffer.from(keyOf(version)),
+      value: encode(version),
     }));
     await this.#sender.send(records);
   }

@@ -197,7 +197,8 @@ export class Executor {
     const isOverdue =
       (ticket.never_sent && now - ticket.accepted_at > settings.deadlineMs) ||
       now - (ticket.waiting_since ?? now) > settings.providerWaitMs;
-    const mayFallBack = ticket.never_sent && settings.routes.some((it) => it.providers.length > 1);
+    const mayFallBack =
+      ticket.never_sent && settings.routes.some((route) => route.providers.length > 1);
     return !isOverdue && !mayFallBack && nextAt < ticket.sweep_at;
   }
 
@@ -212,13 +213,13 @@ export class Executor {
     return this.#choose(ask, ask.tries > 0 ? ask.provider : null);
   }
 
-  #choose(it: Routed & { readonly provider?: string }, refused: string | null): string {
+  #choose(entry: Routed & { readonly provider?: string }, refused: string | null): string {
     const { settings, psps, calls } = this.#parts;
-    const candidates = candidatesFor(settings, it);
+    const candidates = candidatesFor(settings, entry);
     const isConfigured = (name: string): boolean => psps.has(name);
     const takesCalls = (name: string): boolean => calls.takesCalls(name);
     const chosen = chooseProvider(candidates, isConfigured, takesCalls, refused);
-    return chosen ?? it.provider ?? candidates[0]!;
+    return chosen ?? entry.provider ?? candidates[0]!;
   }
 
   #intentOf(checkout: CheckoutAccepted, republish: boolean, waitMs: number): IntentRow {

@@ -119,7 +119,7 @@ describe('captures after the end of their payment', { timeout: 120_000 }, () => 
       [reference],
     );
     const due = await claimLateCaptures(pool, 100, LEASE_MS);
-    return due.find((it) => it.reference === reference);
+    return due.find((capture) => capture.reference === reference);
   };
 
   /** What the task runner does: the letter, then the mark. */
@@ -153,7 +153,7 @@ describe('captures after the end of their payment', { timeout: 120_000 }, () => 
   const refundsOf = async (id: string): Promise<number> => {
     const page = await (await fetch(`${url}/ledger?checkout_id=${id}`)).json();
     const { charges } = page as { charges: { refunded_amount: number }[] };
-    return charges.reduce((sum, it) => sum + it.refunded_amount, 0);
+    return charges.reduce((sum, charge) => sum + charge.refunded_amount, 0);
   };
   const isDead = async (id: string) =>
     (await deadAmong(pool, [{ merchant: 'default', checkout_id: id }])).size === 1;
@@ -250,11 +250,11 @@ describe('captures after the end of their payment', { timeout: 120_000 }, () => 
       await late.step((await claim(reference))!),
     ];
     assert.deepEqual(
-      letters.map((it) => it.kind),
+      letters.map((letter) => letter.kind),
       ['dead', 'dead'],
       'the letter is written again',
     );
-    for (const it of letters) await mark(it);
+    for (const letter of letters) await mark(letter);
     const { ledger, history } = await booksOf('letter');
     assert.deepEqual(ledger, { late_charge: AMOUNT });
     assert.equal(history, 'charge_started, captured_after_end');

@@ -42,118 +42,121 @@ export class LateCaptures {
   }
 
   /** The next step of one that is claimed. */
-  async step(it: LateCapture): Promise<TaskResult> {
-    const psp = this.#parts.psps.get(it.provider);
-    if (!psp) return this.#later(it, it.state, 'its provider is not configured');
-    switch (it.state) {
+  async step(capture: LateCapture): Promise<TaskResult> {
+    const psp = this.#parts.psps.get(capture.provider);
+    if (!psp) return this.#later(capture, capture.state, 'its provider is not configured');
+    switch (capture.state) {
       case 'suspected':
-        return this.#confirm(it, psp);
+        return this.#confirm(capture, psp);
       case 'confirmed':
-        return this.#refund(it, psp, it.attempt);
+        return this.#refund(capture, psp, capture.attempt);
       case 'reversing':
-        return this.#goOn(it, psp);
+        return this.#goOn(capture, psp);
       default:
-        return done(it.state);
+        return done(capture.state);
     }
   }
 
-  async #confirm(it: LateCapture, psp: Psp): Promise<TaskResult> {
-    if (it.isPaidByIt) return this.#end(it, 'suspected', 'unfounded', 'the payment was paid by it');
-    if (it.paymentStatus === 'processing' || it.paymentStatus === 'requires_action')
-      return this.#later(it, 'suspected', 'the payment has not ended');
-    const answer = await this.#call(it, 'find', (request) =>
-      psp.find({ ...request, operation: 'charge', reference: it.reference }),
+  async #confirm(capture: LateCapture, psp: Psp): Promise<TaskResult> {
+    if (capture.isPaidByIt)
+      return this.#end(capture, 'suspected', 'unfounded', 'the payment was paid by it');
+    if (capture.paymentStatus === 'processing' || capture.paymentStatus === 'requires_action')
+      return this.#later(capture, 'suspected', 'the payment has not ended');
+    const answer = await this.#call(capture, 'find', (request) =>
+      psp.find({ ...request, operation: 'charge', reference: capture.reference }),
     );
-    if (answer === undefined) return this.#later(it, 'suspected', 'its provider takes no calls');
-    if (answer.outcome === 'approved') return this.#confirmed(it, answer);
+    if (answer === undefined)
+      return this.#later(capture, 'suspected', 'its provider takes no calls');
+    if (answer.outcome === 'approved') return this.#confirmed(capture, answer);
     const isAbsent = answer.failureCode === 'not_found';
-    const isTooEarly = isAbsent && it.now < it.createdAt + psp.findLagMs;
+    const isTooEarly = isAbsent && capture.now < capture.createdAt + psp.findLagMs;
     if (answer.outcome === 'declined' && !isTooEarly)
-      return this.#end(it, 'suspected', 'unfounded', answer.failureCode ?? 'declined');
-    return this.#later(it, 'suspected', detailOf(answer));
+      return this.#end(capture, 'suspected', 'unfounded', answer.failureCode ?? 'declined');
+    return this.#later(capture, 'suspected', detailOf(answer));
   }
 
   /** The letter goes out first, then the row is marked: see the task runner. */
-  async #confirmed(it: LateCapture, answer: PspAnswer): Promise<TaskResult> {
+  async #confirmed(capture: LateCapture, answer: PspAnswer): Promise<TaskResult> {
     const { amountMinor, currency, payment } = answer;
-    const isOurs = payment === `${it.merchant}/${it.checkoutId}`;
+    const isOurs = payment === `${capture.merchant}/${capture.checkoutId}`;
     if (!isOurs || amountMinor === null || amountMinor <= 0 || currency === null)
-      return this.#end(it, 'suspected', 'unfounded', 'the charge is not of this payment');
-    const { merchant, checkoutId, provider, reference } = it;
+      return this.#end(capture, 'suspected', 'unfounded', 'the charge is not of this payment');
+    const { merchant, checkoutId, provider, reference } = capture;
     const paid = `${amountMinor} ${currency} captured by ${provider} as ${reference}`;
     const lateCapture = { provider, reference, amountMinor, currency };
     return {
       kind: 'dead',
       reason: CAPTURED_AFTER_END,
-      detail: `${paid}; the payment is ${it.paymentStatus}`,
-      attempts: it.tries,
-      value: letterOf(it),
+      detail: `${paid}; the payment is ${capture.paymentStatus}`,
+      attempts: capture.tries,
+      value: letterOf(capture),
       payment: { merchant, checkoutId, version: 0, event: CAPTURED_AFTER_END, lateCapture },
     };
   }
 
   /** Intent, call, result. */
-  async #refund(it: LateCapture, psp: Psp, attempt: number): Promise<TaskResult> {
+  async #refund(capture: LateCapture, psp: Psp, attempt: number): Promise<TaskResult> {
     const until = monotonicMs() + SEND_WITHIN_MS;
-    if (!(await beginReversal(this.#parts.pool, it, attempt))) return done('superseded');
-    const begun = { ...it, state: 'reversing' as const, attempt, sentAt: it.now };
+    if (!(await beginReversal(this.#parts.pool, capture, attempt))) return done('superseded');
+    const begun = { ...capture, state: 'reversing' as const, attempt, sentAt: capture.now };
     const refund = (request: PspRequest): Promise<PspAnswer> =>
-      psp.refund({ ...request, reference: it.reference });
+      psp.refund({ ...request, reference: capture.reference });
     const answer = await this.#call(begun, 'refund', refund, until);
     if (answer === undefined) return this.#later(begun, 'reversing', 'its provider takes no calls');
     return this.#judge(begun, answer);
   }
 
   /** A refund may have been sent: it is looked for before another one may begin. */
-  async #goOn(it: LateCapture, psp: Psp): Promise<TaskResult> {
-    const answer = await this.#call(it, 'find', (request) =>
-      psp.find({ ...request, operation: 'refund', reference: it.reference }),
+  async #goOn(capture: LateCapture, psp: Psp): Promise<TaskResult> {
+    const answer = await this.#call(capture, 'find', (request) =>
+      psp.find({ ...request, operation: 'refund', reference: capture.reference }),
     );
-    if (answer === undefined) return this.#later(it, 'reversing', 'its provider takes no calls');
-    if (answer.failureCode !== 'not_found') return this.#judge(it, answer);
-    const arrivedBy = (it.sentAt ?? it.now) + SEND_WITHIN_MS + this.#parts.pspTimeoutMs;
+    if (answer === undefined)
+      return this.#later(capture, 'reversing', 'its provider takes no calls');
+    if (answer.failureCode !== 'not_found') return this.#judge(capture, answer);
+    const arrivedBy = (capture.sentAt ?? capture.now) + SEND_WITHIN_MS + this.#parts.pspTimeoutMs;
     const provesFrom = arrivedBy + psp.findLagMs;
-    if (it.now >= provesFrom) return this.#refund(it, psp, it.attempt + 1);
-    return this.#later(it, 'reversing', 'no refund is seen yet');
+    if (capture.now >= provesFrom) return this.#refund(capture, psp, capture.attempt + 1);
+    return this.#later(capture, 'reversing', 'no refund is seen yet');
   }
 
-  async #judge(it: LateCapture, answer: PspAnswer): Promise<TaskResult> {
+  async #judge(capture: LateCapture, answer: PspAnswer): Promise<TaskResult> {
     if (answer.outcome === 'approved') {
-      await recordReversal(this.#parts.pool, it, answer.reference);
+      await recordReversal(this.#parts.pool, capture, answer.reference);
       return done('reversed');
     }
     // Refused for good: it stays a dead letter, and a redrive tries again with a new key.
     if (answer.outcome === 'declined')
-      return this.#end(it, 'reversing', 'confirmed', answer.failureCode ?? 'declined');
-    return this.#later(it, 'reversing', detailOf(answer));
+      return this.#end(capture, 'reversing', 'confirmed', answer.failureCode ?? 'declined');
+    return this.#later(capture, 'reversing', detailOf(answer));
   }
 
   /** @returns undefined when nothing was sent */
   async #call(
-    it: LateCapture,
+    capture: LateCapture,
     operation: 'find' | 'refund',
     call: (request: PspRequest) => Promise<PspAnswer>,
     until = Number.POSITIVE_INFINITY,
   ): Promise<PspAnswer | undefined> {
     const request: PspRequest = {
-      merchant: it.merchant,
-      checkoutId: it.checkoutId,
-      idempotencyKey: reversalKey(it),
-      amountMinor: it.amount ?? it.paymentAmount,
-      currency: it.currency ?? it.paymentCurrency,
+      merchant: capture.merchant,
+      checkoutId: capture.checkoutId,
+      idempotencyKey: reversalKey(capture),
+      amountMinor: capture.amount ?? capture.paymentAmount,
+      currency: capture.currency ?? capture.paymentCurrency,
     };
-    const answer = await this.#parts.gates.get(it.provider)!.run(() => call(request), until);
+    const answer = await this.#parts.gates.get(capture.provider)!.run(() => call(request), until);
     if (typeof answer === 'string') return undefined;
     const { idempotencyKey, ...rest } = request;
     await recordCall(this.#parts.pool, {
       call_id: newUlid(),
-      merchant: it.merchant,
-      checkout_id: it.checkoutId,
-      provider: it.provider,
+      merchant: capture.merchant,
+      checkout_id: capture.checkoutId,
+      provider: capture.provider,
       operation,
-      attempt: it.attempt,
+      attempt: capture.attempt,
       idempotency_key: idempotencyKey,
-      request: { ...rest, reference: it.reference },
+      request: { ...rest, reference: capture.reference },
       response: answer.response,
       http_status: answer.httpStatus,
       outcome: answer.outcome,
@@ -161,43 +164,43 @@ export class LateCaptures {
     return answer;
   }
 
-  async #later(it: LateCapture, state: LateCaptureState, detail: string): Promise<TaskResult> {
-    const waitMs = Math.min(WAIT_MS_MIN * 2 ** Math.min(it.tries, 20), WAIT_MS_MAX);
-    await lookLater(this.#parts.pool, it, state, waitMs, detail);
+  async #later(capture: LateCapture, state: LateCaptureState, detail: string): Promise<TaskResult> {
+    const waitMs = Math.min(WAIT_MS_MIN * 2 ** Math.min(capture.tries, 20), WAIT_MS_MAX);
+    await lookLater(this.#parts.pool, capture, state, waitMs, detail);
     return done('waits');
   }
 
   async #end(
-    it: LateCapture,
+    capture: LateCapture,
     from: LateCaptureState,
     to: 'unfounded' | 'confirmed',
     detail: string,
   ): Promise<TaskResult> {
-    await endLateCapture(this.#parts.pool, it, from, to, detail);
+    await endLateCapture(this.#parts.pool, capture, from, to, detail);
     return done(to === 'unfounded' ? 'unfounded' : 'not_reversed');
   }
 }
 
 /** One key for one refund of one charge, whoever sends it. */
 export function reversalKey(
-  it: Pick<LateCapture, 'merchant' | 'checkoutId' | 'reference' | 'attempt'>,
+  pick: Pick<LateCapture, 'merchant' | 'checkoutId' | 'reference' | 'attempt'>,
 ): string {
-  const command = `${CAPTURED_AFTER_END}-${it.reference}-${it.attempt}`;
-  return commandKey(it.merchant, it.checkoutId, 'refund', command);
+  const command = `${CAPTURED_AFTER_END}-${pick.reference}-${pick.attempt}`;
+  return commandKey(pick.merchant, pick.checkoutId, 'refund', command);
 }
 
 /** So that the queue's list knows the payment. */
-function letterOf(it: LateCapture): Uint8Array {
+function letterOf(capture: LateCapture): Uint8Array {
   return retryTicket.encode({
-    merchant: it.merchant,
-    checkout_id: it.checkoutId,
+    merchant: capture.merchant,
+    checkout_id: capture.checkoutId,
     asks: 0,
-    due_at: it.now,
-    provider: it.provider,
+    due_at: capture.now,
+    provider: capture.provider,
     never_sent: false,
-    accepted_at: it.createdAt,
+    accepted_at: capture.createdAt,
     waiting_since: null,
-    sweep_at: it.now,
+    sweep_at: capture.now,
     reason: CAPTURED_AFTER_END,
   });
 }

@@ -36,24 +36,24 @@ const KEY_WINDOW_TRUSTED = 0.9;
 /** A send begins at most so long after it was committed, or not at all. */
 export const SEND_WITHIN_MS = 3_000;
 
-export function planNext(it: Ask, psp: PspTraits, settings: PlanSettings, now: number): Plan {
-  const deadline = deadlineOf(it, settings);
-  if (it.firstSentAt === null || it.lastSentAt === null)
+export function planNext(ask: Ask, psp: PspTraits, settings: PlanSettings, now: number): Plan {
+  const deadline = deadlineOf(ask, settings);
+  if (ask.firstSentAt === null || ask.lastSentAt === null)
     return now > deadline ? { kind: 'expire' } : { kind: 'send_first', until: deadline };
-  if (it.providerReference !== null) {
-    const isOver = it.actionExpiresAt !== null && now >= it.actionExpiresAt;
-    return it.status === 'requires_action' && isOver
-      ? { kind: 'cancel', reference: it.providerReference }
-      : { kind: 'retrieve', visibleFrom: it.lastSentAt + psp.findLagMs };
+  if (ask.providerReference !== null) {
+    const isOver = ask.actionExpiresAt !== null && now >= ask.actionExpiresAt;
+    return ask.status === 'requires_action' && isOver
+      ? { kind: 'cancel', reference: ask.providerReference }
+      : { kind: 'retrieve', visibleFrom: ask.lastSentAt + psp.findLagMs };
   }
-  const keyEnd = it.firstSentAt + psp.keyWindowMs * KEY_WINDOW_TRUSTED - settings.pspTimeoutMs;
+  const keyEnd = ask.firstSentAt + psp.keyWindowMs * KEY_WINDOW_TRUSTED - settings.pspTimeoutMs;
   const until = Math.min(keyEnd, deadline);
-  if (now < until && !it.findOnly) return { kind: 'send_again', until };
-  const arrivedBy = it.lastSentAt + SEND_WITHIN_MS + settings.pspTimeoutMs;
+  if (now < until && !ask.findOnly) return { kind: 'send_again', until };
+  const arrivedBy = ask.lastSentAt + SEND_WITHIN_MS + settings.pspTimeoutMs;
   return { kind: 'find', provesFrom: arrivedBy + psp.findLagMs, until: deadline };
 }
 
 /** Unix milliseconds after which nothing of the payment may be sent. */
-export function deadlineOf(it: { readonly acceptedAt: number }, settings: PlanSettings): number {
-  return it.acceptedAt + settings.deadlineMs;
+export function deadlineOf(entry: { readonly acceptedAt: number }, settings: PlanSettings): number {
+  return entry.acceptedAt + settings.deadlineMs;
 }

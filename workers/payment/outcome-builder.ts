@@ -233,9 +233,13 @@ function detailOf({ httpStatus, response }: PspAnswer): string {
   return `${httpStatus ?? 'no status'} ${JSON.stringify(response)}`.slice(0, DETAIL_CHARS_MAX);
 }
 
-function moveOf(it: Judgement): Pick<OutcomeRow, 'status' | 'reason' | 'failure_code'> {
-  if (it.kind !== 'moves') return { status: null, reason: null, failure_code: null };
-  return { status: it.status, reason: it.reason, failure_code: it.failureCode };
+function moveOf(judgement: Judgement): Pick<OutcomeRow, 'status' | 'reason' | 'failure_code'> {
+  if (judgement.kind !== 'moves') return { status: null, reason: null, failure_code: null };
+  return {
+    status: judgement.status,
+    reason: judgement.reason,
+    failure_code: judgement.failureCode,
+  };
 }
 
 function factsOf(ask: Ask, wasNeverSent: boolean): PaymentFacts {

@@ -37,37 +37,37 @@ function gate(callsMax: number, changes: boolean[] = []): Gate {
 describe('the gate before a provider', () => {
   it('should open when most calls fail, let one try, and close by its success', async () => {
     const changes: boolean[] = [];
-    const it = gate(4, changes);
+    const entry = gate(4, changes);
     let calls = 0;
     const down = async (): Promise<PspAnswer> => {
       calls++;
       return DOWN;
     };
-    for (let i = 0; i < 10; i++) assert.equal(await it.run(down), DOWN);
-    assert.equal(it.takesCalls, false);
-    assert.equal(await it.run(down), 'breaker_open');
+    for (let i = 0; i < 10; i++) assert.equal(await entry.run(down), DOWN);
+    assert.equal(entry.takesCalls, false);
+    assert.equal(await entry.run(down), 'breaker_open');
     assert.equal(calls, 10, 'nothing is sent while it is open');
     await sleep(250);
-    assert.equal(await it.run(down), DOWN);
-    assert.equal(await it.run(down), 'breaker_open');
+    assert.equal(await entry.run(down), DOWN);
+    assert.equal(await entry.run(down), 'breaker_open');
     await sleep(250);
-    assert.equal(await it.run(async () => APPROVED), APPROVED);
-    assert.equal(it.takesCalls, true);
+    assert.equal(await entry.run(async () => APPROVED), APPROVED);
+    assert.equal(entry.takesCalls, true);
     assert.deepEqual(changes, [true, false]);
   });
 
   it('should stay closed while declines and half of the errors come', async () => {
-    const it = gate(4);
+    const entry = gate(4);
     const declined: PspAnswer = { ...APPROVED, outcome: 'declined', httpStatus: 402 };
-    for (let i = 0; i < 40; i++) await it.run(async () => (i % 2 ? DOWN : declined));
-    assert.equal(it.takesCalls, true);
+    for (let i = 0; i < 40; i++) await entry.run(async () => (i % 2 ? DOWN : declined));
+    assert.equal(entry.takesCalls, true);
   });
 
   it('should turn away whoever waits too long for a turn, and never call for it', async () => {
-    const it = gate(1);
-    const slow = it.run(() => sleep(2_600, APPROVED));
+    const entry = gate(1);
+    const slow = entry.run(() => sleep(2_600, APPROVED));
     let wasCalled = false;
-    const second = await it.run(async () => {
+    const second = await entry.run(async () => {
       wasCalled = true;
       return APPROVED;
     });
@@ -75,7 +75,7 @@ describe('the gate before a provider', () => {
     assert.equal(await slow, APPROVED);
     await sleep(50);
     assert.equal(wasCalled, false);
-    assert.equal(await it.run(async () => APPROVED), APPROVED);
+    assert.equal(await entry.run(async () => APPROVED), APPROVED);
   });
 
   it('should not begin a call after its time', async () => {

@@ -43,7 +43,7 @@ export class Gate {
     this.#openMs = settings.breakerOpenMs;
     this.#limit = bulkhead(settings.callsMax, QUEUE_MAX);
     this.#breaker = circuitBreaker(
-      handleWhenResult((it) => isFailure(it as PspAnswer)),
+      handleWhenResult((entry) => isFailure(entry as PspAnswer)),
       {
         halfOpenAfter: settings.breakerOpenMs,
         breaker: new SamplingBreaker({

@@ -52,7 +52,7 @@ export function delayOfAsk(askAfterMs: number, asks: number, pendingMs: number):
 
 /** The topic of the longest delay that does not exceed what is left. */
 export function topicFor(delays: readonly NamedDelay[], ms: number): string {
-  const fitting = delays.filter((it) => it.ms * (1 - JITTER) <= ms);
+  const fitting = delays.filter((delay) => delay.ms * (1 - JITTER) <= ms);
   return retryTopic((fitting.at(-1) ?? delays[0]!).name);
 }
 

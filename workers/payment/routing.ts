@@ -17,18 +17,18 @@ export interface RoutingSettings {
   readonly providers: readonly string[];
 }
 
-export function candidatesFor(settings: RoutingSettings, it: Routed): readonly string[] {
+export function candidatesFor(settings: RoutingSettings, routed: Routed): readonly string[] {
   const { routes, providers } = settings;
-  if (it.paymentMethod.startsWith('wallet_')) return [WALLET];
+  if (routed.paymentMethod.startsWith('wallet_')) return [WALLET];
   const rule = routes.find(
     (rule) =>
-      rule.asked === it.asked &&
-      (rule.currency === null || rule.currency === it.currency) &&
-      it.amount >= rule.amountMin &&
-      it.amount <= rule.amountMax,
+      rule.asked === routed.asked &&
+      (rule.currency === null || rule.currency === routed.currency) &&
+      routed.amount >= rule.amountMin &&
+      routed.amount <= rule.amountMax,
   );
   if (rule) return rule.providers;
-  return [it.asked === 'auto' ? (defaultProvider(providers) ?? it.asked) : it.asked];
+  return [routed.asked === 'auto' ? (defaultProvider(providers) ?? routed.asked) : routed.asked];
 }
 
 /**
@@ -43,8 +43,8 @@ export function chooseProvider(
 ): string | undefined {
   const known = candidates.filter(isConfigured);
   const ordered = [
-    ...known.filter((it) => it !== refused),
-    ...known.filter((it) => it === refused),
+    ...known.filter((text) => text !== refused),
+    ...known.filter((text) => text === refused),
   ];
   return ordered.find(takesCalls) ?? known[0];
 }

@@ -90,10 +90,10 @@ function rank(status: PaymentStatusName): number {
   return { pending: 0, processing: 1, requires_action: 2 }[status as string] ?? 3;
 }
 
-function apply(before: PaymentFacts, it: Judgement): PaymentFacts {
-  if (it.kind === 'moves') return { ...before, status: it.status, deadReason: null };
-  if (it.kind !== 'noted') return before;
-  const { refundedMinor, disputedMinor, deadReason } = it;
+function apply(before: PaymentFacts, judgement: Judgement): PaymentFacts {
+  if (judgement.kind === 'moves') return { ...before, status: judgement.status, deadReason: null };
+  if (judgement.kind !== 'noted') return before;
+  const { refundedMinor, disputedMinor, deadReason } = judgement;
   return { ...before, refundedMinor, disputedMinor, deadReason };
 }
 
@@ -102,8 +102,8 @@ describe('the state machine', () => {
     fc.assert(
       fc.property(facts, fc.array(evidences, { maxLength: 30 }), (start, evidence) => {
         let now = start;
-        for (const it of evidence) {
-          const next = apply(now, judge(now, it));
+        for (const entry of evidence) {
+          const next = apply(now, judge(now, entry));
           if (isTerminal(now.status)) assert.equal(next.status, now.status);
           assert.ok(next.status === now.status || rank(next.status) > rank(now.status));
           assert.ok(next.refundedMinor >= now.refundedMinor, 'a refund is undone');
@@ -118,10 +118,10 @@ describe('the state machine', () => {
 
   it('should answer the same evidence again with nothing new', () => {
     fc.assert(
-      fc.property(facts, evidences, (start, it) => {
-        const isRefund = it.kind === 'answer' && it.operation === 'refund';
-        const once = apply(start, judge(start, it));
-        const again = judge(once, it);
+      fc.property(facts, evidences, (start, evidence) => {
+        const isRefund = evidence.kind === 'answer' && evidence.operation === 'refund';
+        const once = apply(start, judge(start, evidence));
+        const again = judge(once, evidence);
         if (!isRefund) assert.ok(again.kind === 'dropped' || again.kind === 'early');
       }),
       { numRuns: 2_000 },
@@ -130,12 +130,13 @@ describe('the state machine', () => {
 
   it('should end a payment that may have been sent only on the explicit word of the provider', () => {
     fc.assert(
-      fc.property(facts, evidences, (start, it) => {
+      fc.property(facts, evidences, (start, evidence) => {
         if (start.status === 'pending' || start.wasNeverSent) return;
         const isWord =
-          it.kind === 'webhook' ||
-          (it.kind === 'answer' && ['approved', 'declined'].includes(it.answer.outcome));
-        const { status } = apply(start, judge(start, it));
+          evidence.kind === 'webhook' ||
+          (evidence.kind === 'answer' &&
+            ['approved', 'declined'].includes(evidence.answer.outcome));
+        const { status } = apply(start, judge(start, evidence));
         assert.ok(isWord || status === start.status || status === 'requires_action');
       }),
       { numRuns: 2_000 },
@@ -177,8 +178,13 @@ describe('the state machine', () => {
   ];
   for (const [name, known, evidence, expected] of table) {
     it(`should judge ${name}: ${expected}`, () => {
-      const it = judge({ ...START, ...known }, evidence);
-      const word = it.kind === 'moves' ? it.status : it.kind === 'dropped' ? it.why : it.kind;
+      const judgement = judge({ ...START, ...known }, evidence);
+      const word =
+        judgement.kind === 'moves'
+          ? judgement.status
+          : judgement.kind === 'dropped'
+            ? judgement.why
+            : judgement.kind;
       assert.equal(word, expected);
     });
   }

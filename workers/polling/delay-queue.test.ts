@@ -41,7 +41,7 @@ describe('records that are held', () => {
     const added = Array.from({ length: 300 }, (_, i) =>
       held.add('p', { waitMs: 50, id: `${i}` }, () => {}),
     );
-    assert.equal(added.filter((it) => it === 'filled').length, 1);
+    assert.equal(added.filter((name) => name === 'filled').length, 1);
     assert.equal(added[255], 'filled');
     assert.ok(held.isFull('p'));
     assert.deepEqual(room, []);

@@ -21,7 +21,7 @@ export interface LateCaptureWatchParts {
   readonly pspTimeoutMs: number;
   readonly logger: Logger;
   /** Must not reject. */
-  readonly step: (it: LateCapture) => Promise<unknown>;
+  readonly step: (capture: LateCapture) => Promise<unknown>;
 }
 
 export class LateCaptureWatch {

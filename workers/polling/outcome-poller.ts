@@ -69,10 +69,10 @@ export class Asker {
     const { pool, pspTimeoutMs, ask } = this.#parts;
     const room = Math.min(CLAIM_MAX, ASKS_IN_WORK_MAX - this.#inWork);
     if (room <= 0) return;
-    for (const it of await claimDue(pool, room, leaseMs(pspTimeoutMs))) {
+    for (const entry of await claimDue(pool, room, leaseMs(pspTimeoutMs))) {
       this.#inWork++;
       this.asked++;
-      void ask(it).finally(() => this.#inWork--);
+      void ask(entry).finally(() => this.#inWork--);
     }
   }
 }

@@ -18,12 +18,14 @@ async function write(error: Error): Promise<{ results: string[]; statements: num
   let statements = 0;
   const batcher = new Batcher<Row, string>(async (rows) => {
     statements++;
-    if (rows.some((it) => it.key === 'r7')) throw error;
-    return rows.map((it) => it.key);
+    if (rows.some((row) => row.key === 'r7')) throw error;
+    return rows.map((row) => row.key);
   }, 100);
   const rows = Array.from({ length: 20 }, (_, i) => batcher.add({ key: `r${i}` }));
   const settled = await Promise.allSettled(rows);
-  const results = settled.map((it) => (it.status === 'fulfilled' ? it.value : 'refused'));
+  const results = settled.map((result) =>
+    result.status === 'fulfilled' ? result.value : 'refused',
+  );
   return { results, statements };
 }
 
@@ -52,7 +54,7 @@ describe('a batch with one bad row', () => {
       let tries = 0;
       const batcher = new Batcher<Row, string>(async (rows) => {
         if (++tries <= 3) throw error;
-        return rows.map((it) => it.key);
+        return rows.map((row) => row.key);
       }, 100);
       assert.deepEqual(await Promise.all([batcher.add({ key: 'a' }), batcher.add({ key: 'b' })]), [
         'a',

@@ -94,7 +94,7 @@ export class Batcher<Row extends { readonly key: string }, Result> {
 
   async #flush(entries: readonly Entry<Row, Result>[]): Promise<void> {
     try {
-      const results = await this.#persist(entries.map((it) => it.row));
+      const results = await this.#persist(entries.map((entry) => entry.row));
       for (const [i, entry] of entries.entries()) entry.resolve(results[i]!);
     } catch (error) {
       if (entries.length === 1) {

@@ -90,6 +90,6 @@ export async function claimTickets(
   rows: readonly TicketRow[],
 ): Promise<(Ask | undefined)[]> {
   const found = await pool.query<Ask>({ ...CLAIM_TICKETS, values: [JSON.stringify(rows)] });
-  const claims = new Map(found.rows.map((it) => [`${it.merchant}/${it.checkoutId}`, it]));
-  return rows.map((it) => claims.get(it.key));
+  const claims = new Map(found.rows.map((row) => [`${row.merchant}/${row.checkoutId}`, row]));
+  return rows.map((row) => claims.get(row.key));
 }

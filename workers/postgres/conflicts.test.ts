@@ -98,7 +98,7 @@ describe('an id that was accepted again with another meaning', { timeout: 120_00
     await insertIntents(pool, [intent('reused', { republish: true })]);
     const records = await transaction(pool, (client) => unpublished(client, 10));
     assert.deepEqual(
-      records.map((it) => [it.checkout_id, it.fingerprint?.toString('hex')]),
+      records.map((record) => [record.checkout_id, record.fingerprint?.toString('hex')]),
       [['reused', FIRST]],
     );
   });

@@ -115,7 +115,7 @@ export async function redrivePayments(
   payments: readonly PaymentName[],
 ): Promise<Set<string>> {
   const { rows } = await pool.query<{ key: string }>(REDRIVE, [JSON.stringify(payments)]);
-  return new Set(rows.map((it) => it.key));
+  return new Set(rows.map((row) => row.key));
 }
 
 /** @returns `merchant/checkoutId` of those that are dead now */
@@ -129,7 +129,7 @@ export async function deadAmong(
      where p.dead_reason is not null`,
     [JSON.stringify(payments)],
   );
-  return new Set(rows.map((it) => it.key));
+  return new Set(rows.map((row) => row.key));
 }
 
 /** Of letters that are no payment: which were sent to their topic again. */
@@ -138,7 +138,7 @@ export async function redrivenAmong(pool: pg.Pool, ids: readonly string[]): Prom
     'select letter_id from dead_letters_redriven where letter_id = any($1)',
     [ids],
   );
-  return new Set(rows.map((it) => it.letter_id));
+  return new Set(rows.map((row) => row.letter_id));
 }
 
 /** Inside a transaction that ends after the delivery. @returns false when it was done before */

@@ -105,19 +105,19 @@ export async function insertIntents(
   const begunAt = monotonicMs();
   const { rows: found } = await pool.query<Found>({ ...INSERT, values: [JSON.stringify(rows)] });
   if (found[0]) clock?.observe(found[0].now, begunAt);
-  const results = new Map(found.map((it) => [it.key, resultOf(it)]));
-  const unseen = rows.filter((it) => results.get(it.key) === undefined);
+  const results = new Map(found.map((entry) => [entry.key, resultOf(entry)]));
+  const unseen = rows.filter((row) => results.get(row.key) === undefined);
   if (unseen.length > 0) {
     const again = await pool.query<Found>(COMPARE, [JSON.stringify(unseen)]);
-    for (const it of again.rows) results.set(it.key, it.is_same ? 'known' : 'conflict');
+    for (const row of again.rows) results.set(row.key, row.is_same ? 'known' : 'conflict');
   }
   const conflicts = rows.filter((row) => results.get(row.key) === 'conflict');
   if (conflicts.length > 0) await recordConflicts(pool, conflicts);
-  return rows.map((it) => results.get(it.key) ?? 'known');
+  return rows.map((row) => results.get(row.key) ?? 'known');
 }
 
-function resultOf(it: Found): IntentResult | undefined {
-  if (it.is_new) return 'inserted';
-  if (it.is_same === null) return undefined;
-  return it.is_same ? 'known' : 'conflict';
+function resultOf(found: Found): IntentResult | undefined {
+  if (found.is_new) return 'inserted';
+  if (found.is_same === null) return undefined;
+  return found.is_same ? 'known' : 'conflict';
 }

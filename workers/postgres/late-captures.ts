@@ -135,8 +135,13 @@ update late_captures set state = $4, attempt = $5, next_try_at = null, detail = 
 where provider = $1 and reference = $2 and state = $3`;
 
 /** @returns false when it is known, or no capture after the end */
-export async function suspectLateCapture(pool: pg.Pool, it: Suspicion): Promise<boolean> {
-  const values = [it.provider, it.reference, it.merchant, it.checkout_id];
+export async function suspectLateCapture(pool: pg.Pool, suspicion: Suspicion): Promise<boolean> {
+  const values = [
+    suspicion.provider,
+    suspicion.reference,
+    suspicion.merchant,
+    suspicion.checkout_id,
+  ];
   return (await pool.query(SUSPECT, values)).rowCount === 1;
 }
 
@@ -165,8 +170,8 @@ export interface Confirmation {
   readonly attempts: number;
 }
 
-export async function confirmLateCapture(pool: pg.Pool, it: Confirmation): Promise<void> {
-  const { provider, reference, amountMinor, currency, isReversed, detail, attempts } = it;
+export async function confirmLateCapture(pool: pg.Pool, confirmation: Confirmation): Promise<void> {
+  const { provider, reference, amountMinor, currency, isReversed, detail, attempts } = confirmation;
   const values = [provider, reference, amountMinor, currency, isReversed, detail, attempts];
   await pool.query(CONFIRM, values);
 }
@@ -174,39 +179,42 @@ export async function confirmLateCapture(pool: pg.Pool, it: Confirmation): Promi
 /** @returns whether a refund may be sent: somebody else may have been faster */
 export async function beginReversal(
   pool: pg.Pool,
-  it: LateCapture,
+  capture: LateCapture,
   attempt: number,
 ): Promise<boolean> {
-  return (await pool.query(BEGIN, [it.provider, it.reference, it.state, attempt])).rowCount === 1;
+  return (
+    (await pool.query(BEGIN, [capture.provider, capture.reference, capture.state, attempt]))
+      .rowCount === 1
+  );
 }
 
 export async function recordReversal(
   pool: pg.Pool,
-  it: LateCapture,
+  capture: LateCapture,
   refund: string | null,
 ): Promise<void> {
-  await pool.query(REVERSE, [it.provider, it.reference, refund]);
+  await pool.query(REVERSE, [capture.provider, capture.reference, refund]);
 }
 
 /** The state stays: looked at again after a while. */
 export async function lookLater(
   pool: pg.Pool,
-  it: LateCapture,
+  capture: LateCapture,
   state: LateCaptureState,
   waitMs: number,
   detail: string,
 ): Promise<void> {
-  await pool.query(LATER, [it.provider, it.reference, state, Math.round(waitMs), detail]);
+  await pool.query(LATER, [capture.provider, capture.reference, state, Math.round(waitMs), detail]);
 }
 
 /** Nothing more is done with it by itself. */
 export async function endLateCapture(
   pool: pg.Pool,
-  it: LateCapture,
+  capture: LateCapture,
   from: LateCaptureState,
   to: 'unfounded' | 'confirmed',
   detail: string,
 ): Promise<void> {
-  const attempt = to === 'confirmed' ? it.attempt + 1 : it.attempt;
-  await pool.query(END, [it.provider, it.reference, from, to, attempt, detail]);
+  const attempt = to === 'confirmed' ? capture.attempt + 1 : capture.attempt;
+  await pool.query(END, [capture.provider, capture.reference, from, to, attempt, detail]);
 }

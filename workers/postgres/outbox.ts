@@ -76,7 +76,9 @@ export async function markPublished(
   client: pg.ClientBase,
   records: readonly PaymentStatus[],
 ): Promise<void> {
-  const newest = new Map(records.map((it) => [`${it.merchant}/${it.checkout_id}`, it]));
+  const newest = new Map(
+    records.map((record) => [`${record.merchant}/${record.checkout_id}`, record]),
+  );
   const rows = [...newest.values()].map(({ merchant, checkout_id, version, shard }) => ({
     merchant,
     checkout_id,

@@ -121,6 +121,6 @@ export async function recordOutcomes(
     ...RECORD,
     values: [JSON.stringify(rows)],
   });
-  const applied = new Set(changed.map((it) => it.key));
-  return rows.map((it) => applied.has(it.key));
+  const applied = new Set(changed.map((entry) => entry.key));
+  return rows.map((row) => applied.has(row.key));
 }

@@ -117,7 +117,7 @@ describe('tables by month', { timeout: 120_000 }, () => {
     ]);
     assert.deepEqual(await places('psp_calls', `''`), []);
     const months = async (table: string): Promise<string[]> =>
-      (await tableSizes(client)).filter((it) => it.table === table).map(({ month }) => month);
+      (await tableSizes(client)).filter((size) => size.table === table).map(({ month }) => month);
     assert.deepEqual(await months('psp_calls'), ['2039-05', '2039-06', '2039-07', 'default']);
     assert.equal(await maintainPartitions(client, KEEP, at, true), 0);
     const later = new Date('2039-07-01T00:00:00Z');

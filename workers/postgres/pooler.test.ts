@@ -25,7 +25,7 @@ describe('a pooler before Postgres', { skip: isThere ? false : `${PGBOUNCER} is 
     await migrateAsOwner(server);
   });
   after(async () => {
-    for (const it of poolers) await it.stop('SIGKILL', 1_000);
+    for (const pooler of poolers) await pooler.stop('SIGKILL', 1_000);
     await server?.stop('SIGINT', 5_000);
     rmSync(home, { recursive: true });
   });
@@ -54,7 +54,7 @@ describe('a pooler before Postgres', { skip: isThere ? false : `${PGBOUNCER} is 
     const url = Object.assign(new URL(server.url), { port }).href;
     await until('the pooler listens', READY_MS_MAX, async () =>
       connect(url).then(
-        (it) => it.end().then(() => true),
+        (client) => client.end().then(() => true),
         () => false,
       ),
     );

@@ -94,8 +94,8 @@ describe('payments in Postgres', { timeout: 120_000 }, () => {
   it('should let exactly one of many who insert the same intent send it', async () => {
     const tries = Array.from({ length: 20 }, () => insertIntents(pool, [intent('race')]));
     const results = (await Promise.all(tries)).flat();
-    assert.equal(results.filter((it) => it === 'inserted').length, 1);
-    assert.equal(results.filter((it) => it === 'known').length, 19);
+    assert.equal(results.filter((result) => result === 'inserted').length, 1);
+    assert.equal(results.filter((result) => result === 'known').length, 19);
     const other = intent('race', { fingerprint: 'bb'.repeat(32) });
     assert.deepEqual(await insertIntents(pool, [other]), ['conflict']);
   });
@@ -140,7 +140,7 @@ describe('payments in Postgres', { timeout: 120_000 }, () => {
       `select call_id from psp_calls where checkout_id = 'asked' order by call_id`,
     );
     assert.deepEqual(
-      rows.map((it) => it.call_id),
+      rows.map((row) => row.call_id),
       ['asked-0', 'asked-5', 'asked-6', 'asked-7', 'asked-8'],
     );
   });
@@ -149,10 +149,12 @@ describe('payments in Postgres', { timeout: 120_000 }, () => {
     await insertIntents(pool, [intent('out')]);
     await recordOutcomes(pool, [outcome('out')]);
     const client = await pool.connect();
-    const records = (await unpublished(client, 100)).filter((it) => it.checkout_id === 'out');
+    const records = (await unpublished(client, 100)).filter(
+      (status) => status.checkout_id === 'out',
+    );
     client.release();
     assert.deepEqual(
-      records.map((it) => [it.version, it.status, it.history.length]),
+      records.map((record) => [record.version, record.status, record.history.length]),
       [
         [1, 'processing', 1],
         [2, 'succeeded', 2],
@@ -165,8 +167,8 @@ describe('payments in Postgres', { timeout: 120_000 }, () => {
     const client = await pool.connect();
     const versions = async (): Promise<number[]> =>
       (await unpublished(client, 100))
-        .filter((it) => it.checkout_id === 'again')
-        .map((it) => it.version);
+        .filter((status) => status.checkout_id === 'again')
+        .map((status) => status.version);
     assert.deepEqual(await versions(), [], 'a payment that has just begun is not told yet');
     await sleep(STARTED_MS + 100);
     assert.deepEqual(await versions(), [1]);
@@ -184,7 +186,7 @@ describe('payments in Postgres', { timeout: 120_000 }, () => {
     await recordOutcomes(pool, [outcome('moved')]);
     const client = await pool.connect();
     const mine = async () =>
-      (await unpublished(client, 1_000)).filter((it) => it.checkout_id === 'moved');
+      (await unpublished(client, 1_000)).filter((status) => status.checkout_id === 'moved');
     const underWay = await mine();
     await insertIntents(pool, [intent('moved', { shard: 2 })]);
     await markPublished(client, underWay);
@@ -199,7 +201,7 @@ describe('payments in Postgres', { timeout: 120_000 }, () => {
   it('should hand an intent whose maker died to exactly one asker', async () => {
     await insertIntents(pool, [intent('orphan', { ask_after_ms: 0 })]);
     const claims = await Promise.all(Array.from({ length: 5 }, () => claimDue(pool, 10, 60_000)));
-    const mine = claims.flat().filter((it) => it.checkoutId === 'orphan');
+    const mine = claims.flat().filter((claim) => claim.checkoutId === 'orphan');
     assert.equal(mine.length, 1);
     assert.equal(mine[0]?.idempotencyKey, 'default/orphan/charge/1');
     assert.notEqual(mine[0]?.firstSentAt, null);
@@ -215,9 +217,9 @@ describe('payments in Postgres', { timeout: 120_000 }, () => {
       lease_ms: 60_000,
     });
     const tries = Array.from({ length: 5 }, () => claimTickets(pool, [row('ticket', 0)]));
-    const claims = (await Promise.all(tries)).flat().filter((it) => it !== undefined);
+    const claims = (await Promise.all(tries)).flat().filter((ask) => ask !== undefined);
     assert.deepEqual(
-      claims.map((it) => it.asks),
+      claims.map((claim) => claim.asks),
       [1],
     );
     assert.deepEqual(await claimTickets(pool, [row('late', 7)]), [undefined]);
@@ -265,16 +267,16 @@ describe('payments in Postgres', { timeout: 120_000 }, () => {
     const free = () => redrivePayments(pool, names);
     const freed = await Promise.all([free(), free(), free()]);
     assert.deepEqual(
-      freed.flatMap((it) => [...it]),
+      freed.flatMap((set) => [...set]),
       ['default/dead'],
     );
-    const due = (await claimDue(pool, 100, 60_000)).find((it) => it.checkoutId === 'dead');
+    const due = (await claimDue(pool, 100, 60_000)).find((ask) => ask.checkoutId === 'dead');
     assert.equal(due?.version, 3);
     const { rows } = await pool.query(
       `select reason from payment_events where checkout_id = 'dead' order by version`,
     );
     assert.deepEqual(
-      rows.map((it) => it.reason),
+      rows.map((entry) => entry.reason),
       ['charge_started', 'dead_letter: x', 'redriven'],
     );
   });
@@ -284,8 +286,8 @@ describe('payments in Postgres', { timeout: 120_000 }, () => {
     const batcher = new Batcher<IntentRow, IntentResult>(write, 100);
     const rows = Array.from({ length: 20 }, (_, i) => intent(`batch-${i}`));
     const poison = intent('poison', { payment_method: 'a\0b' });
-    const settled = await Promise.allSettled([...rows, poison].map((it) => batcher.add(it)));
-    assert.equal(settled.filter((it) => it.status === 'fulfilled').length, 20);
+    const settled = await Promise.allSettled([...rows, poison].map((row) => batcher.add(row)));
+    assert.equal(settled.filter((result) => result.status === 'fulfilled').length, 20);
     const refused = settled.at(-1);
     assert.ok(refused?.status === 'rejected' && isBadData(refused.reason));
   });

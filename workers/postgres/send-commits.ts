@@ -56,6 +56,6 @@ export async function commitSends(
     values: [JSON.stringify(rows)],
   });
   if (found.rows[0]) clock?.observe(found.rows[0].now, begunAt);
-  const committed = new Set(found.rows.map((it) => it.key));
-  return rows.map((it) => committed.has(it.key));
+  const committed = new Set(found.rows.map((row) => row.key));
+  return rows.map((row) => committed.has(row.key));
 }

@@ -10,12 +10,12 @@ import { connect as connectTo } from './pool.js';
 
 describe('sslmode', { timeout: 60_000 }, () => {
   const home = mkdtempSync(join(tmpdir(), 'tollgate-sslmode-'));
-  const [ours, foreign] = ['pki', 'foreign'].map((it) => join(home, it)) as [string, string];
+  const [ours, foreign] = ['pki', 'foreign'].map((text) => join(home, text)) as [string, string];
   let server: LocalPostgres;
   let port: number;
   before(async () => {
     chmodSync(home, 0o755);
-    for (const it of [ours, foreign]) ensurePki(it);
+    for (const text of [ours, foreign]) ensurePki(text);
     [port] = (await freePorts(1)) as [number];
     const files = { dir: join(home, 'pg'), log: join(home, 'pg.log'), pki: ours };
     server = await startPostgres({ port, ...files });

@@ -76,6 +76,6 @@ export async function findPayments(
     ...FIND,
     values: [JSON.stringify(questions)],
   });
-  const found = new Map(rows.map((it) => [it.key, it]));
-  return questions.map((it) => found.get(it.key));
+  const found = new Map(rows.map((row) => [row.key, row]));
+  return questions.map((question) => found.get(question.key));
 }

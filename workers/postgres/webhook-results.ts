@@ -162,6 +162,6 @@ export async function recordVerdicts(
     ...RECORD,
     values: [JSON.stringify(rows)],
   });
-  const recorded = new Set(done.map((it) => it.event));
-  return rows.map((it) => recorded.has(`${it.provider}/${it.event_id}`));
+  const recorded = new Set(done.map((entry) => entry.event));
+  return rows.map((row) => recorded.has(`${row.provider}/${row.event_id}`));
 }

@@ -330,7 +330,7 @@ for (const [name, open] of Object.entries(HTTP)) {
       for (const { status, body } of bodies)
         for (const answer of await outcomes(json(status, body))) {
           const kept = JSON.stringify(answer);
-          for (const it of said) assert.ok(!kept.includes(it), `${status}: ${kept}`);
+          for (const text of said) assert.ok(!kept.includes(text), `${status}: ${kept}`);
           assert.doesNotMatch(kept, /cvc|client_secret/);
         }
       for (const answer of await outcomes(json(500, 'a\0b\ud800')))
@@ -366,7 +366,7 @@ describe('faults between us and a provider: wallet', { timeout: 60_000 }, () => 
     const [port] = (await freePorts(1)) as [number];
     const databaseUrl = `postgres://nobody@127.0.0.1:${port}/none`;
     const psp = new WalletPsp({ databaseUrl, pspTimeoutMs: 2_000 });
-    for (const call of Object.values(CALLS).filter((it) => it !== CALLS.charge))
+    for (const call of Object.values(CALLS).filter((run) => run !== CALLS.charge))
       assert.equal((await call(psp)).outcome, 'not_sent');
     assert.equal((await psp.charge(payment('x', 'wallet_rich'))).outcome, 'not_sent');
     await psp.close();

@@ -118,7 +118,9 @@ describe('egress', { timeout: 60_000 }, () => {
 
   it('should send nothing over TLS unless the certificate is right', async () => {
     let requests = 0;
-    const [key, cert] = ['key.pem', 'cert.pem'].map((it) => readFileSync(join(dir, it), 'utf8'));
+    const [key, cert] = ['key.pem', 'cert.pem'].map((text) =>
+      readFileSync(join(dir, text), 'utf8'),
+    );
     const server = createTlsServer({ key: key!, cert: cert! }, (_request, response) => {
       requests++;
       response.end('{}');

@@ -128,6 +128,9 @@ export class Egress {
 }
 
 function flat(headers: Record<string, string | string[] | undefined>): Record<string, string> {
-  const pairs = Object.entries(headers).map(([name, it]) => [name, [it ?? ''].flat().join(', ')]);
+  const pairs = Object.entries(headers).map(([name, header]) => [
+    name,
+    [header ?? ''].flat().join(', '),
+  ]);
   return Object.fromEntries(pairs);
 }

@@ -33,6 +33,6 @@ export function openPsps(settings: PspSettings): ReadonlyMap<string, Psp> {
       ([name, url]) => new SimulatorPsp(name, url, settings, traits),
     ),
   ];
-  const configured = psps.filter((it) => settings.providers.includes(it.name));
-  return new Map(configured.map((it) => [it.name, it]));
+  const configured = psps.filter((psp) => settings.providers.includes(psp.name));
+  return new Map(configured.map((psp) => [psp.name, psp]));
 }

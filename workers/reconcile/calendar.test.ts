@@ -26,7 +26,7 @@ describe('the calendar', () => {
 
   it('should ask for the reports that cover the period and the hour before it', () => {
     const day = utc('daily', '2026-03-01', '2026-03-01T00:00:00Z', '2026-03-02T00:00:00Z');
-    const hour = (it: Period): Date => new Date(it.from.getTime() - 3_600_000);
+    const hour = (period: Period): Date => new Date(period.from.getTime() - 3_600_000);
     assert.deepEqual(reportsFor(day, hour(day)), ['2026-02-28', '2026-03-01']);
     const month = utc('monthly', '2026-03', '2026-03-01T00:00:00Z', '2026-04-01T00:00:00Z');
     assert.deepEqual(reportsFor(month, hour(month)), ['2026-03', '2026-02-28']);

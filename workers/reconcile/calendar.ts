@@ -86,7 +86,7 @@ export function reportsFor(period: Period, from: Date): string[] {
   for (let day = from.toISOString().slice(0, 10); day <= last; day = addDays(day, 1))
     days.push(day);
   if (period.kind === 'daily') return days;
-  return [period.label, ...days.filter((it) => monthOf(it) !== period.label)];
+  return [period.label, ...days.filter((day) => monthOf(day) !== period.label)];
 }
 
 /** Whether the calendar has this day: YYYY-MM-DD. */

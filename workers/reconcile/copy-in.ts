@@ -47,7 +47,9 @@ function lineOf(row: readonly Field[]): string {
 function textOf(field: Field): string {
   if (field === null) return '\\N';
   if (typeof field === 'number') return `${field}`;
-  return /[\\\t\n\r]/.test(field) ? field.replaceAll(/[\\\t\n\r]/g, (it) => ESCAPES[it]!) : field;
+  return /[\\\t\n\r]/.test(field)
+    ? field.replaceAll(/[\\\t\n\r]/g, (text) => ESCAPES[text]!)
+    : field;
 }
 
 const ESCAPES: Record<string, string> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' };

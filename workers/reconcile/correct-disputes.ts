@@ -93,45 +93,45 @@ async function healBatch(
   return applyHealings(client, runId, healings);
 }
 
-function questionOf(it: Candidate) {
+function questionOf(candidate: Candidate) {
   return {
-    key: paymentKey(it.merchant, it.checkout_id),
-    provider: it.provider,
-    merchant: it.merchant,
-    checkout_id: it.checkout_id,
-    reference: it.reference,
+    key: paymentKey(candidate.merchant, candidate.checkout_id),
+    provider: candidate.provider,
+    merchant: candidate.merchant,
+    checkout_id: candidate.checkout_id,
+    reference: candidate.reference,
     part_kind: 'disputed' as const,
-    part_id: it.dispute,
+    part_id: candidate.dispute,
   };
 }
 
-function claimOf(it: Candidate): WebhookClaim {
+function claimOf(candidate: Candidate): WebhookClaim {
   return {
     type: REASON,
     status: 'disputed',
-    reference: it.reference,
-    amountMinor: it.amount,
-    currency: it.currency,
+    reference: candidate.reference,
+    amountMinor: candidate.amount,
+    currency: candidate.currency,
     failureCode: null,
-    part: { id: it.dispute, state: it.is_back ? 'void' : 'taken' },
+    part: { id: candidate.dispute, state: candidate.is_back ? 'void' : 'taken' },
   };
 }
 
-function partOf(it: Candidate): HealingPart {
+function partOf(candidate: Candidate): HealingPart {
   return {
-    provider: it.provider,
-    part_id: it.dispute,
-    merchant: it.merchant,
-    checkout_id: it.checkout_id,
-    part_amount: it.amount,
-    part_state: it.is_back ? 'void' : 'taken',
+    provider: candidate.provider,
+    part_id: candidate.dispute,
+    merchant: candidate.merchant,
+    checkout_id: candidate.checkout_id,
+    part_amount: candidate.amount,
+    part_state: candidate.is_back ? 'void' : 'taken',
   };
 }
 
-function healingOf(it: Candidate, payment: FoundPayment, disputed: number): Healing {
-  const { reference, dispute, amount, is_back } = it;
+function healingOf(candidate: Candidate, payment: FoundPayment, disputed: number): Healing {
+  const { reference, dispute, amount, is_back } = candidate;
   return {
-    ...partOf(it),
+    ...partOf(candidate),
     version: payment.version,
     status: payment.status,
     refunded: payment.refunded_amount,
@@ -140,7 +140,7 @@ function healingOf(it: Candidate, payment: FoundPayment, disputed: number): Heal
     reference,
     subject: `dispute:${dispute}${is_back ? '/reinstated' : ''}`,
     kind: 'missing_inside',
-    at: it.at.toISOString(),
+    at: candidate.at.toISOString(),
     theirs: { reference, dispute, status: is_back ? 'reinstated' : 'disputed', amount },
   };
 }

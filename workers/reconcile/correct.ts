@@ -98,48 +98,50 @@ async function healAll(
          select ctid from candidates limit ${FETCH_ROWS})) returning *`,
     );
     if (rows.length === 0) return healed;
-    const healings = rows.map((it) => healingOf(it, claimed)).filter((it) => it !== undefined);
+    const healings = rows
+      .map((row) => healingOf(row, claimed))
+      .filter((healing) => healing !== undefined);
     healed += await applyHealings(client, runId, healings);
   }
 }
 
 /** @returns undefined when the state machine does not take the report's word */
-function healingOf(it: Candidate, claimed: 'captured' | 'refunded'): Healing | undefined {
+function healingOf(candidate: Candidate, claimed: 'captured' | 'refunded'): Healing | undefined {
   const facts: PaymentFacts = {
-    status: it.status,
-    amountMinor: it.amount,
-    currency: it.currency,
-    refundedMinor: it.refunded_amount,
-    disputedMinor: it.disputed_amount,
-    reference: it.provider_reference,
+    status: candidate.status,
+    amountMinor: candidate.amount,
+    currency: candidate.currency,
+    refundedMinor: candidate.refunded_amount,
+    disputedMinor: candidate.disputed_amount,
+    reference: candidate.provider_reference,
     wasNeverSent: false,
     deadReason: null,
   };
   const claim: WebhookClaim = {
     type: REASON,
     status: claimed,
-    reference: it.reference,
-    amountMinor: it.their_amount,
-    currency: it.their_currency,
+    reference: candidate.reference,
+    amountMinor: candidate.their_amount,
+    currency: candidate.their_currency,
     failureCode: null,
   };
   const judgement = judge(facts, { kind: 'webhook', claim });
   if (judgement.kind !== 'moves' && judgement.kind !== 'noted') return undefined;
   const isMove = judgement.kind === 'moves';
   return {
-    merchant: it.merchant,
-    checkout_id: it.checkout_id,
-    version: it.version,
-    status: isMove ? judgement.status : it.status,
-    refunded: isMove ? it.refunded_amount : judgement.refundedMinor,
-    disputed: it.disputed_amount,
+    merchant: candidate.merchant,
+    checkout_id: candidate.checkout_id,
+    version: candidate.version,
+    status: isMove ? judgement.status : candidate.status,
+    refunded: isMove ? candidate.refunded_amount : judgement.refundedMinor,
+    disputed: candidate.disputed_amount,
     reason: judgement.reason,
-    provider: it.provider,
-    reference: it.reference,
-    subject: it.movement,
+    provider: candidate.provider,
+    reference: candidate.reference,
+    subject: candidate.movement,
     kind: claimed === 'captured' ? 'status_differs' : 'missing_inside',
-    at: it.at.toISOString(),
-    theirs: { reference: it.reference, status: claimed, amount: it.their_amount },
+    at: candidate.at.toISOString(),
+    theirs: { reference: candidate.reference, status: claimed, amount: candidate.their_amount },
     part_id: null,
     part_amount: 0,
     part_state: 'noted',

@@ -83,10 +83,10 @@ async function load(
     batch = [];
     onProgress({ lines, bytes });
   };
-  for await (const it of readLines(file.path, report.amounts, (read) => (bytes = read))) {
-    lines = it.line;
+  for await (const line of readLines(file.path, report.amounts, (read) => (bytes = read))) {
+    lines = line.line;
     if (lines <= last) continue;
-    batch.push(fieldsOf(id, provider, it));
+    batch.push(fieldsOf(id, provider, line));
     if (batch.length === BATCH_LINES) await flush();
   }
   await flush();
@@ -104,26 +104,26 @@ async function supersede(
     [provider, name, id],
   );
   await client.query('delete from settlement_lines where source_id = any($1)', [
-    rows.map((it) => it.id),
+    rows.map((row) => row.id),
   ]);
 }
 
-function fieldsOf(id: number, provider: string, it: SettlementLine): Field[] {
+function fieldsOf(id: number, provider: string, line: SettlementLine): Field[] {
   return [
     id,
-    it.line,
+    line.line,
     provider,
-    it.kind,
-    it.movement,
-    it.reference,
-    it.merchant,
-    it.checkoutId,
-    it.dispute,
-    it.amountMinor,
-    it.currency,
-    it.feeMinor,
-    it.settledCurrency,
-    it.status,
-    it.at,
+    line.kind,
+    line.movement,
+    line.reference,
+    line.merchant,
+    line.checkoutId,
+    line.dispute,
+    line.amountMinor,
+    line.currency,
+    line.feeMinor,
+    line.settledCurrency,
+    line.status,
+    line.at,
   ];
 }

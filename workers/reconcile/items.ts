@@ -72,7 +72,9 @@ export async function countItems(
 }
 
 export function openIn(counts: readonly ItemCount[]): number {
-  return counts.filter((it) => it.state === 'open').reduce((sum, it) => sum + it.count, 0);
+  return counts
+    .filter((count) => count.state === 'open')
+    .reduce((sum, count) => sum + count.count, 0);
 }
 
 /** Throws EngineError `item_not_open` unless the item is open or carried, `reason_missing` without words. */

@@ -81,7 +81,7 @@ export async function* readLines(
 }
 
 function header(names: string[]): string[] {
-  const missing = REQUIRED.filter((it) => !names.includes(it));
+  const missing = REQUIRED.filter((name) => !names.includes(name));
   if (missing.length > 0) throw new Error(`there is no column ${missing.join(', ')}`);
   const twice = names.find((name, i) => name !== '' && names.indexOf(name) !== i);
   if (twice !== undefined) throw new Error(`the column ${twice} is there twice`);
@@ -91,8 +91,8 @@ function header(names: string[]): string[] {
 function lineOf(row: Row, line: number, amounts: AmountFormat): SettlementLine {
   const kind = kindOf(text(row, 'type'));
   const currency = text(row, 'currency').toUpperCase();
-  const minor = (it: string): number =>
-    amounts === 'minor' ? wholeUnits(it) : minorUnits(it, currency);
+  const minor = (name: string): number =>
+    amounts === 'minor' ? wholeUnits(name) : minorUnits(name, currency);
   const amountMinor = minor(text(row, 'amount'));
   const reference = text(row, 'reference');
   const dispute = kind === 'dispute' ? text(row, 'dispute_reference') : null;

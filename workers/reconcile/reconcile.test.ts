@@ -81,7 +81,7 @@ describe('reconciliation', { timeout: 120_000 }, () => {
       ...more,
     };
     return HEADER.split(',')
-      .map((it) => fields[it])
+      .map((part) => fields[part])
       .join(',');
   };
   const report = (file: string, ...lines: string[]): void =>
@@ -128,7 +128,9 @@ describe('reconciliation', { timeout: 120_000 }, () => {
 
   it('should say which days and months are due, once their hour has come', async () => {
     const due = async (now: string): Promise<string[]> =>
-      (await duePeriods(client, UTC, 3, new Date(now))).map((it) => `${it.kind} ${it.label}`);
+      (await duePeriods(client, UTC, 3, new Date(now))).map(
+        (period) => `${period.kind} ${period.label}`,
+      );
     assert.deepEqual(await due('2027-01-05T03:00:00Z'), ['daily 2027-01-04']);
     report('a.csv');
     await run('2027-01-01');
@@ -517,7 +519,7 @@ describe('reconciliation', { timeout: 120_000 }, () => {
       batches: { currency: string; net_minor: unknown }[];
     };
     const net = (currency: string) =>
-      json.batches.find((it) => it.currency === currency)?.net_minor;
+      json.batches.find((batch) => batch.currency === currency)?.net_minor;
     assert.deepEqual([net('USD'), net('EUR')], [`${sum}`, -100]);
     assert.match(readFileSync(join(folder, 'report.md'), 'utf8'), /180143985094819\.82/);
     assert.equal(guarded('=1+1'), "'=1+1");

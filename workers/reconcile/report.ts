@@ -81,14 +81,14 @@ async function batchesOf(client: pg.Client, period: Period): Promise<Batch[]> {
 
 async function* itemRows(client: pg.Client, period: Period, shown: Item[]): AsyncGenerator<object> {
   const { from, until } = period;
-  for await (const it of readItems(client, { from, until, states: ALL_STATES })) {
-    if (it.state === 'open' && shown.length < SHOWN_MAX) shown.push(it);
-    yield { ...it, at: it.at.toISOString() };
+  for await (const item of readItems(client, { from, until, states: ALL_STATES })) {
+    if (item.state === 'open' && shown.length < SHOWN_MAX) shown.push(item);
+    yield { ...item, at: item.at.toISOString() };
   }
 }
 
-function payoutRow(it: Batch): object {
-  const { merchant, currency, day, movements } = it;
+function payoutRow(batch: Batch): object {
+  const { merchant, currency, day, movements } = batch;
   const money = (minor: bigint): string => decimalText(minor, currency);
   return {
     payout: `payout/${merchant}/${currency}/${day}`,
@@ -96,13 +96,13 @@ function payoutRow(it: Batch): object {
     currency,
     day,
     movements,
-    gross: money(it.gross_minor),
-    fees: money(it.fees_minor),
-    refunds: money(it.refunds_minor),
-    net: money(it.net_minor),
-    direction: it.net_minor < 0 ? 'owed_by_merchant' : 'to_merchant',
+    gross: money(batch.gross_minor),
+    fees: money(batch.fees_minor),
+    refunds: money(batch.refunds_minor),
+    net: money(batch.net_minor),
+    direction: batch.net_minor < 0 ? 'owed_by_merchant' : 'to_merchant',
     // Last, so that the columns before keep their places.
-    disputes: money(it.disputes_minor),
+    disputes: money(batch.disputes_minor),
   };
 }
 
@@ -123,30 +123,30 @@ From ${period.from.toISOString()} to ${period.until.toISOString()}${
 ## Reported lines
 ${table(
   ['provider', 'verdict', 'currency', 'lines', 'amount'],
-  facts.figures.map((it) => [
-    it.provider,
-    it.verdict,
-    it.currency,
-    it.lines,
-    decimalText(it.amount_minor, it.currency),
+  facts.figures.map((figure) => [
+    figure.provider,
+    figure.verdict,
+    figure.currency,
+    figure.lines,
+    decimalText(figure.amount_minor, figure.currency),
   ]),
 )}
 ## Differences
 ${table(
   ['kind', 'state', 'items'],
-  counts.map((it) => [it.kind, it.state, it.count]),
+  counts.map((count) => [count.kind, count.state, count.count]),
 )}
 ## Open
 ${table(
   ['item', 'kind', 'provider', 'reference', 'payment', 'ours', 'theirs'],
-  shown.map((it) => [
-    it.id,
-    it.kind,
-    it.provider,
-    it.reference ?? '',
-    `${it.merchant ?? ''}/${it.checkout_id ?? ''}`,
-    JSON.stringify(it.ours),
-    JSON.stringify(it.theirs),
+  shown.map((item) => [
+    item.id,
+    item.kind,
+    item.provider,
+    item.reference ?? '',
+    `${item.merchant ?? ''}/${item.checkout_id ?? ''}`,
+    JSON.stringify(item.ours),
+    JSON.stringify(item.theirs),
   ]),
 )}
 Close one with \`tollgate reconcile resolve <item> --reason "…"\`. All are in items.csv.
@@ -154,16 +154,16 @@ Close one with \`tollgate reconcile resolve <item> --reason "…"\`. All are in 
 ## Settled
 ${table(
   ['day', 'merchant', 'currency', 'movements', 'gross', 'fees', 'refunds', 'disputes', 'net'],
-  batches.map((it) => [
-    it.day,
-    it.merchant,
-    it.currency,
-    it.movements,
-    decimalText(it.gross_minor, it.currency),
-    decimalText(it.fees_minor, it.currency),
-    decimalText(it.refunds_minor, it.currency),
-    decimalText(it.disputes_minor, it.currency),
-    decimalText(it.net_minor, it.currency),
+  batches.map((batch) => [
+    batch.day,
+    batch.merchant,
+    batch.currency,
+    batch.movements,
+    decimalText(batch.gross_minor, batch.currency),
+    decimalText(batch.fees_minor, batch.currency),
+    decimalText(batch.refunds_minor, batch.currency),
+    decimalText(batch.disputes_minor, batch.currency),
+    decimalText(batch.net_minor, batch.currency),
   ]),
 )}`;
 }
@@ -171,7 +171,7 @@ ${table(
 function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
   if (rows.length === 0) return 'none\n';
   const line = (cells: readonly (string | number)[]): string =>
-    `| ${cells.map((it) => `${it}`.replaceAll('|', '\\|')).join(' | ')} |`;
+    `| ${cells.map((cell) => `${cell}`.replaceAll('|', '\\|')).join(' | ')} |`;
   return [line(head), line(head.map(() => '---')), ...rows.map(line), ''].join('\n');
 }
 
@@ -194,9 +194,9 @@ export function guarded(text: string): string {
 
 /** Sums beyond 2^53 as text, in which no digit is lost. */
 export function jsonText(value: unknown, indent?: number): string {
-  const exact = (_name: string, it: unknown): unknown => {
-    if (typeof it !== 'bigint') return it;
-    return Number.isSafeInteger(Number(it)) ? Number(it) : `${it}`;
+  const exact = (_name: string, entry: unknown): unknown => {
+    if (typeof entry !== 'bigint') return entry;
+    return Number.isSafeInteger(Number(entry)) ? Number(entry) : `${entry}`;
   };
   return JSON.stringify(value, exact, indent);
 }

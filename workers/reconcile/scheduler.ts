@@ -87,7 +87,9 @@ export class ReconcileScheduler {
 
   #due(): Promise<DuePeriod[]> {
     const { reconcileHour } = this.#config;
-    return transaction(this.#pool, (it) => duePeriods(it, this.#config, reconcileHour, new Date()));
+    return transaction(this.#pool, (client) =>
+      duePeriods(client, this.#config, reconcileHour, new Date()),
+    );
   }
 
   async #reconcile(due: readonly DuePeriod[]): Promise<void> {

@@ -28,7 +28,7 @@ export async function settle(client: pg.Client, scope: Scope, now: Date): Promis
   const values = [...daysOf(scope.period), timeZone, cutoffHour, now];
   await inTransaction(client, async () => {
     const { rows } = await client.query<{ day: string }>(CLOSABLE, values);
-    const days = rows.map((it) => it.day);
+    const days = rows.map((row) => row.day);
     if (days.length === 0) return;
     await client.query(BATCHES, [days]);
     await client.query(POSTINGS, [days]);

@@ -210,10 +210,10 @@ interface WalletCharge {
 /** @returns those that the wallet cannot pay: a credit was lost too */
 async function chargeWallets(db: pg.PoolClient): Promise<string[]> {
   const unresolved: string[] = [];
-  for (const it of (await db.query<WalletCharge>(sql.LOST_WALLET_CHARGES)).rows) {
-    const name = WALLET_METHOD.exec(it.payment_method)?.[1] ?? '';
-    const { merchant, checkout_id: checkoutId, currency, amount: amountMinor } = it;
-    const movement = { key: it.idempotency_key, merchant, checkoutId, currency, amountMinor };
+  for (const row of (await db.query<WalletCharge>(sql.LOST_WALLET_CHARGES)).rows) {
+    const name = WALLET_METHOD.exec(row.payment_method)?.[1] ?? '';
+    const { merchant, checkout_id: checkoutId, currency, amount: amountMinor } = row;
+    const movement = { key: row.idempotency_key, merchant, checkoutId, currency, amountMinor };
     await db.query('savepoint wallet_charge');
     const { operation, isReused } = await chargeWallet(db, movement, name);
     if (operation.outcome === 'approved' && !isReused) continue;

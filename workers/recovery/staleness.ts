@@ -75,5 +75,5 @@ async function replayedOffsets(pool: pg.Pool, topicId: string): Promise<Map<numb
     'select partition, next_offset from status_replays where topic_id = $1',
     [topicId],
   );
-  return new Map(rows.map((it) => [it.partition, it.next_offset]));
+  return new Map(rows.map((row) => [row.partition, row.next_offset]));
 }

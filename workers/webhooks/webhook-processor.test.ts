@@ -108,9 +108,11 @@ describe('judging webhooks against Postgres', { timeout: 120_000 }, () => {
     await pay('early');
     const value = encoded('early', CAPTURED);
     const copies = Array.from({ length: 20 }, () => openJudge().received(value, source));
-    const outcomes = (await Promise.all(copies)).map((it) => it.kind === 'done' && it.outcome);
-    assert.equal(outcomes.filter((it) => it === 'webhook_succeeded').length, 1);
-    assert.equal(outcomes.filter((it) => it === 'webhook_repeat').length, 19);
+    const outcomes = (await Promise.all(copies)).map(
+      (result) => result.kind === 'done' && result.outcome,
+    );
+    assert.equal(outcomes.filter((outcome) => outcome === 'webhook_succeeded').length, 1);
+    assert.equal(outcomes.filter((outcome) => outcome === 'webhook_repeat').length, 19);
     const row = await payment('early');
     assert.deepEqual([row.status, row.version, row.reference], ['succeeded', 2, 'ch_early']);
     assert.equal(row.next_ask_at, null);
@@ -137,7 +139,7 @@ describe('judging webhooks against Postgres', { timeout: 120_000 }, () => {
         'select reference, state from late_captures where checkout_id = $1',
         [id],
       );
-      return rows.map((it) => `${it.reference} ${it.state}`);
+      return rows.map((row) => `${row.reference} ${row.state}`);
     };
     await pay('late');
     await receive('late', { ...CAPTURED, status: 'declined' });
@@ -208,7 +210,10 @@ describe('judging webhooks against Postgres', { timeout: 120_000 }, () => {
       claimWebhooks(pool, 10, 60_000),
     ]);
     const waiting = claims.flat();
-    assert.deepEqual(waiting.map((it) => it.key).sort(), ['default/nobody', 'default/somebody']);
+    assert.deepEqual(waiting.map((webhook) => webhook.key).sort(), [
+      'default/nobody',
+      'default/somebody',
+    ]);
     for (const { record, partition, offset, tries } of waiting) {
       assert.deepEqual([partition, offset, tries], [3, 7, 1]);
       await judge.received(record, { partition, offset, tries });
@@ -217,7 +222,11 @@ describe('judging webhooks against Postgres', { timeout: 120_000 }, () => {
     const old = encoded('nobody', CAPTURED, {});
     const result = await judge.received(old, { ...source, tries: 10 });
     assert.ok(result.kind === 'dead' && result.reason === 'unknown_payment');
-    await endWait(pool, waiting.find((it) => it.key === 'default/nobody')!, result.reason);
+    await endWait(
+      pool,
+      waiting.find((webhook) => webhook.key === 'default/nobody')!,
+      result.reason,
+    );
     const { rows } = await pool.query(
       `select checkout_id, state, next_try_at, record from webhook_events
        where checkout_id in ('nobody', 'somebody') order by 1`,

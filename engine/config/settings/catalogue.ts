@@ -34,7 +34,7 @@ export const ALL_SETTINGS: readonly Setting<unknown>[] = Object.values(TABLES).f
 
 /** Names that no process knows, each with the nearest one that exists. Empty values are unset. */
 export function unknownNames(environment: Environment): string[] {
-  const known = [...new Set(ALL_SETTINGS.map((it) => it.env))];
+  const known = [...new Set(ALL_SETTINGS.map((setting) => setting.env))];
   return Object.entries(environment)
     .filter(([name, value]) => name.startsWith(PREFIX) && value !== undefined && value !== '')
     .filter(([name]) => !known.includes(name) && !INTERNAL.test(name))
@@ -42,7 +42,7 @@ export function unknownNames(environment: Environment): string[] {
 }
 
 function nearest(name: string, known: readonly string[]): string {
-  const distances = known.map((it) => ({ it, distance: distanceOf(name, it) }));
+  const distances = known.map((text) => ({ it: text, distance: distanceOf(name, text) }));
   return distances.reduce((best, next) => (next.distance < best.distance ? next : best)).it;
 }
 

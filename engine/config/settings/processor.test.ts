@@ -60,8 +60,8 @@ describe("a processor's settings", () => {
       [{ currency: 'EUR' }, /not a provider name/],
       [{ ...rule, provider: 'nobody' }, /nobody is not in TOLLGATE_PROVIDERS/],
     ];
-    for (const [it, problem] of wrong)
-      assert.match(problemOf({ ...listed, TOLLGATE_ROUTES: JSON.stringify([it]) }), problem);
+    for (const [key, problem] of wrong)
+      assert.match(problemOf({ ...listed, TOLLGATE_ROUTES: JSON.stringify([key]) }), problem);
     assert.match(problemOf({ TOLLGATE_ROUTES: '{' }), /not JSON/);
   });
 

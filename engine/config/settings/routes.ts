@@ -30,7 +30,7 @@ function parseRoutes(text: string): readonly Route[] {
   const rules: unknown = parseJson(text);
   if (!Array.isArray(rules) || rules.length > RULES_MAX)
     throw new Error(`not a JSON list of at most ${RULES_MAX} rules`);
-  return rules.map((it, i) => routeOf(it, `rule ${i + 1}`));
+  return rules.map((rule, i) => routeOf(rule, `rule ${i + 1}`));
 }
 
 function parseJson(text: string): unknown {
@@ -43,11 +43,11 @@ function parseJson(text: string): unknown {
 
 function routeOf(rule: unknown, name: string): Route {
   if (typeof rule !== 'object' || rule === null) throw new Error(`${name} is not an object`);
-  const it = rule as Record<string, unknown>;
-  for (const field of Object.keys(it))
+  const entry = rule as Record<string, unknown>;
+  for (const field of Object.keys(entry))
     if (!FIELDS.includes(field)) throw new Error(`${name} has an unknown field ${field}`);
-  const { asked = 'auto', currency = null, amount_min = 1, fallback = [] } = it;
-  const amount_max = it['amount_max'] ?? Number.MAX_SAFE_INTEGER;
+  const { asked = 'auto', currency = null, amount_min = 1, fallback = [] } = entry;
+  const amount_max = entry['amount_max'] ?? Number.MAX_SAFE_INTEGER;
   if (asked !== 'auto' && !isProviderName(asked))
     throw new Error(`${name}: asked is neither auto nor a provider name`);
   if (currency !== null && !isCurrency(`${currency}`))
@@ -55,7 +55,7 @@ function routeOf(rule: unknown, name: string): Route {
   if (!Number.isSafeInteger(amount_min) || !Number.isSafeInteger(amount_max))
     throw new Error(`${name}: an amount is not a whole number of minor units`);
   if (!Array.isArray(fallback)) throw new Error(`${name}: fallback is not a list`);
-  const providers = [it['provider'], ...fallback];
+  const providers = [entry['provider'], ...fallback];
   for (const provider of providers)
     if (!isProviderName(provider)) throw new Error(`${name}: "${provider}" is not a provider name`);
   return {

@@ -18,7 +18,7 @@ describe('the settings page', () => {
       assert.equal(page.split(`| \`${env}\` |`).length, 2, `${env} has not one row`);
     const folder = packageFile('engine/config/settings');
     const sources = readdirSync(folder).filter(
-      (it) => it.endsWith('.ts') && !it.endsWith('.test.ts'),
+      (name) => name.endsWith('.ts') && !name.endsWith('.test.ts'),
     );
     const named = sources.flatMap((file) => [
       ...readFileSync(join(folder, file), 'utf8').matchAll(/'(TOLLGATE_[A-Z_]+[A-Z])'/g),
@@ -29,9 +29,9 @@ describe('the settings page', () => {
   it('should know every name that pages, units and templates use', () => {
     const entries = readdirSync(packageRoot, { recursive: true, encoding: 'utf8' });
     const files = entries.filter(
-      (it) =>
-        /\.(md|service|target|yaml|sh)$|Dockerfile$|Makefile$/.test(it) &&
-        !/node_modules|^\.|^dist|^CHANGELOG/.test(it),
+      (entry) =>
+        /\.(md|service|target|yaml|sh)$|Dockerfile$|Makefile$/.test(entry) &&
+        !/node_modules|^\.|^dist|^CHANGELOG/.test(entry),
     );
     assert.ok(files.length > 20);
     for (const file of files) {
@@ -47,9 +47,9 @@ describe('the pages', () => {
   it('should call what set-up has installed, never what npx may fetch', () => {
     const entries = readdirSync(packageRoot, { recursive: true, encoding: 'utf8' });
     const pages = entries.filter(
-      (it) => /\.md$|Makefile$/.test(it) && !/node_modules|^\./.test(it),
+      (entry) => /\.md$|Makefile$/.test(entry) && !/node_modules|^\./.test(entry),
     );
-    for (const page of pages.filter((it) => it !== 'CHANGELOG.md')) {
+    for (const page of pages.filter((text) => text !== 'CHANGELOG.md')) {
       const text = readFileSync(join(packageRoot, page), 'utf8');
       assert.doesNotMatch(text, /npx (tollgate|tsc|biome)/, page);
     }

@@ -20,7 +20,7 @@ This page is made from \`engine/config/settings/\` by \`node dist/ops/checks/doc
 export function settingsPage(): string {
   const seen = new Set<string>();
   const parts = Object.entries(TABLES).map(([title, table]) => {
-    const fresh = Object.values(table).filter((it) => !seen.has(it.env));
+    const fresh = Object.values(table).filter((setting) => !seen.has(setting.env));
     for (const { env } of fresh) seen.add(env);
     return [
       `\n## ${title}\n`,
@@ -31,8 +31,8 @@ export function settingsPage(): string {
   return INTRODUCTION + parts.join('');
 }
 
-function rowOf(it: Setting<unknown>): string {
-  const cells = [`\`${it.env}\``, defaultOf(it), it.accepts ?? '', it.doc];
+function rowOf(setting: Setting<unknown>): string {
+  const cells = [`\`${setting.env}\``, defaultOf(setting), setting.accepts ?? '', setting.doc];
   return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |\n`;
 }
 
@@ -44,8 +44,10 @@ function defaultOf({ fallback, shown }: Setting<unknown>): string {
   return code(`${fallback}`);
 }
 
-function nameOf(it: unknown): string {
-  return typeof it === 'object' && it !== null && 'name' in it ? `${it.name}` : `${it}`;
+function nameOf(entry: unknown): string {
+  return typeof entry === 'object' && entry !== null && 'name' in entry
+    ? `${entry.name}`
+    : `${entry}`;
 }
 
 function code(text: string): string {

@@ -45,8 +45,9 @@ export class Alarms extends Construct {
     });
     this.#topic.addSubscription(new EmailSubscription(mail.valueAsString));
     this.#edge(props.edge);
-    for (const it of [...props.fleets, ...props.shards.map((shard) => shard.fleet)]) this.#host(it);
-    for (const it of props.shards) this.#volume(it);
+    for (const fleet of [...props.fleets, ...props.shards.map((shard) => shard.fleet)])
+      this.#host(fleet);
+    for (const shard of props.shards) this.#volume(shard);
     this.#kafka(props.data);
     this.#postgres(props.data);
   }
@@ -117,17 +118,17 @@ export class Alarms extends Construct {
     this.#add('postgres-busy', { page: 'postgres-away', metric: busy, above: 85, minutes: 10 });
   }
 
-  #add(name: string, it: AlarmSpec): void {
-    const isBelow = it.below !== undefined;
+  #add(name: string, spec: AlarmSpec): void {
+    const isBelow = spec.below !== undefined;
     const alarm = new Alarm(this, name, {
-      alarmDescription: `docs/runbook/${it.page}.md`,
-      metric: it.metric,
-      threshold: isBelow ? it.below : it.above!,
+      alarmDescription: `docs/runbook/${spec.page}.md`,
+      metric: spec.metric,
+      threshold: isBelow ? spec.below : spec.above!,
       comparisonOperator: isBelow
         ? ComparisonOperator.LESS_THAN_THRESHOLD
         : ComparisonOperator.GREATER_THAN_THRESHOLD,
-      evaluationPeriods: it.minutes,
-      treatMissingData: it.missing ?? TreatMissingData.NOT_BREACHING,
+      evaluationPeriods: spec.minutes,
+      treatMissingData: spec.missing ?? TreatMissingData.NOT_BREACHING,
     });
     alarm.addAlarmAction(new SnsAction(this.#topic));
     alarm.addOkAction(new SnsAction(this.#topic));

@@ -37,8 +37,8 @@ describe('the AWS deployment', () => {
     return (group.Properties['GroupDescription'] as string).replace('tollgate ', '');
   };
   const inline = (name: 'SecurityGroupIngress' | 'SecurityGroupEgress'): [string, Rule][] =>
-    groups.flatMap(([id, it]) =>
-      ((it.Properties[name] ?? []) as Rule[]).map((rule): [string, Rule] => [
+    groups.flatMap(([id, group]) =>
+      ((group.Properties[name] ?? []) as Rule[]).map((rule): [string, Rule] => [
         hostOf({ Ref: id }),
         rule,
       ]),
@@ -50,10 +50,13 @@ describe('the AWS deployment', () => {
 
   it('should open 443 to the published ranges of Cloudflare, and nothing else to anybody outside', () => {
     const { ipv4, ipv6 } = cloudflareRanges();
-    const open = inline('SecurityGroupIngress').filter(([, it]) => it.CidrIp ?? it.CidrIpv6);
+    const open = inline('SecurityGroupIngress').filter(([, rule]) => rule.CidrIp ?? rule.CidrIpv6);
     assert.deepEqual(
       open
-        .map(([host, it]) => `${host} ${it.FromPort}-${it.ToPort} ${it.CidrIp ?? it.CidrIpv6}`)
+        .map(
+          ([host, rule]) =>
+            `${host} ${rule.FromPort}-${rule.ToPort} ${rule.CidrIp ?? rule.CidrIpv6}`,
+        )
         .sort(),
       [...ipv4, ...ipv6].map((range) => `nlb 443-443 ${range}`).sort(),
     );
@@ -61,35 +64,37 @@ describe('the AWS deployment', () => {
 
   it('should let hosts talk to each other as the map of doors says, and no further', () => {
     const rules = of('AWS::EC2::SecurityGroupIngress').map(
-      ([, it]) => it.Properties as unknown as Rule,
+      ([, resource]) => resource.Properties as unknown as Rule,
     );
-    const within = inline('SecurityGroupIngress').filter(([, it]) => it.SourceSecurityGroupId);
+    const within = inline('SecurityGroupIngress').filter(([, rule]) => rule.SourceSecurityGroupId);
     const pairs = [
-      ...rules.map((it) => [hostOf(it.SourceSecurityGroupId), hostOf(it.GroupId), it] as const),
-      ...within.map(([host, it]) => [hostOf(it.SourceSecurityGroupId), host, it] as const),
+      ...rules.map(
+        (rule) => [hostOf(rule.SourceSecurityGroupId), hostOf(rule.GroupId), rule] as const,
+      ),
+      ...within.map(([host, rule]) => [hostOf(rule.SourceSecurityGroupId), host, rule] as const),
     ];
     assert.deepEqual(
-      pairs.map(([from, to, it]) => `${from} > ${to} ${it.FromPort}-${it.ToPort}`).sort(),
-      DOORS.map((it) => `${it.from} > ${it.to} ${it.port}-${it.port}`).sort(),
+      pairs.map(([from, to, key]) => `${from} > ${to} ${key.FromPort}-${key.ToPort}`).sort(),
+      DOORS.map((door) => `${door.from} > ${door.to} ${door.port}-${door.port}`).sort(),
     );
   });
 
   it('should let only those call out who must, by HTTPS, and the data services not at all', () => {
-    const out = inline('SecurityGroupEgress').filter(([, it]) => it.CidrIp === '0.0.0.0/0');
+    const out = inline('SecurityGroupEgress').filter(([, rule]) => rule.CidrIp === '0.0.0.0/0');
     assert.deepEqual(
-      out.map(([host, it]) => `${host} ${it.FromPort}-${it.ToPort}`).sort(),
+      out.map(([host, rule]) => `${host} ${rule.FromPort}-${rule.ToPort}`).sort(),
       CALLS_OUT.map((host) => `${host} 443-443`).sort(),
     );
     assert.ok(!CALLS_OUT.includes('edge'));
     const s3 = of('AWS::EC2::SecurityGroupEgress').filter(
-      ([, it]) => it.Properties['DestinationPrefixListId'] !== undefined,
+      ([, resource]) => resource.Properties['DestinationPrefixListId'] !== undefined,
     );
     assert.equal(s3.length, HOSTS.length);
   });
 
   it('should have endpoints within the VPC for what hosts ask AWS', () => {
-    const services = of('AWS::EC2::VPCEndpoint').map(([, it]) =>
-      textOf(it.Properties['ServiceName']).replace(/^com\.amazonaws\.<AWS::Region>\./, ''),
+    const services = of('AWS::EC2::VPCEndpoint').map(([, resource]) =>
+      textOf(resource.Properties['ServiceName']).replace(/^com\.amazonaws\.<AWS::Region>\./, ''),
     );
     assert.deepEqual(services.sort(), [
       ...['aps-workspaces', 'ec2', 's3', 'secretsmanager', 'ssm', 'ssmmessages'],
@@ -101,7 +106,7 @@ describe('the AWS deployment', () => {
     assertions.resourceCountIs('AWS::EC2::EIP', 3); // two of the balancer, one of the NAT
     const [, balancer] = of('AWS::ElasticLoadBalancingV2::LoadBalancer')[0]!;
     const mappings = balancer.Properties['SubnetMappings'] as { AllocationId: unknown }[];
-    assert.equal(new Set(mappings.map((it) => textOf(it.AllocationId))).size, 2);
+    assert.equal(new Set(mappings.map((mapping) => textOf(mapping.AllocationId))).size, 2);
     assertions.hasResourceProperties('AWS::ElasticLoadBalancingV2::TargetGroup', {
       Protocol: 'TCP',
       TargetGroupAttributes: Match.arrayWith([
@@ -116,12 +121,14 @@ describe('the AWS deployment', () => {
     assert.equal(volumes.length, PRODUCTION.shards.length);
     for (const shard of PRODUCTION.shards) {
       const host = `shard-${shard}`;
-      const [id, volume] = volumes.find(([, it]) => tagOf(it, 'tollgate:host') === host)!;
+      const [id, volume] = volumes.find(
+        ([, resource]) => tagOf(resource, 'tollgate:host') === host,
+      )!;
       assert.equal(volume.DeletionPolicy, 'Retain');
       assert.equal(volume.Properties['VolumeType'], 'io2');
       assert.equal(volume.Properties['Encrypted'], true);
       const [, group] = of('AWS::AutoScaling::AutoScalingGroup').find(
-        ([, it]) => tagOf(it, 'tollgate:host') === host,
+        ([, resource]) => tagOf(resource, 'tollgate:host') === host,
       )!;
       const { MinSize, MaxSize, VPCZoneIdentifier, PlacementGroup } = group.Properties;
       assert.deepEqual([MinSize, MaxSize], ['1', '1']);
@@ -133,16 +140,16 @@ describe('the AWS deployment', () => {
       const [subnet] = VPCZoneIdentifier as [{ Ref: string }];
       const zone = template.Resources[subnet.Ref]!.Properties['AvailabilityZone'];
       assert.deepEqual(volume.Properties['AvailabilityZone'], zone);
-      const script = scripts().find((it) => it.includes(`<${id}>`))!;
+      const script = scripts().find((text) => text.includes(`<${id}>`))!;
       assert.match(script, new RegExp(`mount /var/lib/tollgate/shard-${shard}\n`));
       assert.match(script, new RegExp(`Name: "shard-${shard}\\.tollgate\\.internal"`));
       assert.match(script, new RegExp(`install\\.sh shard ${shard}\n`));
     }
     const [, second] = of('AWS::AutoScaling::AutoScalingGroup').find(
-      ([, it]) => tagOf(it, 'tollgate:host') === 'shard-1',
+      ([, resource]) => tagOf(resource, 'tollgate:host') === 'shard-1',
     )!;
     assert.ok(
-      second.DependsOn?.some((it) => it.startsWith('shard0')),
+      second.DependsOn?.some((depend) => depend.startsWith('shard0')),
       'shards roll together',
     );
   });
@@ -161,7 +168,7 @@ describe('the AWS deployment', () => {
   it('should have an edge that believes Cloudflare alone, by its certificate and its ranges', () => {
     const [subnet] = of('AWS::EC2::Subnet').filter(([id]) => id.includes('publicSubnet1'));
     const edge = nginxFiles(deploymentTopology(PRODUCTION, ['10.64.0.0/26']))['edge.conf']!;
-    const script = scripts().find((it) => it.includes('install.sh edge'))!;
+    const script = scripts().find((text) => text.includes('install.sh edge'))!;
     assert.ok(script.includes(`"proxyProtocolFrom":["${subnet![1].Properties['CidrBlock']}"`));
     assert.match(edge, /listen 0\.0\.0\.0:443 ssl http2 proxy_protocol/);
     assert.match(edge, /ssl_verify_client on;/);
@@ -171,8 +178,8 @@ describe('the AWS deployment', () => {
   });
 
   it('should demand metadata tokens and encrypt every disk', () => {
-    for (const [, it] of of('AWS::EC2::LaunchTemplate')) {
-      const data = it.Properties['LaunchTemplateData'] as {
+    for (const [, resource] of of('AWS::EC2::LaunchTemplate')) {
+      const data = resource.Properties['LaunchTemplateData'] as {
         MetadataOptions: { HttpTokens: string };
         BlockDeviceMappings: { Ebs: { Encrypted: boolean } }[];
       };
@@ -183,26 +190,32 @@ describe('the AWS deployment', () => {
 
   it('should allow roles what they need: no wildcard, a shard its own volume and name', () => {
     const statements = [...of('AWS::IAM::Policy'), ...of('AWS::IAM::ManagedPolicy')].flatMap(
-      ([, it]) =>
-        (it.Properties['PolicyDocument'] as { Statement: Record<string, unknown>[] }).Statement,
+      ([, resource]) =>
+        (resource.Properties['PolicyDocument'] as { Statement: Record<string, unknown>[] })
+          .Statement,
     );
     assert.ok(statements.length > 10);
-    for (const it of statements) {
-      for (const action of [it['Action']].flat() as string[]) assert.doesNotMatch(action, /\*/);
-      const isSession = [it['Action']].flat().every((action) => /^ssmmessages:/.test(`${action}`));
-      for (const resource of [it['Resource']].flat())
+    for (const statement of statements) {
+      for (const action of [statement['Action']].flat() as string[])
+        assert.doesNotMatch(action, /\*/);
+      const isSession = [statement['Action']]
+        .flat()
+        .every((action) => /^ssmmessages:/.test(`${action}`));
+      for (const resource of [statement['Resource']].flat())
         if (!isSession) assert.notEqual(resource, '*');
     }
-    for (const [, it] of of('AWS::IAM::Role'))
-      assert.equal(it.Properties['ManagedPolicyArns'], undefined, "AWS' policies allow more");
-    const attach = statements.filter((it) => it['Action'] === 'ec2:AttachVolume');
+    for (const [, resource] of of('AWS::IAM::Role'))
+      assert.equal(resource.Properties['ManagedPolicyArns'], undefined, "AWS' policies allow more");
+    const attach = statements.filter((statement) => statement['Action'] === 'ec2:AttachVolume');
     assert.deepEqual(
-      attach.map((it) => it['Condition']),
+      attach.map((entry) => entry['Condition']),
       PRODUCTION.shards.map((n) => ({
         StringEquals: { 'ec2:ResourceTag/tollgate:host': `shard-${n}` },
       })),
     );
-    const names = statements.filter((it) => it['Action'] === 'route53:ChangeResourceRecordSets');
+    const names = statements.filter(
+      (statement) => statement['Action'] === 'route53:ChangeResourceRecordSets',
+    );
     assert.equal(names.length, PRODUCTION.shards.length);
     assert.match(JSON.stringify(names[0]), /shard-0\.tollgate\.internal/);
   });
@@ -216,13 +229,13 @@ describe('the AWS deployment', () => {
     const [, { Properties }] = of('AWS::MSK::Configuration')[0]!;
     const text = textOf(Properties['ServerProperties']);
     const properties = text.includes('=') ? text : Buffer.from(text, 'base64').toString();
-    for (const it of [
+    for (const name of [
       'min.insync.replicas=2',
       'default.replication.factor=3',
       'auto.create.topics.enable=false',
       'unclean.leader.election.enable=false',
     ])
-      assert.ok(properties.split('\n').includes(it), it);
+      assert.ok(properties.split('\n').includes(name), name);
     assertions.hasResourceProperties('AWS::RDS::DBInstance', {
       MultiAZ: true,
       StorageEncrypted: true,
@@ -255,7 +268,7 @@ describe('the AWS deployment', () => {
     const manager = textOf(workspace.Properties['AlertManagerDefinition']);
     const config = parse(parse(manager).alertmanager_config);
     assert.match(config.receivers[0].sns_configs[0].topic_arn, /^<pages/);
-    const scraped = scripts().filter((it) => it.includes('remote_write'));
+    const scraped = scripts().filter((script) => script.includes('remote_write'));
     assert.equal(scraped.length, PRODUCTION.shards.length + 1);
     for (const script of scraped) {
       const yaml = /metrics\.yaml <<YAML\n([\s\S]*?)\nYAML/.exec(script)![1]!;
@@ -266,10 +279,10 @@ describe('the AWS deployment', () => {
 
   it('should say what the steps after it ask for', () => {
     const outputs = Object.keys((template as { Outputs?: object }).Outputs ?? {});
-    const shards = PRODUCTION.shards.map((it) => `SecretShard${it}`);
+    const shards = PRODUCTION.shards.map((shard) => `SecretShard${shard}`);
     const secrets = ['SecretEdge', ...shards, 'SecretProcessor', 'SecretReconcile'];
-    for (const it of [...secrets, 'Address0', 'Address1', 'KafkaArn', 'PostgresAddress'])
-      assert.ok(outputs.includes(it), `${it}: ${outputs}`);
+    for (const secret of [...secrets, 'Address0', 'Address1', 'KafkaArn', 'PostgresAddress'])
+      assert.ok(outputs.includes(secret), `${secret}: ${outputs}`);
   });
 
   it('should have a page in the runbook for every alarm, and somebody who is told', () => {
@@ -284,8 +297,8 @@ describe('the AWS deployment', () => {
   });
 
   function scripts(): string[] {
-    return of('AWS::EC2::LaunchTemplate').map(([, it]) =>
-      textOf((it.Properties['LaunchTemplateData'] as { UserData: unknown }).UserData),
+    return of('AWS::EC2::LaunchTemplate').map(([, resource]) =>
+      textOf((resource.Properties['LaunchTemplateData'] as { UserData: unknown }).UserData),
     );
   }
 });

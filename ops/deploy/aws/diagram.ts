@@ -17,14 +17,14 @@ export interface Diagram {
 export function diagramOf(text = readFileSync(packageFile('ARCHITECTURE.md'), 'utf8')): Diagram {
   const section = /^## Deployment\n(.*?)^## /ms.exec(text)?.[1] ?? '';
   const picture = /```\n(.*?)```/s.exec(section)?.[1] ?? '';
-  const rows = section.split('\n').filter((it) => it.startsWith('| '));
-  const cells = rows.map((it) => it.split('|').map((cell) => cell.trim()));
+  const rows = section.split('\n').filter((line) => line.startsWith('| '));
+  const cells = rows.map((row) => row.split('|').map((cell) => cell.trim()));
   const hosts = cells.filter(([, name, , count]) => /^[a-z]+$/.test(name!) && /^\d+$/.test(count!));
   const steps = cells.filter(([, step, what]) => /^\d+$/.test(step!) && what !== '');
   return {
     hosts: new Map(hosts.map(([, name, , count]) => [name!, Number(count)])),
     told: steps.map(([, step]) => Number(step)),
-    drawn: new Set([...picture.matchAll(/\((\d+)\)/g)].map((it) => Number(it[1]))),
+    drawn: new Set([...picture.matchAll(/\((\d+)\)/g)].map((match) => Number(match[1]))),
   };
 }
 
@@ -33,11 +33,14 @@ export function hostsOf(template: TemplateJson): Map<string, number> {
   const add = (name: string, count: number): void => {
     hosts.set(name, (hosts.get(name) ?? 0) + count);
   };
-  for (const [, it] of resourcesOf(template, 'AWS::AutoScaling::AutoScalingGroup'))
-    add(tagOf(it, 'tollgate:role') ?? 'unnamed', Number(it.Properties['DesiredCapacity']));
+  for (const [, resource] of resourcesOf(template, 'AWS::AutoScaling::AutoScalingGroup'))
+    add(
+      tagOf(resource, 'tollgate:role') ?? 'unnamed',
+      Number(resource.Properties['DesiredCapacity']),
+    );
   for (const _ of resourcesOf(template, 'AWS::ElasticLoadBalancingV2::LoadBalancer')) add('nlb', 1);
-  for (const [, it] of resourcesOf(template, 'AWS::MSK::Cluster'))
-    add('kafka', Number(it.Properties['NumberOfBrokerNodes']));
+  for (const [, resource] of resourcesOf(template, 'AWS::MSK::Cluster'))
+    add('kafka', Number(resource.Properties['NumberOfBrokerNodes']));
   for (const _ of resourcesOf(template, 'AWS::RDS::DBInstance')) add('postgres', 1);
   return hosts;
 }

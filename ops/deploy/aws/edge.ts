@@ -43,8 +43,8 @@ export class Edge extends Construct {
       type: 'network',
       scheme: 'internet-facing',
       securityGroups: [props.outside.securityGroupId],
-      subnetMappings: subnets.map((it, i) => ({
-        subnetId: it.subnetId,
+      subnetMappings: subnets.map((subnet, i) => ({
+        subnetId: subnet.subnetId,
         allocationId: this.addresses[i]!.attrAllocationId,
       })),
       loadBalancerAttributes: [

@@ -134,7 +134,7 @@ function allowSessions(role: Role): void {
   const channels = ['CreateControlChannel', 'CreateDataChannel', 'OpenControlChannel'];
   role.addToPolicy(
     new PolicyStatement({
-      actions: [...channels, 'OpenDataChannel'].map((it) => `ssmmessages:${it}`),
+      actions: [...channels, 'OpenDataChannel'].map((channel) => `ssmmessages:${channel}`),
       // These actions know no resources.
       resources: ['*'],
     }),

@@ -28,7 +28,7 @@ export class TollgateStack extends Stack {
     const network = new Network(this, 'network');
     const firewall = new Firewall(this, 'firewall', network.vpc);
     network.addEndpoints(firewall.group('endpoints'));
-    const balancers = network.vpc.publicSubnets.map((it) => it.ipv4CidrBlock);
+    const balancers = network.vpc.publicSubnets.map((subnet) => subnet.ipv4CidrBlock);
     const topology = deploymentTopology(settings, balancers);
     const topic = new Topic(this, 'pages', { enforceSSL: true });
     const metrics = new Metrics(this, topic);
@@ -44,8 +44,8 @@ export class TollgateStack extends Stack {
         new Shard(this, { ...common, topology, shard, securityGroup: firewall.group('shard') }),
     );
     // A new release reaches one shard after the other.
-    for (const [i, it] of shards.entries())
-      if (i > 0) it.fleet.group.addResourceDependency(shards[i - 1]!.fleet.group);
+    for (const [i, shard] of shards.entries())
+      if (i > 0) shard.fleet.group.addResourceDependency(shards[i - 1]!.fleet.group);
     const processors = new Fleet(this, 'processor', {
       ...common,
       role: 'processor',
@@ -69,20 +69,24 @@ export class TollgateStack extends Stack {
       postgresGroup: firewall.group('postgres'),
     });
     new Alarms(this, { topic, edge, shards, fleets: [edge.fleet, processors, reconcile], data });
-    this.#outputs(edge, [edge.fleet, ...shards.map((it) => it.fleet), processors, reconcile], data);
+    this.#outputs(
+      edge,
+      [edge.fleet, ...shards.map((shard) => shard.fleet), processors, reconcile],
+      data,
+    );
   }
 
   /** What the steps after the first deployment ask for: see README.md. */
   #outputs(edge: Edge, fleets: readonly Fleet[], data: DataServices): void {
     const output = (name: string, value: string, description: string): CfnOutput =>
       new CfnOutput(this, name, { value, description });
-    for (const [i, it] of edge.addresses.entries())
-      output(`Address${i}`, it.ref, 'for ops/deploy/dns');
-    for (const it of fleets)
+    for (const [i, address] of edge.addresses.entries())
+      output(`Address${i}`, address.ref, 'for ops/deploy/dns');
+    for (const fleet of fleets)
       output(
-        `Secret${it.node.id.replace(/(?:^|-)(\w)/g, (_, letter) => letter.toUpperCase())}`,
-        it.secret.secretArn,
-        `files of ${it.node.id}: fill it`,
+        `Secret${fleet.node.id.replace(/(?:^|-)(\w)/g, (_, letter) => letter.toUpperCase())}`,
+        fleet.secret.secretArn,
+        `files of ${fleet.node.id}: fill it`,
       );
     output('KafkaArn', data.kafka.attrArn, 'for aws kafka get-bootstrap-brokers');
     output('PostgresAddress', data.postgres.dbInstanceEndpointAddress, 'port 5432');

@@ -19,35 +19,35 @@ export interface HostScript {
   readonly environment: Readonly<Record<string, string>>;
 }
 
-export function hostScript(it: HostScript): string {
+export function hostScript(script: HostScript): string {
   return [
     '#!/bin/bash',
     'set -euo pipefail',
     // A host that cannot become what it should be goes, so that the group makes another.
     "trap 'sleep 60; shutdown -h now' ERR",
     ...HELPERS,
-    ...(it.steps ?? []),
+    ...(script.steps ?? []),
     'work=$(mktemp -d)',
-    `aws s3 cp --no-progress 's3://${it.release.bucket}/${it.release.key}' "$work/release.tar.gz"`,
-    `echo '${it.release.sha256}' "$work/release.tar.gz" | sha256sum --check --status`,
+    `aws s3 cp --no-progress 's3://${script.release.bucket}/${script.release.key}' "$work/release.tar.gz"`,
+    `echo '${script.release.sha256}' "$work/release.tar.gz" | sha256sum --check --status`,
     'mkdir -p /opt/tollgate',
     'tar -xzf "$work/release.tar.gz" -C /opt/tollgate --no-same-owner',
     'rm -r "$work"',
     // {"file name": "contents"}: keys, certificates, environment files.
     'install -d -m 0700 /etc/tollgate',
     'umask 077',
-    `aws secretsmanager get-secret-value --secret-id '${it.secretArn}' --query SecretString --output text |`,
+    `aws secretsmanager get-secret-value --secret-id '${script.secretArn}' --query SecretString --output text |`,
     `  jq -r 'to_entries[] | "\\(.key)\\t\\(.value | @base64)"' |`,
     "  while IFS=$'\\t' read -r name value; do",
     '    [[ "$name" =~ ^[a-z0-9.-]+$ ]] && base64 -d <<<"$value" >"/etc/tollgate/$name"',
     '  done',
     'umask 022',
-    ...Object.entries(it.environment).map(
+    ...Object.entries(script.environment).map(
       ([name, value]) => `echo '${name}=${value}' >>/etc/tollgate/deployment.env`,
     ),
-    ...it.agent,
-    ...(it.topology ? topologyFile(it.topology) : []),
-    `/opt/tollgate/ops/deploy/systemd/install.sh ${it.role}${it.number === undefined ? '' : ` ${it.number}`}`,
+    ...script.agent,
+    ...(script.topology ? topologyFile(script.topology) : []),
+    `/opt/tollgate/ops/deploy/systemd/install.sh ${script.role}${script.number === undefined ? '' : ` ${script.number}`}`,
     '',
   ].join('\n');
 }

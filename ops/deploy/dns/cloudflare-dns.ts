@@ -36,8 +36,8 @@ export class CloudflareDns {
   async plan(wanted: readonly WantedRecord[]): Promise<Changes> {
     const present: PresentRecord[] = [];
     const name = { exact: wanted[0]!.name };
-    for await (const it of this.#client.dns.records.list({ zone_id: this.#zone, name }))
-      present.push(it as PresentRecord);
+    for await (const response of this.#client.dns.records.list({ zone_id: this.#zone, name }))
+      present.push(response as PresentRecord);
     return changesTo(wanted, present, await this.#settings());
   }
 
@@ -57,7 +57,7 @@ export class CloudflareDns {
         ...zone,
         deletes: changes.remove.map(({ id }) => ({ id })),
         patches: changes.change.map(({ id, to }) => ({ id, ...to })),
-        posts: changes.create.map((it) => ({ ...it })),
+        posts: changes.create.map((record) => ({ ...record })),
       });
     }
   }
@@ -83,9 +83,9 @@ export function isNothing({ settings, create, change, remove }: Changes): boolea
 
 export function describe(changes: Changes): string[] {
   return [
-    ...changes.settings.map((it) => `~ ${it.name}: ${it.from} -> ${it.to}`),
-    ...changes.remove.map((it) => `- ${it.type} ${it.content}`),
-    ...changes.change.map((it) => `~ ${lineOf(it.to)}`),
-    ...changes.create.map((it) => `+ ${lineOf(it)}`),
+    ...changes.settings.map((setting) => `~ ${setting.name}: ${setting.from} -> ${setting.to}`),
+    ...changes.remove.map((record) => `- ${record.type} ${record.content}`),
+    ...changes.change.map((entry) => `~ ${lineOf(entry.to)}`),
+    ...changes.create.map((record) => `+ ${lineOf(record)}`),
   ];
 }

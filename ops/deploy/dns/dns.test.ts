@@ -50,17 +50,19 @@ class StandIn {
     if (request.method === 'GET') {
       const name = url.searchParams.get('name.exact');
       const isFirst = (url.searchParams.get('page') ?? '1') === '1';
-      return isFirst ? this.records.filter((it) => it.name === name) : [];
+      return isFirst ? this.records.filter((record) => record.name === name) : [];
     }
     const input = JSON.parse(body);
     if (url.pathname.endsWith('/settings')) {
       this.originPulls = input.enabled;
       return input;
     }
-    const gone = new Set(input.deletes.map((it: Stored) => it.id));
-    this.records = this.records.filter((it) => !gone.has(it.id));
-    for (const it of input.patches) Object.assign(this.records.find(({ id }) => id === it.id)!, it);
-    for (const it of input.posts) this.records.push({ ...it, id: `new-${this.records.length}` });
+    const gone = new Set(input.deletes.map((stored: Stored) => stored.id));
+    this.records = this.records.filter((record) => !gone.has(record.id));
+    for (const patch of input.patches)
+      Object.assign(this.records.find(({ id }) => id === patch.id)!, patch);
+    for (const post of input.posts)
+      this.records.push({ ...post, id: `new-${this.records.length}` });
     return input;
   }
 }
@@ -134,15 +136,17 @@ describe('ops/deploy/dns', () => {
       ].join('\n'),
     );
     assert.ok(
-      standIn.calls.every((it) => it.startsWith('GET ')),
+      standIn.calls.every((call) => call.startsWith('GET ')),
       `${standIn.calls}`,
     );
   });
 
   it('should write all changes in one batch with --apply, and then find nothing to do', async () => {
     assert.equal((await run(['--apply'])).code, 0);
-    assert.equal(standIn.calls.filter((it) => it === 'POST /dns_records/batch').length, 1);
-    const left = standIn.records.map((it) => `${it.name} ${it.type} ${it.content} ${it.proxied}`);
+    assert.equal(standIn.calls.filter((call) => call === 'POST /dns_records/batch').length, 1);
+    const left = standIn.records.map(
+      (record) => `${record.name} ${record.type} ${record.content} ${record.proxied}`,
+    );
     assert.deepEqual(left.sort(), [
       'pay.example.com A 198.51.100.1 true',
       'pay.example.com A 198.51.100.2 true',
@@ -151,8 +155,8 @@ describe('ops/deploy/dns', () => {
     ]);
     assert.equal(standIn.originPulls, true);
     assert.deepEqual(standIn.settings, { ssl: 'strict', min_tls_version: '1.2' });
-    const [first, last] = ['PATCH /settings/ssl', 'POST /dns_records/batch'].map((it) =>
-      standIn.calls.indexOf(it),
+    const [first, last] = ['PATCH /settings/ssl', 'POST /dns_records/batch'].map((text) =>
+      standIn.calls.indexOf(text),
     );
     assert.ok(first! >= 0 && first! < last!, `${standIn.calls}`);
     assert.equal((await run([])).code, 0);

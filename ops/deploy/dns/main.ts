@@ -17,12 +17,12 @@ function tokenOf({ token, tokenFile }: DnsConfig): string {
 async function run(config: DnsConfig, isApply: boolean): Promise<number> {
   const wanted = wantedRecords(
     config.name,
-    config.addresses.split(',').map((it) => it.trim()),
+    config.addresses.split(',').map((part) => part.trim()),
   );
   console.log(
     '; wanted at Cloudflare, with ssl strict, TLS 1.2 or newer and authenticated origin pulls',
   );
-  for (const it of wanted) console.log(lineOf(it));
+  for (const record of wanted) console.log(lineOf(record));
   const token = tokenOf(config);
   if (token === '' || config.zone === '') {
     if (isApply)
@@ -39,7 +39,7 @@ async function run(config: DnsConfig, isApply: boolean): Promise<number> {
 }
 
 const options = process.argv.slice(2);
-if (options.some((it) => it !== '--apply')) {
+if (options.some((option) => option !== '--apply')) {
   console.error(
     'usage: node dist/ops/deploy/dns/main.js [--apply]; everything else is TOLLGATE_… variables',
   );

@@ -61,19 +61,19 @@ export function changesTo(
   present: readonly PresentRecord[],
   settings: Settings,
 ): Changes {
-  const addresses = present.filter((it) => ['A', 'AAAA', 'CNAME'].includes(it.type));
-  const of = (it: WantedRecord): PresentRecord | undefined =>
-    addresses.find((there) => there.type === it.type && there.content === it.content);
+  const addresses = present.filter((record) => ['A', 'AAAA', 'CNAME'].includes(record.type));
+  const of = (record: WantedRecord): PresentRecord | undefined =>
+    addresses.find((there) => there.type === record.type && there.content === record.content);
   const change = wanted.flatMap((to) => {
     const there = of(to);
     return there && there.proxied !== true ? [{ id: there.id, to }] : [];
   });
-  const kept = new Set(wanted.map((it) => of(it)?.id));
+  const kept = new Set(wanted.map((record) => of(record)?.id));
   return {
     settings: settingsToChange(settings),
-    create: wanted.filter((it) => !of(it)),
+    create: wanted.filter((record) => !of(record)),
     change,
-    remove: addresses.filter((it) => !kept.has(it.id)),
+    remove: addresses.filter((address) => !kept.has(address.id)),
   };
 }
 
@@ -85,6 +85,6 @@ function settingsToChange(present: Settings): Changes['settings'] {
 }
 
 /** One line a record: as a zone file has it, with what a zone file has no word for behind it. */
-export function lineOf(it: WantedRecord): string {
-  return `${it.name}. ${it.type} ${it.content} ; proxied`;
+export function lineOf(record: WantedRecord): string {
+  return `${record.name}. ${record.type} ${record.content} ; proxied`;
 }

@@ -38,8 +38,12 @@ describe('the image', () => {
       return { name: name!, rest: rest! };
     });
   const named = (name: string): string[] =>
-    instructions.filter((it) => it.name === name).map((it) => it.rest);
-  const last = instructions.slice(instructions.findLastIndex((it) => it.name === 'FROM'));
+    instructions
+      .filter((instruction) => instruction.name === name)
+      .map((instruction) => instruction.rest);
+  const last = instructions.slice(
+    instructions.findLastIndex((instruction) => instruction.name === 'FROM'),
+  );
 
   it('should be made in two stages from pinned bases, the compilers left behind', () => {
     const bases = named('FROM');
@@ -50,30 +54,32 @@ describe('the image', () => {
       assert.ok(base.startsWith(`node:${node}-`), `${base} is not Node ${node}`);
     assert.doesNotMatch(JSON.stringify(last), /g\+\+|make|npm/);
     assert.ok(
-      last.filter((it) => it.name === 'COPY').every((it) => it.rest.startsWith('--from=build ')),
+      last
+        .filter((entry) => entry.name === 'COPY')
+        .every((entry) => entry.rest.startsWith('--from=build ')),
     );
   });
 
   it('should run as a numeric user that is not root, by an entry point without a shell', () => {
-    assert.match(last.find((it) => it.name === 'USER')!.rest, /^[1-9]\d*:[1-9]\d*$/);
-    assert.match(last.find((it) => it.name === 'ENTRYPOINT')!.rest, /^\["\//);
-    const order = last.map((it) => it.name);
+    assert.match(last.find((entry) => entry.name === 'USER')!.rest, /^[1-9]\d*:[1-9]\d*$/);
+    assert.match(last.find((entry) => entry.name === 'ENTRYPOINT')!.rest, /^\["\//);
+    const order = last.map((entry) => entry.name);
     assert.ok(order.indexOf('USER') > order.lastIndexOf('RUN'), 'something runs after USER');
   });
 
   it('should install exactly what the lock file says and leave no package lists', () => {
     const runs = named('RUN');
-    const installs = runs.filter((it) => /\bnpm (ci|install|rebuild)\b/.test(it));
+    const installs = runs.filter((run) => /\bnpm (ci|install|rebuild)\b/.test(run));
     assert.equal(installs.length, 1);
     assert.match(installs[0]!, /npm ci --ignore-scripts .*&& ops\/setup\/native-modules\.sh/);
-    assert.ok(!runs.some((it) => it.includes('npx')));
-    for (const run of runs.filter((it) => it.includes('apt-get'))) {
+    assert.ok(!runs.some((run) => run.includes('npx')));
+    for (const run of runs.filter((name) => name.includes('apt-get'))) {
       assert.match(run, /--no-install-recommends/);
       assert.match(run, /rm -rf \/var\/lib\/apt\/lists/);
     }
     assert.deepEqual(named('ADD'), []);
-    for (const it of [...named('ENV'), ...named('ARG')])
-      for (const [name] of it.matchAll(/\w+(?==)/g)) assert.doesNotMatch(name, SECRET_NAMES);
+    for (const entry of [...named('ENV'), ...named('ARG')])
+      for (const [name] of entry.matchAll(/\w+(?==)/g)) assert.doesNotMatch(name, SECRET_NAMES);
   });
 
   it('should copy what there is, also past the ignore file', () => {
@@ -83,12 +89,14 @@ describe('the image', () => {
     ).split('\n');
     assert.equal(ignore[0], '*');
     const sources = instructions
-      .filter((it) => it.name === 'COPY' && !it.rest.startsWith('--from'))
-      .flatMap((it) => it.rest.split(' ').slice(0, -1));
+      .filter(
+        (instruction) => instruction.name === 'COPY' && !instruction.rest.startsWith('--from'),
+      )
+      .flatMap((instruction) => instruction.rest.split(' ').slice(0, -1));
     assert.ok(sources.length >= 8);
-    for (const it of sources) {
-      assert.ok(existsSync(packageFile(it)), `${it} is not there`);
-      assert.ok(ignore.includes(`!${it.split('/')[0]}`), `${it} is ignored`);
+    for (const source of sources) {
+      assert.ok(existsSync(packageFile(source)), `${source} is not there`);
+      assert.ok(ignore.includes(`!${source.split('/')[0]}`), `${source} is ignored`);
     }
   });
 });
@@ -109,26 +117,26 @@ describe('the compose file', () => {
   });
 
   it('should give each as little as it needs', () => {
-    for (const [name, it] of Object.entries(services)) {
-      assert.match(it.image, PINNED, name);
-      assert.match(it.user ?? '', /^[1-9]\d*:[1-9]\d*$/, name);
-      assert.equal(it.read_only, name !== 'kafka', name);
-      assert.deepEqual(it.cap_drop, ['ALL'], name);
-      assert.deepEqual(it.security_opt, ['no-new-privileges:true'], name);
+    for (const [name, service] of Object.entries(services)) {
+      assert.match(service.image, PINNED, name);
+      assert.match(service.user ?? '', /^[1-9]\d*:[1-9]\d*$/, name);
+      assert.equal(service.read_only, name !== 'kafka', name);
+      assert.deepEqual(service.cap_drop, ['ALL'], name);
+      assert.deepEqual(service.security_opt, ['no-new-privileges:true'], name);
       assert.deepEqual(
-        [it.privileged, it.cap_add, it.ports],
+        [service.privileged, service.cap_add, service.ports],
         [undefined, undefined, undefined],
         name,
       );
-      assert.ok(it.mem_limit && it.pids_limit, `${name} has no limit`);
+      assert.ok(service.mem_limit && service.pids_limit, `${name} has no limit`);
     }
   });
 
   it('should hold no secret, mount named volumes only, and listen on loopback', () => {
-    for (const [name, it] of Object.entries(services)) {
-      for (const key of Object.keys(it.environment ?? {}))
+    for (const [name, service] of Object.entries(services)) {
+      for (const key of Object.keys(service.environment ?? {}))
         assert.doesNotMatch(key, SECRET_NAMES, name);
-      for (const volume of it.volumes ?? [])
+      for (const volume of service.volumes ?? [])
         assert.ok(Object.hasOwn(volumes, volume.split(':')[0]!), `${name} mounts ${volume}`);
     }
     assert.doesNotMatch(text, /0\.0\.0\.0|docker\.sock/);

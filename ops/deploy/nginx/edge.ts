@@ -89,7 +89,8 @@ function shardsUpstream(topology: Topology): string[] {
     'upstream shards {',
     'hash $shard_key consistent;',
     ...currentShards(topology).map(
-      (it) => `server ${shardServer(topology, it.number)} weight=${SHARD_WEIGHT} max_fails=0;`,
+      (shard) =>
+        `server ${shardServer(topology, shard.number)} weight=${SHARD_WEIGHT} max_fails=0;`,
     ),
     `keepalive ${KEPT_MAX};`,
     'keepalive_requests 1000000;',
@@ -104,13 +105,13 @@ function realIp(topology: Topology): string[] {
   // Behind load balancers the peer is one of theirs, and `geo` judges whom they speak for.
   const trusted = proxyProtocolFrom ?? realIpFrom;
   return [
-    ...trusted.map((it) => `set_real_ip_from ${it};`),
+    ...trusted.map((text) => `set_real_ip_from ${text};`),
     'real_ip_header CF-Connecting-IP;',
     ...(proxyProtocolFrom
       ? [
           'geo $proxy_protocol_addr $is_cloudflare {',
           'default 0;',
-          ...realIpFrom.map((it) => `${it} 1;`),
+          ...realIpFrom.map((text) => `${text} 1;`),
           '}',
         ]
       : []),
@@ -259,7 +260,7 @@ function webhookLocations(topology: Topology): string[] {
   const { providers, limits } = topology;
   return Object.entries(providers).flatMap(([provider, networks]) => [
     `location ~ ^/webhooks/psp/${provider}(?:/|$) {`,
-    ...networks.map((it) => `allow ${it};`),
+    ...networks.map((network) => `allow ${network};`),
     'deny all;',
     `client_max_body_size ${limits.webhookBodyKib}k;`,
     `client_body_buffer_size ${limits.webhookBodyKib}k;`,

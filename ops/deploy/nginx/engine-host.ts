@@ -36,7 +36,7 @@ export function nginxEngineHost(topology: Topology, shard: Shard): string {
     ...identity(topology, 'engine-host').map,
     '',
     'upstream engine {',
-    ...threadSockets(topology, shard).map((it) => `server unix:${it} max_fails=0;`),
+    ...threadSockets(topology, shard).map((socket) => `server unix:${socket} max_fails=0;`),
     `keepalive ${KEPT_MAX};`,
     'keepalive_requests 1000000;',
     `keepalive_timeout ${KEPT_SECONDS}s;`,

@@ -11,9 +11,9 @@ export function shardFileName(number: number): string {
 
 /** `edge.conf`, `edge.hosts`, and `shard-N.conf` for the host of each shard. */
 export function nginxFiles(topology: Topology): Readonly<Record<string, string>> {
-  const shards = currentShards(topology).map((it) => [
-    `${shardFileName(it.number)}.conf`,
-    nginxEngineHost(topology, it),
+  const shards = currentShards(topology).map((shard) => [
+    `${shardFileName(shard.number)}.conf`,
+    nginxEngineHost(topology, shard),
   ]);
   return {
     [`${EDGE_NAME}.conf`]: nginxEdge(topology),

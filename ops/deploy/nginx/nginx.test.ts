@@ -46,29 +46,29 @@ describe('nginx in front of two shards', { timeout: 60_000 }, async () => {
   let topology: Topology;
   let ca = '';
 
-  const edgeOptions = (it: Topology) => ({
+  const edgeOptions = (entry: Topology) => ({
     name: 'edge',
     dir: join(dir, 'nginx'),
-    config: nginxEdge(it),
-    hosts: hostsFile(it),
+    config: nginxEdge(entry),
+    hosts: hostsFile(entry),
     log: join(dir, 'logs', 'edge.log'),
-    listens: it.edge,
+    listens: entry.edge,
   });
-  const hostOptions = (it: Topology, number: number) => {
-    const shard = it.shards.find((shard) => shard.number === number)!;
+  const hostOptions = (entry: Topology, number: number) => {
+    const shard = entry.shards.find((shard) => shard.number === number)!;
     return {
       name: `shard-${number}-${shard.address}`,
       dir: join(dir, 'nginx'),
-      config: nginxEngineHost(it, shard).replace(/pid \S+;/, `pid ${shard.address}.pid;`),
+      config: nginxEngineHost(entry, shard).replace(/pid \S+;/, `pid ${shard.address}.pid;`),
       log: join(dir, 'logs', 'shard.log'),
-      listens: { address: shard.address, port: it.shardPort },
+      listens: { address: shard.address, port: entry.shardPort },
     };
   };
-  const startHost = (it: Topology, number: number): Promise<Running> =>
-    startNginx(hostOptions(it, number));
+  const startHost = (entry: Topology, number: number): Promise<Running> =>
+    startNginx(hostOptions(entry, number));
   /** The engines of this test send neither header: the edge adds both to every answer, once. */
-  const ask = async (path: string, it: Partial<EdgeRequest> = {}) => {
-    const answer = await edgeRequest({ port: topology.edge.port, ca, path, ...it });
+  const ask = async (path: string, request: Partial<EdgeRequest> = {}) => {
+    const answer = await edgeRequest({ port: topology.edge.port, ca, path, ...request });
     assert.deepEqual(
       [answer.headers['cache-control'], answer.headers['x-content-type-options']],
       ['no-store', 'nosniff'],
@@ -76,13 +76,13 @@ describe('nginx in front of two shards', { timeout: 60_000 }, async () => {
     );
     return answer;
   };
-  const seen = async (path: string, it: Partial<EdgeRequest> = {}): Promise<Seen> => {
-    const answer = await ask(path, it);
+  const seen = async (path: string, request: Partial<EdgeRequest> = {}): Promise<Seen> => {
+    const answer = await ask(path, request);
     assert.equal(answer.status, 200, answer.body);
     return JSON.parse(answer.body) as Seen;
   };
-  const problem = async (path: string, it: Partial<EdgeRequest> = {}) => {
-    const answer = await ask(path, it);
+  const problem = async (path: string, request: Partial<EdgeRequest> = {}) => {
+    const answer = await ask(path, request);
     assert.equal(answer.headers['content-type'], 'application/problem+json', answer.body);
     const { status, code } = JSON.parse(answer.body) as { status: number; code: string };
     assert.equal(status, answer.status);
@@ -93,8 +93,8 @@ describe('nginx in front of two shards', { timeout: 60_000 }, async () => {
     for (const id of IDS) found.push((await seen(`/payments/${id}`)).shard);
     return found;
   };
-  const reload = async (it: Topology): Promise<void> => {
-    writeNginx(edgeOptions(it));
+  const reload = async (entry: Topology): Promise<void> => {
+    writeNginx(edgeOptions(entry));
     process.kill(running[0]!.pid, 'SIGHUP');
     await sleep(500);
   };
@@ -128,13 +128,13 @@ describe('nginx in front of two shards', { timeout: 60_000 }, async () => {
   });
 
   after(async () => {
-    await Promise.all(running.map((it) => it.stop('SIGTERM', 2_000)));
-    for (const it of engines) it.close();
+    await Promise.all(running.map((entry) => entry.stop('SIGTERM', 2_000)));
+    for (const engine of engines) engine.close();
     rmSync(dir, { recursive: true });
   });
 
   it('should send every id where the ring says, by header and by path', async () => {
-    const ring = new ShardRing([0, 1].map((it) => shardServer(topology, it)));
+    const ring = new ShardRing([0, 1].map((value) => shardServer(topology, value)));
     assert.deepEqual(
       await owners(),
       IDS.map((id) => ring.ownerOf(id)),
@@ -152,8 +152,8 @@ describe('nginx in front of two shards', { timeout: 60_000 }, async () => {
 
   it('should move no id when a shard comes up at another address', async () => {
     const before = await owners();
-    const shards = topology.shards.map((it) =>
-      it.number === 1 ? { ...it, address: '127.71.0.99' } : it,
+    const shards = topology.shards.map((shard) =>
+      shard.number === 1 ? { ...shard, address: '127.71.0.99' } : shard,
     );
     const moved = checkTopology({ ...topology, shards });
     await running[2]!.stop('SIGTERM', 2_000);
@@ -180,7 +180,7 @@ describe('nginx in front of two shards', { timeout: 60_000 }, async () => {
     const now = await owners();
     const moved = IDS.filter((_, i) => now[i] !== before[i]).length / IDS.length;
     assert.ok(moved > 0.2 && moved < 0.45, `${moved}`);
-    assert.ok(now.every((it, i) => it === before[i] || it === 2));
+    assert.ok(now.every((value, i) => value === before[i] || value === 2));
     await reload(topology);
   });
 
@@ -216,7 +216,7 @@ describe('nginx in front of two shards', { timeout: 60_000 }, async () => {
   it('should forbid caching and sniffing in every block that sets headers', () => {
     const blocks = nginxEdge(topology)
       .split('{')
-      .filter((it) => it.includes('add_header '));
+      .filter((part) => part.includes('add_header '));
     assert.ok(blocks.length > EDGE_PROBLEMS.length, `${blocks.length}`);
     for (const block of blocks) {
       assert.match(block, /add_header Cache-Control no-store always;/);
@@ -304,7 +304,7 @@ describe('nginx in front of two shards', { timeout: 60_000 }, async () => {
   });
 
   it('should answer 503 at once for a dead shard, and for no other', async () => {
-    const ring = new ShardRing([0, 1].map((it) => shardServer(topology, it)));
+    const ring = new ShardRing([0, 1].map((value) => shardServer(topology, value)));
     await running[2]!.stop('SIGTERM', 2_000);
     for (const id of IDS.slice(0, 40)) {
       const since = Date.now();
@@ -317,8 +317,8 @@ describe('nginx in front of two shards', { timeout: 60_000 }, async () => {
   });
 
   it('should trust no host with another certificate than an engine host’s', async () => {
-    const ring = new ShardRing([0, 1].map((it) => shardServer(topology, it)));
-    const id = IDS.find((it) => ring.ownerOf(it) === 1)!;
+    const ring = new ShardRing([0, 1].map((value) => shardServer(topology, value)));
+    const id = IDS.find((text) => ring.ownerOf(text) === 1)!;
     const shard = topology.shards[1]!;
     initPki(join(dir, 'foreign'));
     const wrong = ['pki/edge.pem', 'foreign/engine-host.pem'];

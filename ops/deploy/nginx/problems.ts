@@ -90,14 +90,16 @@ export const EDGE_PROBLEMS: readonly EdgeProblem[] = [
 
 /** Sends a request to the problem of this code. */
 export function refuseWith(code: string): string {
-  if (!EDGE_PROBLEMS.some((it) => it.code === code)) throw new Error(`no such problem: ${code}`);
+  if (!EDGE_PROBLEMS.some((edgeProblem) => edgeProblem.code === code))
+    throw new Error(`no such problem: ${code}`);
   return `rewrite ^ /_problem/${code} last;`;
 }
 
 /** `error_page` lines for every code that nginx may answer with. */
 export function errorPages(): string[] {
-  return EDGE_PROBLEMS.filter((it) => it.from.length > 0).map(
-    (it) => `error_page ${it.from.join(' ')} =${it.status} /_problem/${it.code};`,
+  return EDGE_PROBLEMS.filter((edgeProblem) => edgeProblem.from.length > 0).map(
+    (edgeProblem) =>
+      `error_page ${edgeProblem.from.join(' ')} =${edgeProblem.status} /_problem/${edgeProblem.code};`,
   );
 }
 
@@ -106,26 +108,26 @@ export function errorPages(): string[] {
  * @param headers `add_header` lines that every answer has
  */
 export function problemLocations(headers: readonly string[]): string[] {
-  return EDGE_PROBLEMS.flatMap((it) => [
-    `location = /_problem/${it.code} {`,
+  return EDGE_PROBLEMS.flatMap((edgeProblem) => [
+    `location = /_problem/${edgeProblem.code} {`,
     '  internal;',
     '  default_type application/problem+json;',
     ...headers.map((line) => `  ${line}`),
-    ...Object.entries(it.headers ?? {}).map(
+    ...Object.entries(edgeProblem.headers ?? {}).map(
       ([name, value]) => `  add_header ${name} "${value}" always;`,
     ),
-    `  return ${it.status} '${document(it)}';`,
+    `  return ${edgeProblem.status} '${document(edgeProblem)}';`,
     '}',
   ]);
 }
 
-function document(it: EdgeProblem): string {
+function document(edgeProblem: EdgeProblem): string {
   return JSON.stringify({
     type: 'about:blank',
-    title: it.title,
-    status: it.status,
-    code: it.code.replace(/_post$/, ''),
-    detail: it.detail,
+    title: edgeProblem.title,
+    status: edgeProblem.status,
+    code: edgeProblem.code.replace(/_post$/, ''),
+    detail: edgeProblem.detail,
     instance: '$instance',
   });
 }

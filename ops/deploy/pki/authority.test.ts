@@ -19,16 +19,16 @@ describe('the development CA', () => {
   it('should give every role a certificate of this CA, for its direction', () => {
     const ca = certificateOf(caFile(dir));
     for (const role of ROLES) {
-      const it = certificateOf(roleFile(dir, role));
-      assert.ok(it.verify(ca.publicKey), role);
-      assert.equal(it.subject, `CN=${role}`);
-      assert.equal(it.ca, false);
+      const certificate = certificateOf(roleFile(dir, role));
+      assert.ok(certificate.verify(ca.publicKey), role);
+      assert.equal(certificate.subject, `CN=${role}`);
+      assert.equal(certificate.ca, false);
       const isServer = ['edge', 'engine-host', 'kafka', 'postgres'].includes(role);
       const isClient = !isServer || role === 'kafka';
       const uses = [...(isServer ? [SERVER_AUTH] : []), ...(isClient ? [CLIENT_AUTH] : [])];
-      assert.deepEqual(it.keyUsage, uses, role);
-      assert.equal(it.checkHost(`${role}.tollgate.internal`) !== undefined, true);
-      assert.equal(it.checkIP('127.0.0.1') !== undefined, isServer);
+      assert.deepEqual(certificate.keyUsage, uses, role);
+      assert.equal(certificate.checkHost(`${role}.tollgate.internal`) !== undefined, true);
+      assert.equal(certificate.checkIP('127.0.0.1') !== undefined, isServer);
     }
   });
 
@@ -42,7 +42,7 @@ describe('the development CA', () => {
   it('should renew the chosen roles and keep the trust', () => {
     const trust = readFileSync(caFile(dir), 'utf8');
     const serials = (): string[] =>
-      ROLES.map((it) => certificateOf(roleFile(dir, it)).serialNumber);
+      ROLES.map((role) => certificateOf(roleFile(dir, role)).serialNumber);
     const before = serials();
     rotate(dir, ['engine']);
     const changed = ROLES.filter((_, i) => serials()[i] !== before[i]);

@@ -74,8 +74,8 @@ export function issue(dir: string, role: Role, days = LEAF_DAYS, subject = `/CN=
   if (!existsSync(caFile(dir)))
     throw new EngineError('pki_missing', `${dir} has no CA: \`tollgate certs init\` makes one.`);
   inScratch(dir, (scratch) => {
-    const [key, request, extensions] = ['key', 'request', 'extensions'].map((it) =>
-      join(scratch, it),
+    const [key, request, extensions] = ['key', 'request', 'extensions'].map((text) =>
+      join(scratch, text),
     ) as [string, string, string];
     writeFileSync(extensions, `${extensionsOf(role).join('\n')}\n`);
     openssl(['req', '-new', ...NEW_KEY, '-keyout', key, '-out', request, '-subj', subject]);

@@ -24,13 +24,13 @@ interface Broker {
 /** Repeating it changes nothing. Rejects with EngineError `kafka_refused`. */
 export async function createAcls(broker: Broker, acls: readonly Acl[]): Promise<void> {
   const single = acls.flatMap((acl) => acl.may.map((operation) => ({ ...acl, operation })));
-  const body = array(single, (it) => [
-    int8(RESOURCES[it.resource]),
-    string(it.name),
-    int8(PATTERNS[it.pattern]),
-    string(`User:${it.user}`),
+  const body = array(single, (entry) => [
+    int8(RESOURCES[entry.resource]),
+    string(entry.name),
+    int8(PATTERNS[entry.pattern]),
+    string(`User:${entry.user}`),
     string('*'),
-    int8(OPERATIONS[it.operation]),
+    int8(OPERATIONS[entry.operation]),
     int8(ALLOW),
   ]);
   checkResults(await request(broker, CREATE_ACLS, body));
@@ -50,8 +50,12 @@ export async function reloadKeyStore(
   const validateOnly = int8(0);
   // Taken away again: kept, it would outlive a move of the file.
   for (const operation of [SET, DELETE]) {
-    const configs = array([name], (it) => [string(it), int8(operation), string(keyStore)]);
-    const resources = array([brokerId], (it) => [int8(BROKER_RESOURCE), string(`${it}`), configs]);
+    const configs = array([name], (text) => [string(text), int8(operation), string(keyStore)]);
+    const resources = array([brokerId], (value) => [
+      int8(BROKER_RESOURCE),
+      string(`${value}`),
+      configs,
+    ]);
     checkResults(await request(broker, INCREMENTAL_ALTER_CONFIGS, [resources, validateOnly]));
   }
 }

@@ -29,7 +29,7 @@ export function plainName(name: string, source: string): string {
 
 /** @param names by user; a user without one keeps its own */
 export function withNames(acls: readonly Acl[], names: Readonly<Record<string, string>>): Acl[] {
-  return acls.map((it) => ({ ...it, user: names[it.user] ?? it.user }));
+  return acls.map((acl) => ({ ...acl, user: names[acl.user] ?? acl.user }));
 }
 
 /** Where brokers are no super users, they need it to copy each other's records. */

@@ -37,9 +37,9 @@ async function run(): Promise<number> {
     return 2;
   }
   const acls = rules(engine, processor, brokers);
-  for (const it of acls)
+  for (const acl of acls)
     console.log(
-      `User:${it.user} may ${it.may.join(', ')} ${it.resource} ${it.name} (${it.pattern})`,
+      `User:${acl.user} may ${acl.may.join(', ')} ${acl.resource} ${acl.name} (${acl.pattern})`,
     );
   if (apply) await createAcls({ address, tls: { ca: ca!, cert: cert!, key: cert! } }, acls);
   console.log(apply ? `; written to ${address}` : '; nothing was written: that takes --apply');

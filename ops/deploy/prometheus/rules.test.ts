@@ -15,7 +15,7 @@ interface Rule {
 describe('the Prometheus rules', () => {
   const file = packageFile('ops/deploy/prometheus/rules.yaml');
   const { groups } = parse(readFileSync(file, 'utf8')) as { groups: { rules: Rule[] }[] };
-  const rules = groups.flatMap((it) => it.rules);
+  const rules = groups.flatMap((group) => group.rules);
   const pages = readdirSync(packageFile('docs/runbook'));
 
   it('should name a page of the runbook that names the alert', () => {
@@ -32,7 +32,7 @@ describe('the Prometheus rules', () => {
 
   it('should have a runbook without pages that nothing leads to', () => {
     const alarms = readFileSync(packageFile('ops/deploy/aws/alarms.ts'), 'utf8');
-    const led = new Set(rules.map((it) => it.annotations.runbook.split('/').at(-1)));
+    const led = new Set(rules.map((rule) => rule.annotations.runbook.split('/').at(-1)));
     for (const page of pages) {
       const isAlarm = alarms.includes(`page: '${page.replace('.md', '')}'`);
       assert.ok(led.has(page) || isAlarm || page === 'card-data.md', `nothing leads to ${page}`);
@@ -43,11 +43,13 @@ describe('the Prometheus rules', () => {
     const sources = ['engine', 'gateway', 'workers']
       .flatMap((folder) =>
         readdirSync(`${packageRoot}${folder}`, { recursive: true, encoding: 'utf8' })
-          .filter((it) => it.endsWith('.ts') && !it.endsWith('.test.ts'))
-          .map((it) => readFileSync(`${packageRoot}${folder}/${it}`, 'utf8')),
+          .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
+          .map((name) => readFileSync(`${packageRoot}${folder}/${name}`, 'utf8')),
       )
       .join('\n');
-    const names = new Set(rules.flatMap((it) => it.expr.match(/\b[a-z]+(?:_[a-z]+)+\b/g) ?? []));
+    const names = new Set(
+      rules.flatMap((rule) => rule.expr.match(/\b[a-z]+(?:_[a-z]+)+\b/g) ?? []),
+    );
     assert.ok(names.size >= 8);
     for (const name of names) {
       // Counters of threads and of outcomes get their prefix where they are added up.

@@ -25,7 +25,7 @@ describe("the rotation of nginx' logs", () => {
       writeFileSync(join(dir, 'conf'), text, { mode: 0o600 });
       const rotate = () =>
         execFileSync('/usr/sbin/logrotate', ['--state', join(dir, 'state'), join(dir, 'conf')]);
-      const files = () => readdirSync(dir).filter((it) => it.startsWith('edge.access.log'));
+      const files = () => readdirSync(dir).filter((name) => name.startsWith('edge.access.log'));
       writeFileSync(log, 'small\n', { mode: 0o600 });
       rotate();
       assert.deepEqual(files(), ['edge.access.log']);
@@ -37,8 +37,8 @@ describe("the rotation of nginx' logs", () => {
       }
       assert.equal(files().length, 3, `${files()}`);
       assert.equal(statSync(log).size, 0);
-      for (const it of files()) assert.equal(statSync(join(dir, it)).mode & 0o777, 0o600, it);
-      assert.ok(files().some((it) => it.endsWith('.gz')));
+      for (const file of files()) assert.equal(statSync(join(dir, file)).mode & 0o777, 0o600, file);
+      assert.ok(files().some((file) => file.endsWith('.gz')));
       assert.ok(readdirSync(dir).includes('reopened'));
     } finally {
       nginx.kill('SIGKILL');

@@ -35,20 +35,20 @@ const folder = packageFile('ops/deploy/systemd');
 
 describe('the systemd units', () => {
   const root = mkdtempSync(join(tmpdir(), 'tollgate-units-'));
-  const units = readdirSync(folder).filter((it) => /\.(service|timer)$/.test(it));
+  const units = readdirSync(folder).filter((name) => /\.(service|timer)$/.test(name));
   before(() => {
     // A host after install.sh, as far as systemd-analyze looks.
     const installed = join(root, 'etc/systemd/system');
-    for (const it of ['ops/cli', 'ops/deploy/systemd'])
-      cpSync(packageFile(it), join(root, 'opt/tollgate', it), { recursive: true });
+    for (const text of ['ops/cli', 'ops/deploy/systemd'])
+      cpSync(packageFile(text), join(root, 'opt/tollgate', text), { recursive: true });
     mkdirSync(installed, { recursive: true });
     mkdirSync(join(root, 'usr/sbin'), { recursive: true });
-    for (const it of ['usr/sbin/nginx', 'usr/sbin/logrotate', 'bin/kill'])
-      cpSync(`/${it}`, join(root, it));
+    for (const text of ['usr/sbin/nginx', 'usr/sbin/logrotate', 'bin/kill'])
+      cpSync(`/${text}`, join(root, text));
     // Only image.sh installs it.
     mkdirSync(join(root, 'usr/bin'), { recursive: true });
     cpSync('/bin/true', join(root, 'usr/bin/prometheus'));
-    for (const it of units) cpSync(join(folder, it), join(installed, it));
+    for (const unit of units) cpSync(join(folder, unit), join(installed, unit));
     cpSync('/lib/systemd/system', join(root, 'usr/lib/systemd/system'), { recursive: true });
   });
   after(() => rmSync(root, { recursive: true }));
@@ -89,13 +89,13 @@ describe('the systemd units', () => {
   });
 
   it('should run nothing as root, and give no process the right to pass over file modes', () => {
-    for (const unit of units.filter((it) => it.endsWith('.service'))) {
+    for (const unit of units.filter((text) => text.endsWith('.service'))) {
       const text = readFileSync(join(folder, unit), 'utf8');
       assert.match(text, /^(User=tollgate(-nginx)?|DynamicUser=yes)$/m, unit);
       const rights = [...text.matchAll(/^(?:CapabilityBoundingSet|AmbientCapabilities)=(.*)$/gm)];
       const wanted = unit.includes('nginx') ? 'CAP_NET_BIND_SERVICE' : '';
       assert.deepEqual(
-        rights.map((it) => it[1]),
+        rights.map((right) => right[1]),
         [wanted, wanted],
         unit,
       );
@@ -112,7 +112,7 @@ describe('the systemd units', () => {
       const of = new RegExp(`^  ${role}\\)\\n(?:(?!;;)[^])*?configure_nginx (.*)$`, 'm');
       const copied = of.exec(script)![1]!.split(' ');
       const named = [...files[name]!.matchAll(/\/etc\/tollgate\S*\/([\w.-]+\.pem)/g)];
-      assert.deepEqual([...new Set(named.map((it) => it[1]!))].sort(), copied.sort(), name);
+      assert.deepEqual([...new Set(named.map((match) => match[1]!))].sort(), copied.sort(), name);
       assert.doesNotMatch(files[name]!, /\/etc\/tollgate\/|^user /m);
     }
   });
@@ -156,8 +156,8 @@ describe('the systemd units', () => {
   });
 
   it('should have scripts that bash can parse', () => {
-    for (const it of readdirSync(folder).filter((name) => name.endsWith('.sh')))
-      execFileSync('bash', ['-n', join(folder, it)]);
+    for (const text of readdirSync(folder).filter((name) => name.endsWith('.sh')))
+      execFileSync('bash', ['-n', join(folder, text)]);
   });
 });
 
@@ -226,7 +226,7 @@ describe('edge-names.sh', () => {
         spawnSync('bash', ['-c', `: >${dir}/calls`]);
         execFileSync(
           join(folder, 'edge-names.sh'),
-          ['edge.conf', 'known', 'pid'].map((it) => join(dir, it)),
+          ['edge.conf', 'known', 'pid'].map((text) => join(dir, text)),
           {
             env: { PATH: `${dir}:/usr/bin:/bin` },
           },
@@ -238,7 +238,7 @@ describe('edge-names.sh', () => {
       assert.equal(await run('10.64.4.1'), '');
       assert.equal(await run('10.64.4.2'), 'HUP\n');
     } finally {
-      for (const it of started) it.kill('SIGKILL');
+      for (const child of started) child.kill('SIGKILL');
       rmSync(dir, { recursive: true });
     }
   });

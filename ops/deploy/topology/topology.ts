@@ -104,12 +104,12 @@ ajv.addFormat('network', (text) => ipaddr.isValidCIDR(text));
 const validate = ajv.compile<Topology>(Topology);
 
 /** Throws EngineError `topology_invalid` with every problem. */
-export function checkTopology(it: unknown): Topology {
-  const problems = validate(it)
-    ? relations(it)
+export function checkTopology(entry: unknown): Topology {
+  const problems = validate(entry)
+    ? relations(entry)
     : (validate.errors ?? []).map((error) => `${error.instancePath || '/'} ${error.message}`);
   if (problems.length > 0) throw new EngineError('topology_invalid', problems.join('; '));
-  return it as Topology;
+  return entry as Topology;
 }
 
 export function readTopology(file: string): Topology {
@@ -120,7 +120,7 @@ export function readTopology(file: string): Topology {
 export function currentShards(topology: Topology): Shard[] {
   const numbers = topology.epochs.at(-1)!;
   return topology.shards
-    .filter((it) => numbers.includes(it.number))
+    .filter((shard) => numbers.includes(shard.number))
     .sort((a, b) => a.number - b.number);
 }
 
@@ -136,7 +136,7 @@ export function shardServer(topology: Topology, number: number): string {
 
 /** Names to addresses, as /etc/hosts: the one place where the edge learns where a shard is. */
 export function hostsFile(topology: Topology): string {
-  return topology.shards.map((it) => `${it.address} ${shardName(it.number)}\n`).join('');
+  return topology.shards.map((shard) => `${shard.address} ${shardName(shard.number)}\n`).join('');
 }
 
 /** @param thread one socket a gateway thread: several cannot listen on the same */
@@ -145,10 +145,10 @@ export function engineSocket(topology: Topology, shard: number, thread?: number)
   return thread === undefined ? base : `${base}.${thread}`;
 }
 
-function relations(it: Topology): string[] {
-  const numbers = it.shards.map((shard) => shard.number);
-  const addresses = currentShards(it).map((shard) => shard.address);
-  const unknown = it.epochs.flat().filter((number) => !numbers.includes(number));
+function relations(entry: Topology): string[] {
+  const numbers = entry.shards.map((shard) => shard.number);
+  const addresses = currentShards(entry).map((shard) => shard.address);
+  const unknown = entry.epochs.flat().filter((number) => !numbers.includes(number));
   return [
     ...(new Set(numbers).size === numbers.length ? [] : ['/shards a number is used twice']),
     ...(new Set(addresses).size === addresses.length ? [] : ['/shards an address is used twice']),

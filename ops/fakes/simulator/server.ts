@@ -105,7 +105,9 @@ function ledgerRoutes(app: FastifyInstance, ledger: Ledger, acquirer: Acquirer):
     const query = request.query as Static<typeof LedgerQuery>;
     const { checkout_id, merchant = 'default', after = 0, limit = PAGE_MAX } = query;
     if (checkout_id) return { charges: ledger.of(merchant, checkout_id) };
-    const matching = [...ledger.all()].filter((it) => !query.merchant || it.merchant === merchant);
+    const matching = [...ledger.all()].filter(
+      (charge) => !query.merchant || charge.merchant === merchant,
+    );
     const charges = matching.slice(after, after + limit);
     return { charges, ...(after + limit < matching.length ? { next: after + limit } : {}) };
   });

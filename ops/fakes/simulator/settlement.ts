@@ -51,10 +51,10 @@ function* chunks(rowsOfPeriod: Iterable<unknown[]>): Iterable<string> {
 }
 
 function* rows(books: Books, period: string): Iterable<unknown[]> {
-  for (const it of books.all()) {
-    if (it.status !== 'captured' && it.status !== 'refunded') continue;
-    const { reference, merchant, checkout_id, amount, currency, created_at } = it;
-    const captured_at = it.captured_at ?? created_at;
+  for (const charge of books.all()) {
+    if (charge.status !== 'captured' && charge.status !== 'refunded') continue;
+    const { reference, merchant, checkout_id, amount, currency, created_at } = charge;
+    const captured_at = charge.captured_at ?? created_at;
     if (!captured_at.startsWith(period)) continue;
     const fee = Math.round((amount * FEE_PER_MILLE) / 1_000);
     yield [

@@ -57,7 +57,7 @@ describe('the PSP simulator', { timeout: 60_000 }, () => {
       key,
     );
   const ledgerOf = async (id: string) =>
-    (await call(`/ledger?checkout_id=${id}&merchant=m`)).body.charges.map((it) => it.status);
+    (await call(`/ledger?checkout_id=${id}&merchant=m`)).body.charges.map((entry) => entry.status);
 
   for (const [token, status, ledger] of [
     ['pm_card_visa', 200, ['captured']],
@@ -88,7 +88,7 @@ describe('the PSP simulator', { timeout: 60_000 }, () => {
 
   it('should not charge twice when one key comes twice at once, and name the reason', async () => {
     const both = await Promise.all([charge('twin', 'pm_slow_300'), charge('twin', 'pm_slow_300')]);
-    assert.deepEqual(both.map((it) => it.status).sort(), [200, 409]);
+    assert.deepEqual(both.map((entry) => entry.status).sort(), [200, 409]);
     assert.deepEqual(await ledgerOf('twin'), ['captured']);
   });
 

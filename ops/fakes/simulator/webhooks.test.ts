@@ -67,8 +67,8 @@ describe("the simulator's webhooks", { timeout: 60_000 }, () => {
       currency: 'USD',
       payment_method,
     });
-  const of = (id: string) => received.filter((it) => it.event.data.checkout_id === id);
-  const types = (id: string) => of(id).map((it) => it.event.type);
+  const of = (id: string) => received.filter((entry) => entry.event.data.checkout_id === id);
+  const types = (id: string) => of(id).map((entry) => entry.event.type);
 
   it('should sign each event and name its payment in path and data', async () => {
     const { reference } = await charge('plain', 'pm_card_visa');
@@ -104,7 +104,7 @@ describe("the simulator's webhooks", { timeout: 60_000 }, () => {
     assert.deepEqual(types('pm_requires_action'), ['charge.authorized', 'charge.captured']);
     assert.deepEqual(types('pm_card_declined'), ['charge.declined']);
     assert.deepEqual(types('pm_webhook_lost'), []);
-    assert.equal(new Set(of('pm_webhook_twice').map((it) => it.event.id)).size, 2);
+    assert.equal(new Set(of('pm_webhook_twice').map((entry) => entry.event.id)).size, 2);
   });
 
   it('should try again until it is answered 2xx, signed anew', async () => {

@@ -115,7 +115,7 @@ async function randomBodies(stage: Stage, api: string, count: number): Promise<v
   const value = fc.oneof(
     fc.json(),
     fc.string({ unit: 'binary' }),
-    fc.object().map((it) => JSON.stringify({ ...VISA, ...it })),
+    fc.object().map((entry) => JSON.stringify({ ...VISA, ...entry })),
   );
   const samples = fc.sample(value, { numRuns: count, seed: 7 });
   const queue = samples.entries();

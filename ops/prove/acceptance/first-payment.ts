@@ -54,7 +54,7 @@ async function checkBooks(stage: Stage, system: LocalSystem, id: string): Promis
   const page = await (await fetch(`${simulator}/ledger?checkout_id=${id}`)).json();
   const { charges } = page as { charges: { status: string }[] };
   stage.figure('payments / events / calls / entries', Object.values(counts!).join(' / '));
-  stage.figure('charges', charges.map((it) => it.status).join(' '));
+  stage.figure('charges', charges.map((charge) => charge.status).join(' '));
   stage.must(`${counts!['payments']}` === '1', 'not one row');
   stage.must(
     counts!['events'] === 'processing succeeded',

@@ -40,7 +40,7 @@ export const fullRing: Proof = {
         [...seen.statuses].map(([status, n]) => `${status}: ${n}`).join(', '),
       );
       stage.figure('503 without Retry-After', seen.bare);
-      stage.figure('resident memory', memory.map((it) => `${it.toFixed(0)} MB`).join(' '));
+      stage.figure('resident memory', memory.map((value) => `${value.toFixed(0)} MB`).join(' '));
       judge(stage, seen, memory);
       const after = await flood(engine.api, 2_000, 'after');
       const again = await post(engine.api, 'calm');
@@ -65,7 +65,7 @@ function judge(stage: Stage, seen: Seen, memory: readonly number[]): void {
   stage.must((seen.statuses.get(503) ?? 0) > 0, 'the ring was never full');
   stage.must((seen.statuses.get(202) ?? 0) > 0, 'nothing was accepted meanwhile');
   stage.must(
-    [...seen.statuses.keys()].every((it) => it === 202 || it === 503),
+    [...seen.statuses.keys()].every((key) => key === 202 || key === 503),
     'another answer',
   );
   stage.must(seen.bare === 0, 'a 503 came without Retry-After');

@@ -88,7 +88,7 @@ export function mutate(random: Random, members: Members): void {
 }
 
 function setMember(members: Members, name: string, value: string): void {
-  const at = members.findIndex(([it]) => it === name);
+  const at = members.findIndex(([key]) => key === name);
   if (at < 0) members.push([name, value]);
   else members[at] = [name, value];
 }

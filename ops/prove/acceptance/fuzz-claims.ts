@@ -127,7 +127,7 @@ function targetsNamed(
     typeof value === 'string' && /^[A-Za-z0-9_-]{1,64}$/.test(value);
   const { merchant, checkout_id } = names ?? {};
   if (!isName(merchant) || !isName(checkout_id))
-    return [...targets.values()].filter((it) => it.reference === reference);
+    return [...targets.values()].filter((target) => target.reference === reference);
   const named = merchant === 'default' ? targets.get(checkout_id) : undefined;
   return named === undefined ? [] : [named];
 }

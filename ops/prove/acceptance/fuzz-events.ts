@@ -35,7 +35,7 @@ export interface EventCase {
 /** Those that end a payment come seldom, so that most events meet one that is not at its end. */
 const STATUSES = [
   ...CLAIM_STATUSES,
-  ...CLAIM_STATUSES.filter((it) => !['captured', 'declined', 'canceled'].includes(it)),
+  ...CLAIM_STATUSES.filter((status) => !['captured', 'declined', 'canceled'].includes(status)),
   ...PAYMENT_STATUSES,
   ...['expired', 'refund', 'CAPTURED', ''],
 ];

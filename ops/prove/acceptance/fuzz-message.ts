@@ -61,7 +61,7 @@ export function read(bytes: Buffer): Message | undefined {
     return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
   });
   const values = (name: string): string[] =>
-    fields.filter(([it]) => it === name).map(([, value]) => value);
+    fields.filter(([key]) => key === name).map(([, value]) => value);
   const rest = bytes.subarray(headEnd + HEAD_END.length);
   const [method = '', target = ''] = requestLine.split(' ');
   const path = target.split('?')[0]!;

@@ -159,7 +159,10 @@ function oddFraming(random: Random, draft: Draft): { draft: Draft; isFramed: boo
     body: content,
   });
   const blanks = (): Buffer => Buffer.alloc(random.pick([10, 16_000, 17_000, 300_000]), ' ');
-  const kept = (it: Draft): { draft: Draft; isFramed: boolean } => ({ draft: it, isFramed: false });
+  const kept = (entry: Draft): { draft: Draft; isFramed: boolean } => ({
+    draft: entry,
+    isFramed: false,
+  });
   return random.oneOf<{ draft: Draft; isFramed: boolean }>([
     [40, () => kept(as('Transfer-Encoding', 'chunked', chunks()))],
     [5, () => kept(as('Transfer-Encoding', 'chunked', chunks(random.pick(CHUNK_ENDS))))],
@@ -224,7 +227,7 @@ function encoded(random: Random, text: string): string {
   if (random.chance(10)) return utf8.replace(/[\s\p{Cc}]/gu, '');
   return utf8.replace(
     /[^A-Za-z0-9_-]/g,
-    (it) => `%${it.charCodeAt(0).toString(16).padStart(2, '0')}`,
+    (name) => `%${name.charCodeAt(0).toString(16).padStart(2, '0')}`,
   );
 }
 

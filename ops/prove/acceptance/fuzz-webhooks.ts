@@ -33,8 +33,8 @@ export class WebhookFuzzer {
   constructor(run: FuzzRun, targets: readonly Target[], secrets: Secrets, count: number) {
     this.#run = run;
     this.#targets = new Random(run.seed, WEBHOOK_CASES_FROM - 1).shuffled(targets);
-    this.#byId = new Map(targets.map((it) => [it.id, it]));
-    this.#expected = new Map(targets.map((it) => [it.id, new Expected(it)]));
+    this.#byId = new Map(targets.map((target) => [target.id, target]));
+    this.#expected = new Map(targets.map((target) => [target.id, new Expected(target)]));
     this.#secrets = secrets;
     this.#count = count;
   }

@@ -23,8 +23,8 @@ export const idempotency: Proof = {
       const other = await post(api, 'again', { ...VISA, amount: 2000 });
       stage.must(other.status === 422, `another body was answered ${other.status}`);
       const copies = await Promise.all(Array.from({ length: COPIES }, () => post(api, 'copies')));
-      const originals = copies.filter((it) => !it.headers.has('Idempotent-Replayed')).length;
-      const bodies = new Set(copies.map((it) => it.body)).size;
+      const originals = copies.filter((copy) => !copy.headers.has('Idempotent-Replayed')).length;
+      const bodies = new Set(copies.map((copy) => copy.body)).size;
       stage.figure(
         'copies / without replay header / bodies',
         `${COPIES} / ${originals} / ${bodies}`,
@@ -38,7 +38,7 @@ export const idempotency: Proof = {
       const charges = [...(await capturedCharges(system)).values()];
       stage.figure('charges', charges.join(' '));
       stage.must(
-        charges.every((it) => it === 1),
+        charges.every((charge) => charge === 1),
         'charged twice',
       );
     } finally {

@@ -44,6 +44,6 @@ export function load(
 
 export function mustAllSucceed(stage: Stage, result: LoadResult, count: number): void {
   stage.must(result.accepted.length === count, `${result.accepted.length} of ${count} accepted`);
-  const succeeded = [...result.statuses.values()].filter((it) => it === 'succeeded').length;
+  const succeeded = [...result.statuses.values()].filter((status) => status === 'succeeded').length;
   stage.must(succeeded === count, `${succeeded} of ${count} succeeded`);
 }

@@ -106,13 +106,13 @@ async function runRows(
     Array.from({ length: copies }, (_, n) => ({ row, id: `${row.token}-${Date.now()}-${i}-${n}` })),
   );
   for (const { row, id } of payments) await post(api, id, { ...VISA, payment_method: row.token });
-  const ids = payments.map((it) => it.id);
+  const ids = payments.map((payment) => payment.id);
   const books = await settled(system, ids, async () => (await callsOf(simulator)) - callsBefore);
   const shown = new Map<string, string>();
   for (const { row, id } of payments) {
     const book = books.get(id)!;
     const charges = await chargesOf(simulator, id);
-    const captures = charges.filter((it) => it.status === 'captured').length;
+    const captures = charges.filter((charge) => charge.status === 'captured').length;
     const figures = `${book.status} / ${captures} / ${book.calls}`;
     if (shown.get(row.name) !== figures) stage.figure(row.name, figures);
     shown.set(row.name, figures);
@@ -140,7 +140,7 @@ async function settled(
   ids: readonly string[],
   counted: () => Promise<number>,
 ): Promise<Map<string, Book>> {
-  const list = ids.map((it) => `'${it}'`).join(',');
+  const list = ids.map((id) => `'${id}'`).join(',');
   let books = new Map<string, Book>();
   await until('all are terminal or dead', SETTLE_MS_MAX, async () => {
     const rows = await query<{ id: string; status: string; calls: string }>(
@@ -151,10 +151,12 @@ async function settled(
            and c.checkout_id = p.checkout_id and c.operation = 'charge') as calls
        from payments p where p.merchant = 'default' and p.checkout_id in (${list})`,
     );
-    books = new Map(rows.map((it) => [it.id, { ...it, calls: Number(it.calls) }]));
-    const open = rows.filter((it) => it.status === 'processing' || it.status === 'requires_action');
+    books = new Map(rows.map((row) => [row.id, { ...row, calls: Number(row.calls) }]));
+    const open = rows.filter(
+      (row) => row.status === 'processing' || row.status === 'requires_action',
+    );
     if (rows.length < ids.length || open.length > 0) return false;
-    const calls = rows.reduce((sum, it) => sum + Number(it.calls), 0);
+    const calls = rows.reduce((sum, row) => sum + Number(row.calls), 0);
     return calls === (await counted());
   });
   return books;

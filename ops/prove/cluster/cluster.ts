@@ -27,7 +27,7 @@ export const cluster: Proof = {
     try {
       await bothProcessorsAssigned(system);
       const count = stage.size(400, 10_000);
-      const results = await Promise.all(MERCHANTS.map((it) => pay(system, it, count)));
+      const results = await Promise.all(MERCHANTS.map((merchant) => pay(system, merchant, count)));
       for (const [i, merchant] of MERCHANTS.entries()) show(stage, merchant, results[i]!, count);
       await neverMeet(stage, system, count);
       const accepted: PaymentName[] = MERCHANTS.flatMap((merchant, i) =>
@@ -47,9 +47,9 @@ async function bothProcessorsAssigned(system: ClusterSystem): Promise<void> {
   const { processorAdmin } = system.endpoints;
   await until('every processor has partitions', 30_000, async () => {
     const counts = await Promise.all(
-      processorAdmin.map((it) => readMetric(it, 'processor_partitions')),
+      processorAdmin.map((text) => readMetric(text, 'processor_partitions')),
     );
-    return counts.every((it) => it > 0);
+    return counts.every((count) => count > 0);
   });
 }
 
@@ -67,7 +67,7 @@ function pay(system: ClusterSystem, merchant: Merchant, count: number): Promise<
 }
 
 function show(stage: Stage, merchant: Merchant, result: LoadResult, count: number): void {
-  const succeeded = [...result.statuses.values()].filter((it) => it === 'succeeded').length;
+  const succeeded = [...result.statuses.values()].filter((status) => status === 'succeeded').length;
   const { latency, accepted } = result;
   const ms = (p: number): string => `${(latency.getValueAtPercentile(p) / 1_000).toFixed(1)} ms`;
   stage.figure(
@@ -100,16 +100,16 @@ async function neverMeet(stage: Stage, system: ClusterSystem, count: number): Pr
 
 function consumed(system: ClusterSystem): Promise<number[]> {
   const { processorAdmin } = system.endpoints;
-  return Promise.all(processorAdmin.map((it) => readMetric(it, 'processor_consumed_total')));
+  return Promise.all(processorAdmin.map((text) => readMetric(text, 'processor_consumed_total')));
 }
 
 function countBy(values: readonly number[], length: number): number[] {
-  return Array.from({ length }, (_, n) => values.filter((it) => it === n).length);
+  return Array.from({ length }, (_, n) => values.filter((value) => value === n).length);
 }
 
 function even(stage: Stage, what: string, counts: readonly number[]): void {
-  const share = counts.reduce((sum, it) => sum + it, 0) / counts.length;
-  const off = Math.max(...counts.map((it) => Math.abs(it - share) / share));
+  const share = counts.reduce((sum, count) => sum + count, 0) / counts.length;
+  const off = Math.max(...counts.map((count) => Math.abs(count - share) / share));
   stage.figure(`${what} / from even`, `${counts.join(' ')} / ${(off * 100).toFixed(1)} %`);
   stage.must(off <= UNEVEN_MAX, `the ${what} share the work unevenly`);
 }

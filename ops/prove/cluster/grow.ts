@@ -87,7 +87,7 @@ async function asBefore(
 }
 
 function movedIds(system: ClusterSystem, ids: readonly string[]): string[] {
-  const ring = new ShardRing([0, 1, 2].map((it) => shardServer(system.topology, it)));
+  const ring = new ShardRing([0, 1, 2].map((value) => shardServer(system.topology, value)));
   return ids.filter((id) => ring.ownerOf(id) === 2);
 }
 
@@ -101,7 +101,8 @@ async function addShard(stage: Stage, system: ClusterSystem): Promise<void> {
     },
   );
   let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (it) => (output += it));
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (entry) => (output += entry));
   const [code] = (await once(child, 'exit')) as [number | null];
   stage.must(code === 0, `shard add failed: ${output}`);
   stage.figure('shard add', output.trim().split('\n').at(-1) ?? '');
@@ -111,9 +112,9 @@ async function addShard(stage: Stage, system: ClusterSystem): Promise<void> {
 async function untilPublished(system: ClusterSystem): Promise<void> {
   await until('every status is published', 60_000, async () => {
     const rows = await Promise.all(
-      system.endpoints.processorAdmin.map((it) => readMetric(it, 'processor_in_flight')),
+      system.endpoints.processorAdmin.map((text) => readMetric(text, 'processor_in_flight')),
     );
-    return rows.every((it) => it === 0);
+    return rows.every((row) => row === 0);
   });
 }
 
@@ -129,12 +130,12 @@ async function each<T>(
       const { body } = await pool.request({ method: 'GET', path: `/payments/${id}`, headers });
       return await body.text();
     },
-    async post(id, it) {
+    async post(id, entry) {
       const answer = await pool.request({
         method: 'POST',
         path: '/payments',
         headers: { ...headers, 'content-type': 'application/json', 'x-payment-checkout-id': id },
-        body: JSON.stringify(it),
+        body: JSON.stringify(entry),
       });
       const isReplay = answer.headers['idempotent-replayed'] === 'true';
       return { status: answer.statusCode, body: await answer.body.text(), isReplay };

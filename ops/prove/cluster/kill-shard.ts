@@ -34,7 +34,7 @@ export const killShard: Proof = {
       refusedAtOnce(stage, system);
       judge(stage, results, ids);
       const accepted = results
-        .flatMap((it) => it.accepted)
+        .flatMap((result) => result.accepted)
         .map((id) => ({ merchant: MERCHANT, id }));
       await auditBooks(stage, system.books, accepted, { allowRepeats: true });
     } finally {
@@ -47,11 +47,11 @@ export const killShard: Proof = {
 function idsByShard(system: ClusterSystem, count: number): string[][] {
   const { topology } = system;
   const shards = currentShards(topology);
-  const ring = new ShardRing(shards.map((it) => shardServer(topology, it.number)));
+  const ring = new ShardRing(shards.map((shard) => shardServer(topology, shard.number)));
   const ids: string[][] = shards.map(() => []);
-  for (let n = 0; ids.some((it) => it.length < count); n++)
+  for (let n = 0; ids.some((id) => id.length < count); n++)
     ids[ring.ownerOf(`k-${n}`)]!.push(`k-${n}`);
-  return ids.map((it) => it.slice(0, count));
+  return ids.map((id) => id.slice(0, count));
 }
 
 function pay(system: ClusterSystem, ids: readonly string[]): Promise<LoadResult> {
@@ -88,7 +88,7 @@ async function killOnce(
     refused.headers['content-type'] === 'application/problem+json',
     'the 503 is no problem document',
   );
-  const errors = others.filter((it) => it.status !== 200);
+  const errors = others.filter((other) => other.status !== 200);
   stage.must(errors.length === 0, `an id of the other shard is answered ${errors[0]?.status}`);
 }
 
@@ -98,12 +98,12 @@ function refusedAtOnce(stage: Stage, system: ClusterSystem): void {
   const lines = log.trim().split('\n');
   const refused = lines
     .map((line) => JSON.parse(line) as Record<'status' | 'upstream' | 'upstream_seconds', string>)
-    .filter((it) => it.status === '503');
-  const waited = refused.map((it) => Number(it.upstream_seconds)).sort((a, b) => a - b);
+    .filter((entry) => entry.status === '503');
+  const waited = refused.map((entry) => Number(entry.upstream_seconds)).sort((a, b) => a - b);
   const longest = waited.at(-1) ?? Number.NaN;
   const usual = waited[Math.floor(waited.length / 2)] ?? Number.NaN;
   for (const { address } of currentShards(system.topology)) {
-    const own = refused.filter((it) => it.upstream.startsWith(`${address}:`));
+    const own = refused.filter((entry) => entry.upstream.startsWith(`${address}:`));
     stage.figure(`503s of the edge for ${address}`, own.length);
   }
   stage.figure(
@@ -126,7 +126,9 @@ function judge(
   ids: readonly (readonly string[])[],
 ): void {
   for (const [shard, result] of results.entries()) {
-    const succeeded = [...result.statuses.values()].filter((it) => it === 'succeeded').length;
+    const succeeded = [...result.statuses.values()].filter(
+      (status) => status === 'succeeded',
+    ).length;
     stage.figure(
       `shard ${shard}: accepted / succeeded / tries repeated`,
       `${result.accepted.length} / ${succeeded} / ${result.retries}`,

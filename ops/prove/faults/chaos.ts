@@ -114,7 +114,9 @@ async function auditBooks(
   statuses: ReadonlyMap<string, string>,
 ): Promise<void> {
   const charges = await allCharges(system);
-  const twice = [...charges].filter(([, it]) => it.filter((s) => s === 'captured').length > 1);
+  const twice = [...charges].filter(
+    ([, charge]) => charge.filter((s) => s === 'captured').length > 1,
+  );
   stage.must(twice.length === 0, `captured twice: ${twice[0]?.[0]}`);
   await until('every status is published', 30_000, async () => {
     const sql = 'select count(*) as n from payments where published_version < version';
@@ -130,7 +132,7 @@ async function auditBooks(
   const wrong = rows.filter(({ checkout_id, status, entries }) => {
     const expected = tokenOf(checkout_id) === 'pm_card_declined' ? 'failed' : 'succeeded';
     const isPaid = expected === 'succeeded';
-    const captures = charges.get(checkout_id)?.filter((it) => it === 'captured').length ?? 0;
+    const captures = charges.get(checkout_id)?.filter((text) => text === 'captured').length ?? 0;
     return (
       status !== expected ||
       statuses.get(checkout_id) !== expected ||
@@ -138,7 +140,7 @@ async function auditBooks(
       Number(entries ?? 0) !== (isPaid ? AMOUNT : 0)
     );
   });
-  const paid = rows.filter((it) => it.status === 'succeeded').length;
+  const paid = rows.filter((row) => row.status === 'succeeded').length;
   stage.figure('succeeded / failed / captured twice', `${paid} / ${rows.length - paid} / 0`);
   stage.figure('differ between ledger, Postgres and status', wrong.length);
   stage.must(wrong.length === 0, `e.g. ${JSON.stringify(wrong[0])}`);

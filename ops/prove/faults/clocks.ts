@@ -92,11 +92,11 @@ async function endure(
   });
   const rows = await rowsOf(system, ids);
   const captures = await Promise.all(ids.map((id) => capturesOf(system, id)));
-  const succeeded = rows.filter((it) => it.status === 'succeeded').length;
-  const meanwhile = early.filter((it) => it.status === 'succeeded').length;
+  const succeeded = rows.filter((row) => row.status === 'succeeded').length;
+  const meanwhile = early.filter((row) => row.status === 'succeeded').length;
   stage.figure(name, `${meanwhile} succeeded meanwhile, ${succeeded} of ${count} in the end`);
   stage.must(Math.max(...captures) <= 1, `${name}: captured ${Math.max(...captures)} times`);
-  const ended = rows.find((it) => it.status === 'failed' || it.status === 'canceled');
+  const ended = rows.find((row) => row.status === 'failed' || row.status === 'canceled');
   stage.must(ended === undefined, `${name}: ${JSON.stringify(ended)}`);
   stage.must(rows.length === count, `${name}: ${rows.length} of ${count} have a row`);
   await inKafka(stage, system, clockCase, ids);
@@ -183,7 +183,7 @@ interface Row {
 }
 
 function rowsOf(system: LocalSystem, ids: readonly string[]): Promise<Row[]> {
-  const list = ids.map((it) => `'${it}'`).join(',');
+  const list = ids.map((id) => `'${id}'`).join(',');
   return query<Row>(
     system,
     `select checkout_id as id, status, failure_code from payments where checkout_id in (${list})`,
@@ -192,5 +192,5 @@ function rowsOf(system: LocalSystem, ids: readonly string[]): Promise<Row[]> {
 
 async function capturesOf(system: LocalSystem, id: string): Promise<number> {
   const charges = await chargesOf(system.endpoints.simulator, id);
-  return charges.filter((it) => it.status === 'captured').length;
+  return charges.filter((charge) => charge.status === 'captured').length;
 }

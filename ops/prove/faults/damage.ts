@@ -65,7 +65,7 @@ class Volumes {
       await engine.stop();
       return undefined;
     } catch (error) {
-      return (error as Error).message.split('\n').find((it) => it.startsWith('tollgate:'));
+      return (error as Error).message.split('\n').find((line) => line.startsWith('tollgate:'));
     }
   }
 }
@@ -88,7 +88,7 @@ async function damaged(stage: Stage, volumes: Volumes): Promise<void> {
   const logOf = (volume: string): string => {
     const db = join(volume, 'db');
     const logs = readdirSync(db)
-      .filter((it) => it.endsWith('.log'))
+      .filter((name) => name.endsWith('.log'))
       .sort();
     return join(db, logs.at(-1)!);
   };

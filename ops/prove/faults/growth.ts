@@ -73,17 +73,17 @@ async function years(stage: Stage, client: pg.Client): Promise<void> {
   await mustNotStray(stage, client);
   for (const table of BOUNDED) mustBePlateau(stage, table, history);
   for (const table of BOOKS) mustBeBooks(stage, table, history, perMonth);
-  const others = [...history.at(-1)!.keys()].filter((it) => ![...BOOKS, ...BOUNDED].includes(it));
-  const grown = others.filter((it) => history.at(-1)!.get(it)! > history[0]!.get(it)!);
+  const others = [...history.at(-1)!.keys()].filter((key) => ![...BOOKS, ...BOUNDED].includes(key));
+  const grown = others.filter((other) => history.at(-1)!.get(other)! > history[0]!.get(other)!);
   stage.must(grown.length === 0, `other tables grow: ${grown.join(', ')}`);
 }
 
 function mustBePlateau(stage: Stage, table: string, history: readonly Sizes[]): void {
   const size = (i: number): number => history.at(i)!.get(table)!;
-  const monthly = history.map((it) => (it.get(table)! / 1e6).toFixed(1));
+  const monthly = history.map((sizes) => (sizes.get(table)! / 1e6).toFixed(1));
   stage.figure(`${table}, MB by month`, monthly.join(' '));
   stage.must(size(2) > size(0), `${table} was not filled`);
-  const most = Math.max(...history.slice(0, PLATEAU_FROM).map((it) => it.get(table)!));
+  const most = Math.max(...history.slice(0, PLATEAU_FROM).map((sizes) => sizes.get(table)!));
   stage.must(size(-1) <= most * GROWTH_MAX, `${table} grows from ${most} to ${size(-1)} bytes`);
 }
 

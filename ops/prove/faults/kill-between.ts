@@ -141,7 +141,7 @@ async function captured(simulator: string): Promise<LedgerCharge[]> {
   for (let after: number | undefined = 0; after !== undefined; ) {
     const response: Response = await fetch(`${simulator}/ledger?after=${after}`);
     const page = (await response.json()) as { charges: LedgerCharge[]; next?: number };
-    charges.push(...page.charges.filter((it) => it.status === 'captured'));
+    charges.push(...page.charges.filter((charge) => charge.status === 'captured'));
     after = page.next;
   }
   return charges;

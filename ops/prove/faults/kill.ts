@@ -38,7 +38,10 @@ async function killUnderLoad(stage: Stage, name: 'engine' | 'processor'): Promis
       await sleep(stage.size(1_500, BETWEEN_MS));
       readyAfter.push(await system.killAndWait(name));
     }
-    stage.figure(`${name} killed, ready again after`, readyAfter.map((it) => `${it} ms`).join(' '));
+    stage.figure(
+      `${name} killed, ready again after`,
+      readyAfter.map((value) => `${value} ms`).join(' '),
+    );
     stage.must(Math.max(...readyAfter) <= READY_MS_MAX, 'one start took longer than 5 s');
     const result = await loading;
     stage.figure('accepted, tries repeated', `${result.accepted.length}, ${result.retries}`);

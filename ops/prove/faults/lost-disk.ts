@@ -79,7 +79,7 @@ async function recover(
       encoding: 'utf8',
     });
     if (done.status !== 3) return false;
-    const listed = done.stdout.split('\n').filter((it) => it.startsWith('lost: '));
+    const listed = done.stdout.split('\n').filter((line) => line.startsWith('lost: '));
     stage.figure('recovered in', `${((Date.now() - since) / 1_000).toFixed(1)} s`);
     stage.figure('listed as lost', `${listed.length} of ${acknowledged.length}`);
     const isExact =

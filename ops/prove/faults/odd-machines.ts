@@ -42,12 +42,15 @@ export const oddMachines: Proof = {
     chmodSync(folder, 0o755);
     try {
       const isRoot = process.getuid?.() === 0;
-      for (const it of CASES.filter((it) => isRoot || !it.needsRoot)) {
-        const { code, output, ms } = await it.run(folder);
-        const isRight = code === it.code && it.says.test(output) && !STACK.test(output);
-        stage.must(isRight, `${it.what}: ${code}, not ${it.code} and ${it.says}:\n${output}`);
-        stage.must(code === 0 || ms < REFUSED_MS_MAX, `${it.what}: refused after ${ms} ms`);
-        stage.figure(it.what, code === 0 ? 'works' : 'refused');
+      for (const testCase of CASES.filter((entry) => isRoot || !entry.needsRoot)) {
+        const { code, output, ms } = await testCase.run(folder);
+        const isRight = code === testCase.code && testCase.says.test(output) && !STACK.test(output);
+        stage.must(
+          isRight,
+          `${testCase.what}: ${code}, not ${testCase.code} and ${testCase.says}:\n${output}`,
+        );
+        stage.must(code === 0 || ms < REFUSED_MS_MAX, `${testCase.what}: refused after ${ms} ms`);
+        stage.figure(testCase.what, code === 0 ? 'works' : 'refused');
       }
       if (!stage.isShort) await productionEnvironment(stage, folder);
     } finally {
@@ -106,7 +109,7 @@ function setUp(checkout: string, environment: Record<string, string> = {}): Prom
 
 function copyCheckout(checkout: string, files: readonly string[]): void {
   mkdirSync(checkout, { recursive: true });
-  for (const it of files) cpSync(packageFile(it), join(checkout, it), { recursive: true });
+  for (const file of files) cpSync(packageFile(file), join(checkout, file), { recursive: true });
 }
 
 function withNode(folder: string, version: string): Record<string, string> {

@@ -48,7 +48,7 @@ export const outage: Proof = {
     const accepted: string[] = [];
     try {
       await load(system, 'warm', 100, 100, (id) => accepted.push(id));
-      for (const it of OUTAGES) await survive(stage, system, it, accepted);
+      for (const entry of OUTAGES) await survive(stage, system, entry, accepted);
       stage.figure('producers started again', await system.metric('admin', 'cdc_restarts_total'));
       await killWithoutKafka(stage, system, accepted);
       await auditAll(stage, system, accepted, { allowRepeats: true });
@@ -62,32 +62,32 @@ export const outage: Proof = {
 async function survive(
   stage: Stage,
   system: LocalSystem,
-  it: Outage,
+  entry: Outage,
   accepted: string[],
 ): Promise<void> {
   const seconds = stage.size(4, 60);
   const count = RATE * (seconds + 4);
   const before = accepted.length;
-  const loading = load(system, it.name.replace(/\W+/g, '-'), count, RATE, (id) =>
+  const loading = load(system, entry.name.replace(/\W+/g, '-'), count, RATE, (id) =>
     accepted.push(id),
   );
   await sleep(2_000);
-  await it.begin(system);
+  await entry.begin(system);
   await sleep(1_000);
   const callsBefore = await calls(system);
   await sleep((seconds - 1) * 1_000);
   const callsDuring = (await calls(system)) - callsBefore;
   const acceptedDuring = accepted.length - before;
-  await it.end(system);
+  await entry.end(system);
   const since = Date.now();
   const result = await loading;
   mustAllSucceed(stage, result, count);
   stage.figure(
-    `${it.name} ${seconds} s: accepted by its end / calls`,
+    `${entry.name} ${seconds} s: accepted by its end / calls`,
     `${acceptedDuring} / ${callsDuring}, all done ${((Date.now() - since) / 1_000).toFixed(1)} s later`,
   );
   stage.must(acceptedDuring > RATE * seconds * 0.9, 'checkouts were not accepted meanwhile');
-  if (it.stopsCalls) stage.must(callsDuring === 0, `${callsDuring} PSP calls without Postgres`);
+  if (entry.stopsCalls) stage.must(callsDuring === 0, `${callsDuring} PSP calls without Postgres`);
 }
 
 /** Accepted while Kafka is down, then the engine dies: all of it comes from the log. */

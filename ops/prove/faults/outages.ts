@@ -196,9 +196,9 @@ export const OUTAGES: readonly Outage[] = [
 function signalPostgres(system: LocalSystem, signal: NodeJS.Signals): void {
   const { pid } = system.postgres!;
   const children = execFileSync('pgrep', ['-P', `${pid}`], { encoding: 'utf8' });
-  for (const it of [pid, ...children.trim().split('\n').map(Number)]) {
+  for (const value of [pid, ...children.trim().split('\n').map(Number)]) {
     try {
-      process.kill(it, signal);
+      process.kill(value, signal);
     } catch {
       // A backend that has just ended.
     }

@@ -136,6 +136,6 @@ async function onceEach(stage: Stage, system: PartsSystem, ids: readonly string[
   );
   stage.figure(
     'operations on payments of unknown outcome',
-    rows.map((it) => it.operation).join(' '),
+    rows.map((row) => row.operation).join(' '),
   );
 }

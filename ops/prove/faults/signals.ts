@@ -112,7 +112,9 @@ class Shown {
   async start(): Promise<void> {
     await this.#becomes('everything is green at the start', GREEN_MS_MAX, (state) => {
       const page = state.pages['tollgate-engine'] ?? '';
-      const isConnected = ['cdc', 'status'].every((it) => page.includes(`\n${it}_connected 1\n`));
+      const isConnected = ['cdc', 'status'].every((text) =>
+        page.includes(`\n${text}_connected 1\n`),
+      );
       return isReady(state) && isConnected;
     });
     this.#always = firing(this.#rules, (await read(this.#system)).pages);
@@ -148,8 +150,8 @@ class Shown {
     for (const outage of outages) await outage.begin(this.#system);
     // In the short form at once: then it sees the dependencies, and not yet who has lost them.
     const early = this.#stage.isShort ? runDoctor(this.#system.home) : undefined;
-    const state = await this.#becomes(`signals say: ${name}`, SAID_MS_MAX, (it) =>
-      outages.every((outage) => this.#says(it, outage, log)),
+    const state = await this.#becomes(`signals say: ${name}`, SAID_MS_MAX, (entry) =>
+      outages.every((outage) => this.#says(entry, outage, log)),
     );
     const saidMs = Date.now() - begun;
     const doctor = await (early ?? runDoctor(this.#system.home));
@@ -157,9 +159,11 @@ class Shown {
     const ended = Date.now();
     for (const outage of outages) await outage.end(this.#system);
     const endedMs = Date.now() - ended;
-    await this.#becomes(`all is green after ${name}`, GREEN_MS_MAX, (it) => this.#isGreen(it, log));
+    await this.#becomes(`all is green after ${name}`, GREEN_MS_MAX, (entry) =>
+      this.#isGreen(entry, log),
+    );
     const greenMs = Date.now() - ended - endedMs;
-    const alerts = [...firing(this.#rules, state.pages)].filter((it) => !this.#always.has(it));
+    const alerts = [...firing(this.#rules, state.pages)].filter((text) => !this.#always.has(text));
     this.#stage.figure(
       name,
       `said after ${seconds(saidMs)}, doctor after ${seconds(doctorMs)}, green ${seconds(greenMs)} after its end`,

@@ -42,7 +42,7 @@ export const twoHomes: Proof = {
       const alone = await payInOrder(second.endpoints.api, 'alone', 1, OTHER);
       await auditAll(stage, second, [...ids, 'by-command', ...alone]);
     } finally {
-      for (const it of systems) await it.stop();
+      for (const system of systems) await system.stop();
       rmSync(parent, { recursive: true, force: true });
     }
   },

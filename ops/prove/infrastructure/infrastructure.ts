@@ -28,7 +28,7 @@ export const infrastructure: Proof = {
       const { hosts, told, drawn } = diagramOf();
       stage.figure('hosts', [...there].map(([name, count]) => `${count} ${name}`).join(', '));
       const differing = [...new Set([...hosts.keys(), ...there.keys()])].filter(
-        (it) => hosts.get(it) !== there.get(it),
+        (text) => hosts.get(text) !== there.get(text),
       );
       stage.must(differing.length === 0, `the diagram differs from the template in ${differing}`);
       stage.figure('steps told / drawn', `${told.length} / ${drawn.size}`);
@@ -50,8 +50,8 @@ async function dryRun(stage: Stage): Promise<void> {
   });
   const script = packageFile('dist/ops/deploy/dns/main.js');
   const { stdout } = await promisify(execFile)(process.execPath, [script], { env });
-  const records = stdout.split('\n').filter((it) => it !== '' && !it.startsWith(';'));
-  for (const it of records) stage.figure('record', it);
-  const exact = ADDRESSES.map((it) => `${NAME}. A ${it} ; proxied`);
+  const records = stdout.split('\n').filter((line) => line !== '' && !line.startsWith(';'));
+  for (const record of records) stage.figure('record', record);
+  const exact = ADDRESSES.map((address) => `${NAME}. A ${address} ; proxied`);
   stage.must(records.join('\n') === exact.join('\n'), 'the records are not the exact ones');
 }

@@ -28,7 +28,7 @@ export const walk: Proof = {
     const folder = mkdtempSync(join(tmpdir(), 'tollgate-walk-'));
     try {
       await post(system.endpoints.api, DEAD, { ...VISA, payment_method: 'pm_error_9' });
-      await Promise.all(groupsOf(STEPS).map((it) => takeAll(stage, system, folder, it)));
+      await Promise.all(groupsOf(STEPS).map((group) => takeAll(stage, system, folder, group)));
     } finally {
       await system.stop();
       rmSync(folder, { recursive: true });
@@ -46,9 +46,9 @@ function mustKnowAll(stage: Stage): void {
     .filter(({ words }) => ['tollgate', 'curl'].includes(words[0]!) && words.length > 1)
     .map(({ text }) => text.replace(/\s+/g, ' '));
   const known = [...Object.keys(STEPS), ...Object.keys(ELSEWHERE)];
-  const unknown = printed.filter((it) => !known.includes(it));
+  const unknown = printed.filter((text) => !known.includes(text));
   stage.must(unknown.length === 0, `not in the table of this proof: ${unknown.join('; ')}`);
-  const gone = known.filter((it) => !printed.includes(it));
+  const gone = known.filter((text) => !printed.includes(text));
   stage.must(gone.length === 0, `no page prints: ${gone.join('; ')}`);
 }
 

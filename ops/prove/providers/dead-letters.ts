@@ -44,7 +44,7 @@ async function dieAndLive(stage: Stage, system: LocalSystem): Promise<void> {
   for (const id of ids) await post(api, id, { ...VISA, payment_method: 'pm_error_9' });
   await until('all are dead letters', DEAD_MS_MAX, async () => {
     const open = await openLetters(system);
-    return ids.every((id) => open.some((it) => it.key === `default/${id}`));
+    return ids.every((id) => open.some((entry) => entry.key === `default/${id}`));
   });
   const [letter] = await openLetters(system);
   stage.figure('reason / attempts / last answer', `${letter!.reason} / ${letter!.attempts}`);
@@ -61,27 +61,29 @@ async function dieAndLive(stage: Stage, system: LocalSystem): Promise<void> {
     redrive(system, ['--older-than', '0s']),
   ];
   const outputs = await Promise.all(redrives);
-  const freed = outputs.flatMap((it) => [...it.matchAll(/^redriven (\S+)/gm)].map((m) => m[1]!));
+  const freed = outputs.flatMap((output) =>
+    [...output.matchAll(/^redriven (\S+)/gm)].map((m) => m[1]!),
+  );
   stage.figure('redriven three times at once: freed', freed.length);
   stage.must(freed.length === ids.length, `${freed.length} were freed, not ${ids.length}`);
   const acts = await query<{ actor: string; note: string }>(
     system,
     `select actor, note from operator_acts where action = 'dlq redrive' order by target::text`,
   );
-  stage.figure('rows of the audit log', acts.map((it) => `${it.actor}: ${it.note}`).join(', '));
+  stage.figure('rows of the audit log', acts.map((act) => `${act.actor}: ${act.note}`).join(', '));
   stage.must(
-    acts.length === redrives.length && acts.every((it) => it.actor !== '' && it.note === NOTE),
+    acts.length === redrives.length && acts.every((act) => act.actor !== '' && act.note === NOTE),
     'the audit log does not say who redrove, and why',
   );
   await until('all succeed', FREED_MS_MAX, async () => {
     const bodies = await Promise.all(ids.map(async (id) => (await get(api, id)).body));
-    return bodies.every((it) => it.includes('"status":"succeeded","amount"'));
+    return bodies.every((body) => body.includes('"status":"succeeded","amount"'));
   });
   const captures = await Promise.all(ids.map((id) => chargesOf(system.endpoints.simulator, id)));
-  const counts = captures.map((it) => it.filter((c) => c.status === 'captured').length);
+  const counts = captures.map((capture) => capture.filter((c) => c.status === 'captured').length);
   stage.figure('succeeded, captures of each', counts.join(' '));
   stage.must(
-    counts.every((it) => it === 1),
+    counts.every((count) => count === 1),
     'not one capture each',
   );
   stage.must((await openLetters(system)).length === 0, 'letters are still open');
@@ -106,13 +108,13 @@ async function garbage(stage: Stage, system: LocalSystem): Promise<void> {
   const count = system.partitions * GARBAGE;
   await until('all garbage is listed', DEAD_MS_MAX, async () => {
     const letters = await openLetters(system);
-    return letters.filter((it) => it.reason === 'undecodable').length === count;
+    return letters.filter((letter) => letter.reason === 'undecodable').length === count;
   });
   const ids = Array.from({ length: 4 * system.partitions }, (_, i) => `after-${i}`);
   for (const id of ids) await post(api, id);
   await until('what comes after it succeeds', FREED_MS_MAX, async () => {
     const bodies = await Promise.all(ids.map(async (id) => (await get(api, id)).body));
-    return bodies.every((it) => it.includes('"status":"succeeded","amount"'));
+    return bodies.every((body) => body.includes('"status":"succeeded","amount"'));
   });
   stage.figure('garbage listed / payments after it', `${count} / ${ids.length} succeeded`);
 }
@@ -123,7 +125,9 @@ export async function openLetters(system: LocalSystem): Promise<Letter[]> {
       headers: adminHeaders(system.endpoints.adminTokenFile, 'viewer'),
     })
   ).json();
-  return (page as { dead_letters: Letter[] }).dead_letters.filter((it) => it.state === 'open');
+  return (page as { dead_letters: Letter[] }).dead_letters.filter(
+    (letter) => letter.state === 'open',
+  );
 }
 
 /** `node_modules/.bin/tollgate dlq redrive …`. @returns its output */
@@ -143,7 +147,8 @@ async function redrive(system: LocalSystem, args: readonly string[]): Promise<st
     env: childEnvironment({ TOLLGATE_HOME: system.home }),
   });
   let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (it) => (output += it));
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (entry) => (output += entry));
   const [code] = await once(child, 'exit');
   if (code !== 0) throw new Error(`tollgate dlq redrive: ${output}`);
   return output;

@@ -66,8 +66,8 @@ export const unkindProvider: Proof = {
   async run(stage: Stage) {
     const system = await LocalSystem.start({ settings: { ...TIMES, ...STATED } });
     try {
-      for (const it of stage.isShort ? [ALL_AT_ONCE] : [...ONE_BY_ONE, ALL_AT_ONCE])
-        await endure(stage, system, it, stage.size(12, 60));
+      for (const unkindness of stage.isShort ? [ALL_AT_ONCE] : [...ONE_BY_ONE, ALL_AT_ONCE])
+        await endure(stage, system, unkindness, stage.size(12, 60));
     } finally {
       await system.stop();
     }
@@ -89,21 +89,21 @@ async function endure(
   const rows = await settled(system, ids);
   clearTimeout(up);
   const captures = await capturesOf(simulator, ids);
-  const dead = rows.filter((it) => it.dead_reason !== null);
-  const attempts = rows.filter((it) => it.attempt > 1).length;
-  const succeeded = rows.filter((it) => it.status === 'succeeded');
+  const dead = rows.filter((row) => row.dead_reason !== null);
+  const attempts = rows.filter((row) => row.attempt > 1).length;
+  const succeeded = rows.filter((row) => row.status === 'succeeded');
   stage.figure(
     name,
     `${succeeded.length} succeeded, ${dead.length} dead letters, ${attempts} took a second key`,
   );
   stage.must(Math.max(...captures.values()) <= 1, `${name}: captured twice`);
   stage.must(
-    succeeded.every((it) => captures.get(it.id) === 1),
+    succeeded.every((row) => captures.get(row.id) === 1),
     `${name}: succeeded and not captured`,
   );
   stage.must(
-    rows.every((it) => it.status === 'succeeded' || it.dead_reason !== null),
-    `${name}: ${JSON.stringify(rows.find((it) => it.status !== 'succeeded'))}`,
+    rows.every((row) => row.status === 'succeeded' || row.dead_reason !== null),
+    `${name}: ${JSON.stringify(rows.find((row) => row.status !== 'succeeded'))}`,
   );
   stage.must(succeeded.length > 0, `${name}: none succeeded`);
 }
@@ -136,7 +136,7 @@ async function capturesOf(simulator: string, ids: readonly string[]): Promise<Ma
   const counts = new Map<string, number>();
   for (const id of ids) {
     const charges = await chargesOf(simulator, id);
-    counts.set(id, charges.filter((it) => it.status === 'captured').length);
+    counts.set(id, charges.filter((charge) => charge.status === 'captured').length);
   }
   return counts;
 }
@@ -150,7 +150,7 @@ interface Row {
 
 /** Terminal, or waiting with its reason. */
 async function settled(system: LocalSystem, ids: readonly string[]): Promise<Row[]> {
-  const list = ids.map((it) => `'${it}'`).join(',');
+  const list = ids.map((id) => `'${id}'`).join(',');
   let rows: Row[] = [];
   await until('all are terminal or dead', SETTLE_MS_MAX, async () => {
     rows = await query<Row>(
@@ -158,7 +158,7 @@ async function settled(system: LocalSystem, ids: readonly string[]): Promise<Row
       `select checkout_id as id, status, dead_reason, attempt from payments
        where merchant = 'default' and checkout_id in (${list})`,
     );
-    const done = rows.filter((it) => it.status !== 'processing' || it.dead_reason !== null);
+    const done = rows.filter((row) => row.status !== 'processing' || row.dead_reason !== null);
     return done.length === ids.length;
   });
   return rows;

@@ -79,7 +79,9 @@ async function endure(stage: Stage, system: LocalSystem, proxy: ProviderProxy): 
   const copies = stage.size(1, 5);
   const named = (name: string): string[] =>
     Array.from({ length: copies }, (_, i) => `${name}-${i}`);
-  const refused = (stage.isShort ? STATUSES_SHORT : STATUSES).flatMap((it) => named(`html-${it}`));
+  const refused = (stage.isShort ? STATUSES_SHORT : STATUSES).flatMap((status) =>
+    named(`html-${status}`),
+  );
   const hidden = named('hidden');
   const swallowed = named('swallowed');
   proxy.rule = ruleOf;
@@ -92,10 +94,10 @@ async function endure(stage: Stage, system: LocalSystem, proxy: ProviderProxy): 
   await auditDead(stage, system, 'charged, answered 500, find answered HTML 404', hidden, dead);
 
   const expired = await settled(system, swallowed);
-  const code = expired.map((it) => `${it.status} ${it.failure_code}`);
+  const code = expired.map((row) => `${row.status} ${row.failure_code}`);
   stage.figure('never passed on, deadline over', [...new Set(code)].join(', '));
   stage.must(
-    expired.every((it) => it.status === 'failed' && it.failure_code === 'expired'),
+    expired.every((row) => row.status === 'failed' && row.failure_code === 'expired'),
     'what was proven absent after its deadline is not expired',
   );
 
@@ -104,7 +106,7 @@ async function endure(stage: Stage, system: LocalSystem, proxy: ProviderProxy): 
   const before = proxy.seen.length;
   await redrive(system, captured);
   const freed = await settled(system, captured);
-  const sent = proxy.seen.slice(before).filter((it) => it.method === 'POST');
+  const sent = proxy.seen.slice(before).filter((passed) => passed.method === 'POST');
   stage.figure('redriven after the deadline: succeeded / sent', `${count(freed)} / ${sent.length}`);
   stage.must(count(freed) === captured.length, 'a captured payment does not succeed');
   stage.must(sent.length === 0, `sent after the deadline: ${sent[0]?.body}`);
@@ -125,8 +127,10 @@ async function lateCaptures(stage: Stage, system: LocalSystem): Promise<void> {
     for (let i = 0; i < 3; i++) await system.killAndWait('processor');
   }
   await until('all are reversed', SETTLE_MS_MAX, allRead(api, ids, /captured_after_end_reversed/));
-  const letters = (await lettersOf(system)).filter((it) => it.reason === 'captured_after_end');
-  const named = new Set(letters.map((it) => it.key));
+  const letters = (await lettersOf(system)).filter(
+    (letter) => letter.reason === 'captured_after_end',
+  );
+  const named = new Set(letters.map((letter) => letter.key));
   for (const id of ids) {
     const payment = JSON.parse((await get(api, id)).body) as Payment;
     const isRight = payment.status === 'failed' && payment.refunded_amount === VISA.amount;
@@ -135,7 +139,7 @@ async function lateCaptures(stage: Stage, system: LocalSystem): Promise<void> {
     stage.must(more.length === 0 && charge!.status === 'refunded', `${id} was not reversed once`);
     stage.must(named.has(`default/${id}`), `${id} has no dead letter`);
   }
-  const open = letters.filter((it) => it.state === 'open').length;
+  const open = letters.filter((letter) => letter.state === 'open').length;
   stage.figure('declined, then captured: reversed / letters open', `${ids.length} / ${open}`);
   stage.must(open === 0, 'a letter stays open after the reversal');
 }
@@ -144,7 +148,7 @@ async function lateCaptures(stage: Stage, system: LocalSystem): Promise<void> {
 function allRead(api: string, ids: readonly string[], text: RegExp): () => Promise<boolean> {
   return async () => {
     const bodies = await Promise.all(ids.map(async (id) => (await get(api, id)).body));
-    return bodies.every((it) => text.test(it));
+    return bodies.every((body) => text.test(body));
   };
 }
 
@@ -174,9 +178,12 @@ async function auditDead(
   ids: readonly string[],
   rows: readonly Row[],
 ): Promise<void> {
-  const mine = rows.filter((it) => ids.includes(it.id));
-  stage.figure(name, [...new Set(mine.map((it) => `${it.status}, ${it.dead_reason}`))].join('; '));
-  const wrong = mine.find((it) => it.status !== 'processing');
+  const mine = rows.filter((row) => ids.includes(row.id));
+  stage.figure(
+    name,
+    [...new Set(mine.map((row) => `${row.status}, ${row.dead_reason}`))].join('; '),
+  );
+  const wrong = mine.find((row) => row.status !== 'processing');
   stage.must(wrong === undefined, `${wrong?.id} reads ${wrong?.status} by a foreign answer`);
   await oneCaptureEach(stage, system, ids);
 }
@@ -188,7 +195,7 @@ async function oneCaptureEach(
 ): Promise<void> {
   for (const id of ids) {
     const charges = await chargesOf(system.endpoints.simulator, id);
-    const captures = charges.filter((it) => it.status === 'captured').length;
+    const captures = charges.filter((charge) => charge.status === 'captured').length;
     stage.must(captures === 1, `${id} was captured ${captures} times`);
   }
 }
@@ -207,7 +214,7 @@ async function redrive(system: LocalSystem, ids: readonly string[]): Promise<voi
 
 /** Terminal, or waiting with its reason. */
 async function settled(system: LocalSystem, ids: readonly string[]): Promise<Row[]> {
-  const list = ids.map((it) => `'${it}'`).join(',');
+  const list = ids.map((id) => `'${id}'`).join(',');
   let rows: Row[] = [];
   await until('all are terminal or dead', SETTLE_MS_MAX, async () => {
     rows = await query<Row>(
@@ -215,12 +222,12 @@ async function settled(system: LocalSystem, ids: readonly string[]): Promise<Row
       `select checkout_id as id, status, failure_code, dead_reason from payments
        where merchant = 'default' and checkout_id in (${list})`,
     );
-    const done = rows.filter((it) => it.status !== 'processing' || it.dead_reason !== null);
+    const done = rows.filter((row) => row.status !== 'processing' || row.dead_reason !== null);
     return done.length === ids.length;
   });
   return rows;
 }
 
 function count(rows: readonly Row[]): number {
-  return rows.filter((it) => it.status === 'succeeded').length;
+  return rows.filter((row) => row.status === 'succeeded').length;
 }

@@ -31,7 +31,9 @@ export const lostWebhook: Proof = {
         settleMsMax: 60_000,
         onAccepted: (id) => acceptedAt.set(id, Date.now()),
       });
-      const succeeded = [...result.statuses.values()].filter((it) => it === 'succeeded').length;
+      const succeeded = [...result.statuses.values()].filter(
+        (status) => status === 'succeeded',
+      ).length;
       stage.figure('payments / succeeded', `${count} / ${succeeded}`);
       stage.must(succeeded === count, `${count - succeeded} did not succeed`);
       const { delivered } = await webhookCounts(system);

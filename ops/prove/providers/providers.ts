@@ -84,7 +84,9 @@ async function proveStripe(stage: Stage, system: LocalSystem, localstripe: strin
   const { data } = (await response.json()) as {
     data: { status: string; metadata: { checkout_id: string } }[];
   };
-  const paid = data.filter((it) => it.status === 'succeeded').map((it) => it.metadata.checkout_id);
+  const paid = data
+    .filter((entry) => entry.status === 'succeeded')
+    .map((entry) => entry.metadata.checkout_id);
   stage.figure('stand-in of Stripe: intents / succeeded', `${data.length} / ${paid.length}`);
   stage.must(new Set(paid).size === paid.length, 'a payment was captured twice');
   stage.must(counts.get('succeeded') === (count * 4) / 5, 'not four of five succeeded');
@@ -98,7 +100,7 @@ async function proveBalance(stage: Stage, system: LocalSystem): Promise<void> {
     'select account, sum(amount_minor) as total from ledger_entries group by account order by account',
   );
   for (const { account, total } of rows) stage.figure(`ledger: ${account}`, total);
-  const sum = rows.reduce((total, it) => total + Number(it.total), 0);
+  const sum = rows.reduce((total, row) => total + Number(row.total), 0);
   stage.must(sum === 0, `the ledger sums to ${sum}`);
 }
 
@@ -114,7 +116,7 @@ async function payAll(
   const ids = Array.from({ length: count }, (_, n) => `${prefix}-${n}`);
   const posts = await Promise.all(ids.map((id, n) => post(system.endpoints.api, id, bodyOf(n))));
   stage.must(
-    posts.every((it) => it.status === 202),
+    posts.every((answer) => answer.status === 202),
     'a post was not answered 202',
   );
   const counts = new Map<string, number>();

@@ -35,14 +35,17 @@ export const webhooks: Proof = {
     try {
       const ids = [...WEBHOOK_CASES.map((_, n) => `case-${n}`), 'again', 'end'];
       const charges = await waitingCharges(system, ids);
-      const answers = WEBHOOK_CASES.map((it, n) => oneCase(system, `case-${n}`, charges[n]!, it));
-      for (const [n, it] of WEBHOOK_CASES.entries()) report(stage, it, await answers[n]!);
+      const answers = WEBHOOK_CASES.map((testCase, n) =>
+        oneCase(system, `case-${n}`, charges[n]!, testCase),
+      );
+      for (const [n, testCase] of WEBHOOK_CASES.entries())
+        report(stage, testCase, await answers[n]!);
       await repeated(stage, system, charges.at(-2)!);
       await contradicted(stage, system, charges.at(-1)!);
       await beforeOurCallReturned(stage, system);
       await disputed(stage, system);
       await unknownPayment(stage, system);
-      const reasons = WEBHOOK_CASES.flatMap((it) => it.dead ?? []);
+      const reasons = WEBHOOK_CASES.flatMap((testCase) => testCase.dead ?? []);
       await mustBeDead(stage, system, [...reasons, 'unknown_payment']);
     } finally {
       await system.stop();
@@ -59,20 +62,23 @@ async function oneCase(
   system: LocalSystem,
   id: string,
   charge: EventData,
-  it: WebhookCase,
+  testCase: WebhookCase,
 ): Promise<Outcome> {
-  const body = eventOf(`evt_${id}`, { ...charge, ...it.data });
-  const options = { ...it.options };
+  const body = eventOf(`evt_${id}`, { ...charge, ...testCase.data });
+  const options = { ...testCase.options };
   if (options.sentBody === 'changed') options.sentBody = body.replace('captured', 'capturee');
   const path = `/webhooks/psp/simulator/default/${id}`;
   const answer = await callBack(system.endpoints.api, body, { secret: NEW, path, ...options });
-  return { code: answer.status, status: await settled(system, id, it.status) };
+  return { code: answer.status, status: await settled(system, id, testCase.status) };
 }
 
-function report(stage: Stage, it: WebhookCase, { code, status }: Outcome): void {
-  stage.figure(it.name, `${code} ${status}`);
-  stage.must(code === it.code, `${it.name}: ${code} instead of ${it.code}`);
-  stage.must(status === it.status, `${it.name}: ${status} instead of ${it.status}`);
+function report(stage: Stage, testCase: WebhookCase, { code, status }: Outcome): void {
+  stage.figure(testCase.name, `${code} ${status}`);
+  stage.must(code === testCase.code, `${testCase.name}: ${code} instead of ${testCase.code}`);
+  stage.must(
+    status === testCase.status,
+    `${testCase.name}: ${status} instead of ${testCase.status}`,
+  );
 }
 
 /** The same event ten times at once, and again later: applied once. */
@@ -81,7 +87,7 @@ async function repeated(stage: Stage, system: LocalSystem, charge: EventData): P
   const send = () => callBack(system.endpoints.api, body, { secret: NEW });
   const answers = await Promise.all(Array.from({ length: 10 }, send));
   await settled(system, 'again', 'succeeded');
-  const codes = [...answers, await send()].map((it) => it.status);
+  const codes = [...answers, await send()].map((answer) => answer.status);
   const [row] = await query<{ version: number; entries: string }>(
     system,
     `select version, (select count(*) from ledger_entries where checkout_id = 'again') as entries
@@ -89,7 +95,7 @@ async function repeated(stage: Stage, system: LocalSystem, charge: EventData): P
   );
   stage.figure('repeated 11 times', `${[...new Set(codes)].join(' ')}, version ${row!.version}`);
   stage.must(
-    codes.every((it) => it === 200),
+    codes.every((code) => code === 200),
     'a repeat was not answered 200',
   );
   stage.must(row!.version === 2 && Number(row!.entries) === 2, 'a repeat was applied');
@@ -106,7 +112,7 @@ async function contradicted(stage: Stage, system: LocalSystem, data: EventData):
   }
   const status = await settled(system, 'end', 'other');
   stage.figure('authorized, declined, canceled after the end', `${codes.join(' ')} ${status}`);
-  stage.must(codes.every((it) => it === 200) && status === 'succeeded', 'the end was undone');
+  stage.must(codes.every((code) => code === 200) && status === 'succeeded', 'the end was undone');
 }
 
 /** The provider charges at once and answers 5 s later; its webhook is here long before. */
@@ -126,7 +132,9 @@ async function beforeOurCallReturned(stage: Stage, system: LocalSystem): Promise
       (select count(*) from ledger_entries where checkout_id = 'early') as entries
      from payment_events where checkout_id = 'early'`,
   );
-  const captures = (await chargesOf(system, 'early')).filter((it) => it.status === 'captured');
+  const captures = (await chargesOf(system, 'early')).filter(
+    (charge) => charge.status === 'captured',
+  );
   stage.figure('before our own call returned', `200 ${status} after ${ms} ms, by ${row!.sources}`);
   stage.must(status === 'succeeded' && ms < 5_000, `${status} after ${ms} ms`);
   stage.must(captures.length === 1 && Number(row!.entries) === 2, 'not captured and booked once');
@@ -178,12 +186,14 @@ async function mustBeDead(stage: Stage, system: LocalSystem, reasons: string[]):
         headers: adminHeaders(system.endpoints.adminTokenFile, 'viewer'),
       })
     ).json();
-    found = (page as { dead_letters: { reason: string }[] }).dead_letters.map((it) => it.reason);
-    return reasons.every((it) => found.includes(it));
+    found = (page as { dead_letters: { reason: string }[] }).dead_letters.map(
+      (letter) => letter.reason,
+    );
+    return reasons.every((reason) => found.includes(reason));
   });
   stage.figure('dead letters', [...new Set(found)].sort().join(', '));
   stage.must(
-    found.every((it) => reasons.includes(it)),
+    found.every((text) => reasons.includes(text)),
     'there are other dead letters',
   );
 }

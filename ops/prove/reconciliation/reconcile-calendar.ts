@@ -79,16 +79,19 @@ async function days(stage: Stage, client: pg.Client): Promise<void> {
       timeStyle: 'short',
     });
     for (const cutoff of CUTOFFS) {
-      for (const it of await dayStarts(client, timeZone, cutoff)) {
-        const told = clock.format(it.start);
-        const wanted = `${it.day} ${`${cutoff}`.padStart(2, '0')}:00`;
-        const hours = (it.next.getTime() - it.start.getTime()) / HOUR_MS;
+      for (const start of await dayStarts(client, timeZone, cutoff)) {
+        const told = clock.format(start.start);
+        const wanted = `${start.day} ${`${cutoff}`.padStart(2, '0')}:00`;
+        const hours = (start.next.getTime() - start.start.getTime()) / HOUR_MS;
         if (hours !== 24) odd++;
         // A cut-off that the clock jumps over is the first moment behind the jump.
-        const isJumped = told > wanted && clock.format(it.start.getTime() - 60_000) < wanted;
+        const isJumped = told > wanted && clock.format(start.start.getTime() - 60_000) < wanted;
         stage.must(told === wanted || isJumped, `${timeZone}: ${told} for ${wanted}`);
-        stage.must(hours >= 23 && hours <= 25, `${timeZone} ${it.day} has ${hours} hours`);
-        stage.must(it.strays === 0, `${timeZone} ${it.day}: ${it.strays} moments go astray`);
+        stage.must(hours >= 23 && hours <= 25, `${timeZone} ${start.day} has ${hours} hours`);
+        stage.must(
+          start.strays === 0,
+          `${timeZone} ${start.day}: ${start.strays} moments go astray`,
+        );
         checked++;
       }
     }
@@ -203,10 +206,10 @@ async function mustKeepBooksApart(
 
 function reportOf(payments: readonly Booked[]): string {
   const endings = ['\r\n', '\n', '\n\n', '\r'];
-  const lines = payments.map((it, n) => {
-    const amount = decimalText(it.amount, it.currency);
-    const currency = n % 2 === 0 ? it.currency : it.currency.toLowerCase();
-    const line = `ref-${it.id},default,${it.id},charge,${amount},${currency},,${it.at.toISOString()}`;
+  const lines = payments.map((payment, n) => {
+    const amount = decimalText(payment.amount, payment.currency);
+    const currency = n % 2 === 0 ? payment.currency : payment.currency.toLowerCase();
+    const line = `ref-${payment.id},default,${payment.id},charge,${amount},${currency},,${payment.at.toISOString()}`;
     return `${line}${endings[n % endings.length]}`;
   });
   return `reference,merchant,checkout_id,type,amount,currency,fee,created_at\n${lines.join('')}\r\n`;
@@ -248,7 +251,7 @@ async function mustBeSettled(
   const { rows } = await client.query<{ batch: string; gross: number }>(
     `select day || ' ' || currency as batch, gross_minor as gross from settlement_batches`,
   );
-  const wrong = rows.filter((it) => wanted.get(it.batch) !== it.gross);
+  const wrong = rows.filter((row) => wanted.get(row.batch) !== row.gross);
   stage.figure('batches by day and currency / wrong', `${rows.length} / ${wrong.length}`);
   stage.must(rows.length === wanted.size && wrong.length === 0, `wrong: ${JSON.stringify(wrong)}`);
 }

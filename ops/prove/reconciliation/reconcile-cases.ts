@@ -46,7 +46,7 @@ export async function mustFetchQuickly(stage: Stage): Promise<void> {
 }
 
 /** What a person may type wrongly, and a provider whose source nobody has configured. */
-export async function mustSayWhatIsWrong(stage: Stage, it: MonthStage): Promise<void> {
+export async function mustSayWhatIsWrong(stage: Stage, monthStage: MonthStage): Promise<void> {
   const wrong: [what: string, args: string[]][] = [
     ['a day in the future', ['daily', '--date', '2999-01-01']],
     ['a month in the future', ['monthly', '--month', '2999-01']],
@@ -54,18 +54,18 @@ export async function mustSayWhatIsWrong(stage: Stage, it: MonthStage): Promise<
     ['a reason without words', ['resolve', '1', '--reason', ' ']],
   ];
   for (const [what, args] of wrong) {
-    const { code, output } = await it.reconcile(args);
+    const { code, output } = await monthStage.reconcile(args);
     stage.must(code === WRONG_USE, `${what}: exit code ${code}: ${output}`);
   }
   stage.figure('wrong use: exit code', `${WRONG_USE} for ${wrong.length} of ${wrong.length}`);
-  await it.query(
+  await monthStage.query(
     `insert into payments (merchant, checkout_id, shard, fingerprint, status, amount, currency,
        payment_method, provider, provider_reference, version, idempotency_key, accepted_at, updated_at)
      values ('shop-0', 'unasked', 0, '', 'succeeded', 5, 'USD', 'pm_card_visa', 'simulator_b', 'ch_b',
        2, 'k', now(), '2026-03-15 12:00Z')`,
   );
-  const { code, output } = await it.reconcile(['daily', '--date', `${MONTH}-15`]);
-  const rows = await it.query<{ item: string }>(
+  const { code, output } = await monthStage.reconcile(['daily', '--date', `${MONTH}-15`]);
+  const rows = await monthStage.query<{ item: string }>(
     `select provider || ' ' || kind || ' ' || state as item from reconciliation_items
      where provider = 'simulator_b'`,
   );

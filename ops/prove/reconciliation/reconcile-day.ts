@@ -71,8 +71,8 @@ async function differences(stage: Stage, system: LocalSystem): Promise<void> {
   const items = listed.output
     .trim()
     .split('\n')
-    .map((it) => JSON.parse(it) as FoundItem);
-  const found = items.map((it) => `${it.kind} ${it.checkout_id}`).sort();
+    .map((line) => JSON.parse(line) as FoundItem);
+  const found = items.map((item) => `${item.kind} ${item.checkout_id}`).sort();
   stage.figure('exit code / items', `${code} / ${found.join(', ')}`);
   const planted = ['amount_differs day-7', 'missing_inside behind-our-back'];
   stage.must(`${found}` === `${planted}`, 'not exactly the two');
@@ -152,8 +152,8 @@ async function reconcile(
   const command = [packageFile('ops/cli/tollgate.mjs'), 'reconcile', ...args];
   const child = spawn(process.execPath, command, { env: environment(system) });
   let output = '';
-  child.stdout.on('data', (it) => (output += it));
-  child.stderr.on('data', (it) => (output += args[0] === 'items' ? '' : it));
+  child.stdout.on('data', (entry) => (output += entry));
+  child.stderr.on('data', (entry) => (output += args[0] === 'items' ? '' : entry));
   const [code] = (await once(child, 'exit')) as [number | null];
   return { code, output };
 }

@@ -33,22 +33,27 @@ async function killed(
   expected: string,
 ): Promise<void> {
   const kills = stage.size(2, 10);
-  const it = await MonthStage.prepare(count);
+  const monthStage = await MonthStage.prepare(count);
   try {
     const steps: string[] = [];
     for (let i = 0; i < kills; i++) {
       const afterMs = seconds * 1_000 * (0.15 + (0.8 * (i + 0.5)) / kills);
-      const run = await it.reconcile(['monthly', '--month', MONTH], afterMs);
-      const [row] = await it.query<{ step: string }>('select step from reconciliation_runs');
+      const run = await monthStage.reconcile(['monthly', '--month', MONTH], afterMs);
+      const [row] = await monthStage.query<{ step: string }>(
+        'select step from reconciliation_runs',
+      );
       steps.push(`${run.code === null ? '' : 'through '}${row?.step.split(' ')[0] ?? 'begin'}`);
     }
     stage.figure('killed in', steps.join(', '));
     stage.must(!steps.every((step) => step.startsWith('through')), 'no kill hit the run');
-    const last = await it.reconcile(['monthly', '--month', MONTH]);
+    const last = await monthStage.reconcile(['monthly', '--month', MONTH]);
     stage.must(last.code === OPEN_ITEMS, last.output);
-    await mustBeExactly(stage, it);
-    stage.must((await fingerprint(it)) === expected, 'the result differs from the undisturbed one');
+    await mustBeExactly(stage, monthStage);
+    stage.must(
+      (await fingerprint(monthStage)) === expected,
+      'the result differs from the undisturbed one',
+    );
   } finally {
-    await it.close();
+    await monthStage.close();
   }
 }

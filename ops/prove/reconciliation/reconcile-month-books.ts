@@ -52,7 +52,7 @@ export async function writeMonth(options: MonthOptions): Promise<void> {
   const client = new pg.Client({ connectionString: server.adminUrl });
   await client.connect();
   try {
-    const list = `array[${open.map((it) => client.escapeLiteral(it)).join(', ')}]::text[]`;
+    const list = `array[${open.map((text) => client.escapeLiteral(text)).join(', ')}]::text[]`;
     const sql = LOAD.replaceAll(':count', `${count}`)
       .replaceAll(':month', month)
       .replaceAll(':open', list);

@@ -85,7 +85,8 @@ export class MonthStage {
     const command = [packageFile('ops/cli/tollgate.mjs'), 'reconcile', ...args];
     const child = spawn(process.execPath, command, { env: this.#environment() });
     let output = '';
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (it) => (output += it));
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (entry) => (output += entry));
     let peakMb = 0;
     const look = setInterval(() => {
       peakMb = Math.max(peakMb, peakResidentMb(child.pid!));

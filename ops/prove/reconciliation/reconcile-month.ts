@@ -24,31 +24,31 @@ export const reconcileMonth: Proof = {
 async function month(
   stage: Stage,
   count: number,
-  more?: (stage: Stage, it: MonthStage) => Promise<void>,
+  more?: (stage: Stage, monthStage: MonthStage) => Promise<void>,
 ): Promise<CliResult> {
-  const it = await MonthStage.prepare(count);
+  const monthStage = await MonthStage.prepare(count);
   try {
-    const first = await it.reconcile(['monthly', '--month', MONTH]);
+    const first = await monthStage.reconcile(['monthly', '--month', MONTH]);
     stage.figure(
       `${count} payments`,
       `${first.seconds.toFixed(1)} s, peak memory ${first.peakMb.toFixed(0)} MB`,
     );
     stage.must(first.code === OPEN_ITEMS, `exit code ${first.code}: ${first.output}`);
-    await mustBeExactly(stage, it);
-    const before = await fingerprint(it);
-    const again = await it.reconcile(['monthly', '--month', MONTH]);
+    await mustBeExactly(stage, monthStage);
+    const before = await fingerprint(monthStage);
+    const again = await monthStage.reconcile(['monthly', '--month', MONTH]);
     stage.figure('the same again', `${again.seconds.toFixed(1)} s`);
-    stage.must((await fingerprint(it)) === before, 'a second run changed something');
-    await more?.(stage, it);
+    stage.must((await fingerprint(monthStage)) === before, 'a second run changed something');
+    await more?.(stage, monthStage);
     return first;
   } finally {
-    await it.close();
+    await monthStage.close();
   }
 }
 
-export async function mustBeExactly(stage: Stage, it: MonthStage): Promise<void> {
-  const { expected } = it.plant;
-  const rows = await it.query<{ item: string }>(
+export async function mustBeExactly(stage: Stage, monthStage: MonthStage): Promise<void> {
+  const { expected } = monthStage.plant;
+  const rows = await monthStage.query<{ item: string }>(
     `select kind || ' ' || state || ' ' || subject as item from reconciliation_items`,
   );
   const found = new Set(rows.map((row) => row.item));
@@ -60,14 +60,14 @@ export async function mustBeExactly(stage: Stage, it: MonthStage): Promise<void>
   );
   stage.must(missed.length === 0, `missed: ${missed.slice(0, 3).join('; ')}`);
   stage.must(invented.length === 0, `invented: ${invented.slice(0, 3).join('; ')}`);
-  const [books] = await it.query<{ off: number; batches: number }>(
+  const [books] = await monthStage.query<{ off: number; batches: number }>(
     `select (select count(*) from (select 1 from ledger_entries group by currency
          having sum(amount_minor) <> 0) s) as off,
        (select count(*) from settlement_batches) as batches`,
   );
   stage.figure('settlement batches', books!.batches);
   stage.must(Number(books!.off) === 0, 'the ledger does not sum to zero');
-  const [disputed] = await it.query<{ left: string }>(
+  const [disputed] = await monthStage.query<{ left: string }>(
     `select sum(amount_minor) as left from ledger_entries where account like 'disputed:%'`,
   );
   stage.figure('disputed and not taken off a payout', disputed!.left);
@@ -75,7 +75,7 @@ export async function mustBeExactly(stage: Stage, it: MonthStage): Promise<void>
 }
 
 /** Everything that a run may write, as one digest. */
-export async function fingerprint(it: MonthStage): Promise<string> {
+export async function fingerprint(stage: MonthStage): Promise<string> {
   const tables = [
     `select kind, period, state, figures from reconciliation_runs order by id`,
     `select kind, state, subject, ours, theirs, reason from reconciliation_items
@@ -91,7 +91,7 @@ export async function fingerprint(it: MonthStage): Promise<string> {
     `select count(*) from reconciliation_changes`,
   ];
   const sums = tables.map((sql) => `(select md5(string_agg(md5(t::text), '')) from (${sql}) t)`);
-  const [row] = await it.query<{ digest: string }>(
+  const [row] = await stage.query<{ digest: string }>(
     `select concat_ws(' ', ${sums.join(', ')}) as digest`,
   );
   return row!.digest;

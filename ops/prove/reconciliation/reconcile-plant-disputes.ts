@@ -31,7 +31,7 @@ export const UNSETTLED_MINOR = 600;
 
 /** @param fields the line of charge `n` @returns the lines of its dispute */
 export function disputeLines(n: number, fields: readonly string[]): string[] {
-  const dispute = DISPUTES.find((it) => it.n === n);
+  const dispute = DISPUTES.find((planted) => planted.n === n);
   if (!dispute?.isReported) return [];
   const line = (amount: number, fee: number): string => {
     const money = ['dispute', amount, fields[TYPE + 2], fee, amount - fee];
@@ -49,7 +49,7 @@ export function disputeLines(n: number, fields: readonly string[]): string[] {
 }
 
 /** What webhooks have left behind. */
-export const DISPUTES_SQL = DISPUTES.filter((it) => it.known !== undefined)
+export const DISPUTES_SQL = DISPUTES.filter((dispute) => dispute.known !== undefined)
   .map(({ n, amount, known }) => {
     const [merchant, id] = [`shop-${n % 5}`, `c-${n}`];
     const entry = (version: number, account: string, more: number): string =>

@@ -24,7 +24,7 @@ const charge = (n: number): string => `charge:ch_${`${n}`.padStart(10, '0')}`;
 const payment = (n: number): string => `payment:shop-${n % 5}/c-${n}`;
 const set = (column: keyof typeof COLUMN, change: (value: string) => string) => {
   return (fields: string[]): string[][] => [
-    fields.map((it, i) => (i === COLUMN[column] ? change(it) : it)),
+    fields.map((field, i) => (i === COLUMN[column] ? change(field) : field)),
   ];
 };
 const UPDATE = 'update payments set';
@@ -34,18 +34,26 @@ const EDITS: readonly Edit[] = [
   { kind: 'missing_inside', subject: charge, sql: `delete from payments ${IS_IT}` },
   { kind: 'missing_outside', subject: payment, report: () => [] },
   { kind: 'amount_differs', subject: charge, sql: `${UPDATE} amount = amount + 1 ${IS_IT}` },
-  { kind: 'amount_differs', subject: charge, report: set('amount', (it) => `${Number(it) + 100}`) },
+  {
+    kind: 'amount_differs',
+    subject: charge,
+    report: set('amount', (text) => `${Number(text) + 100}`),
+  },
   { kind: 'currency_differs', subject: charge, sql: `${UPDATE} currency = 'CHF' ${IS_IT}` },
   { kind: 'currency_differs', subject: charge, report: set('currency', () => 'GBP') },
   { kind: 'status_differs', subject: charge, sql: `${UPDATE} status = 'failed' ${IS_IT}` },
   { kind: 'status_differs', subject: charge, report: set('status', () => 'canceled') },
-  { kind: 'duplicate_outside', subject: (n) => `${charge(n)}#2`, report: (it) => [it, it] },
-  { kind: 'fee_differs', subject: charge, report: set('fee', (it) => `${Number(it) + 1}`) },
+  {
+    kind: 'duplicate_outside',
+    subject: (n) => `${charge(n)}#2`,
+    report: (texts) => [texts, texts],
+  },
+  { kind: 'fee_differs', subject: charge, report: set('fee', (text) => `${Number(text) + 1}`) },
   { kind: 'status_differs', state: 'healed', subject: charge },
   // Another reference, the same id and amount: the same payment.
-  { kind: 'matched', subject: charge, report: set('reference', (it) => `${it}x`) },
+  { kind: 'matched', subject: charge, report: set('reference', (text) => `${text}x`) },
 ];
-const OPEN = EDITS.findIndex((it) => it.state === 'healed');
+const OPEN = EDITS.findIndex((edit) => edit.state === 'healed');
 /** Charged again under another reference, with the first charge reported too. */
 const TWICE = 'ch_second';
 const ADDED = 'ch_nobody_knows';
@@ -84,7 +92,7 @@ export class Plant {
     for await (const line of lines) {
       const fields = line.split(',');
       const edit = fields[COLUMN.type] === 'charge' ? edits.get(n) : undefined;
-      for (const it of edit?.report?.(fields) ?? [fields]) yield `${it.join(',')}\n`;
+      for (const texts of edit?.report?.(fields) ?? [fields]) yield `${texts.join(',')}\n`;
       for (const dispute of disputeLines(n, fields)) yield `${dispute}\n`;
       if (n === 1) {
         yield `${[ADDED, 'shop-1', 'unheard-of', ...fields.slice(COLUMN.type)].join(',')}\n`;

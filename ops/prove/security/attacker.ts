@@ -49,7 +49,7 @@ class Attacker {
     const giveUpAt = Date.now() + CUT_MS_MAX;
     while (this.#open.size > 0 && Date.now() < giveUpAt) await sleep(50);
     const open = this.#open.size;
-    for (const it of this.#open) it.destroy();
+    for (const socket of this.#open) socket.destroy();
     const [requests, cut, longestMs] = [this.#requests, this.#cut, this.#longestMs];
     say({ type: 'ended', requests, cut, open, longestMs });
   }
@@ -70,7 +70,7 @@ class Attacker {
   async #keepAsking(): Promise<void> {
     // A large body that never comes holds its connection for seconds.
     const quick = hostileRequests(this.#data.headers).filter(
-      (it) => !it.name.startsWith('a large'),
+      (request) => !request.name.startsWith('a large'),
     );
     for (let i = 0; !this.#isOver; i++) {
       const { port, ca } = this.#data;

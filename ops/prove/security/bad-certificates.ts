@@ -31,7 +31,7 @@ export interface Hop {
 }
 
 export function makeCertificates(home: string): Certificates {
-  const [right, foreign, expired] = ['right', 'foreign', 'expired'].map((it) => join(home, it));
+  const [right, foreign, expired] = ['right', 'foreign', 'expired'].map((text) => join(home, text));
   mkdirSync(home, { recursive: true });
   initPki(right!);
   initPki(foreign!);

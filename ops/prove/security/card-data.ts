@@ -36,7 +36,7 @@ export const cardData: Proof = {
       const marker = `planted-${randomUUID().slice(0, 8)}`;
       const controls = await payNormally(stage, client, stage.size(20, 200));
       const all = NUMBERS.flatMap((number) => plantings(number, marker));
-      for (const it of all) await plant(stage, client, it);
+      for (const planting of all) await plant(stage, client, planting);
       stage.figure('planted / refused without an echo', `${all.length} / ${all.length}`);
       controls.push(...(await payNormally(stage, client, 5)));
       await search(stage, system, marker, controls.at(-1)!);
@@ -59,12 +59,12 @@ class Client {
     this.#headers = system.headersOf(MERCHANT);
   }
 
-  async send(it: Omit<Planting, 'where'>): Promise<Sent> {
-    const { statusCode, headers, body } = await request(`${this.#api}${it.path ?? '/payments'}`, {
+  async send(omit: Omit<Planting, 'where'>): Promise<Sent> {
+    const { statusCode, headers, body } = await request(`${this.#api}${omit.path ?? '/payments'}`, {
       dispatcher: this.#agent,
-      method: it.method ?? 'POST',
-      headers: { ...this.#headers, ...it.headers },
-      body: it.body ?? null,
+      method: omit.method ?? 'POST',
+      headers: { ...this.#headers, ...omit.headers },
+      body: omit.body ?? null,
     });
     return { status: statusCode, body: await body.text(), headers: JSON.stringify(headers) };
   }
@@ -114,20 +114,20 @@ async function payNormally(stage: Stage, client: Client, count: number): Promise
 function plantings(number: string, marker: string): Planting[] {
   const spaced = number.match(/.{1,4}/g)!.join(' ');
   const dashed = number.match(/.{1,4}/g)!.join('-');
-  const escaped = [...number].map((it) => `\\u00${it.charCodeAt(0).toString(16)}`).join('');
+  const escaped = [...number].map((text) => `\\u00${text.charCodeAt(0).toString(16)}`).join('');
   const body = (fields: object): string =>
     JSON.stringify({ ...VISA, description: marker, ...fields });
   const bodies: [string, string][] = [
-    ...[number, spaced, dashed].flatMap((it): [string, string][] => [
-      ['description', body({ description: `${marker} card ${it} exp 12/30` })],
-      ['payment_method', body({ payment_method: it.replaceAll(' ', '_') })],
-      ['currency', body({ currency: it })],
-      ['provider', body({ provider: it })],
-      ['payment_checkout_id', body({ payment_checkout_id: it })],
-      ['a metadata value', body({ metadata: { note: it } })],
-      ['a metadata key', body({ metadata: { [it]: 'x' } })],
-      ['an unknown field', body({ card: { number: it } })],
-      ['an unknown name', body({ [it]: 1 })],
+    ...[number, spaced, dashed].flatMap((text): [string, string][] => [
+      ['description', body({ description: `${marker} card ${text} exp 12/30` })],
+      ['payment_method', body({ payment_method: text.replaceAll(' ', '_') })],
+      ['currency', body({ currency: text })],
+      ['provider', body({ provider: text })],
+      ['payment_checkout_id', body({ payment_checkout_id: text })],
+      ['a metadata value', body({ metadata: { note: text } })],
+      ['a metadata key', body({ metadata: { [text]: 'x' } })],
+      ['an unknown field', body({ card: { number: text } })],
+      ['an unknown name', body({ [text]: 1 })],
     ]),
     ['the amount', `{"amount":${number},"currency":"USD","payment_method":"${marker}"}`],
     ['an escaped description', body({}).replace(marker, `${marker} ${escaped}`)],
@@ -140,7 +140,7 @@ function plantings(number: string, marker: string): Planting[] {
   ];
   const token = `t-${marker}`;
   return [
-    ...bodies.map(([where, it]) => ({ where, body: it })),
+    ...bodies.map(([where, text]) => ({ where, body: text })),
     { where: 'the id', headers: { 'x-payment-checkout-id': number } },
     { where: 'the id, with dashes', headers: { 'x-payment-checkout-id': dashed } },
     { where: 'a CVV as id', headers: { 'x-payment-checkout-id': 'cvv-123' } },
@@ -164,28 +164,28 @@ const OTHER_CODES: Readonly<Record<string, readonly string[]>> = {
   'another path': ['not_found'],
 };
 
-async function plant(stage: Stage, client: Client, it: Planting): Promise<void> {
+async function plant(stage: Stage, client: Client, planting: Planting): Promise<void> {
   const answer =
-    it.method === 'GET'
-      ? await client.send(it)
+    planting.method === 'GET'
+      ? await client.send(planting)
       : await client.send({
-          ...it,
+          ...planting,
           headers: {
             'content-type': 'application/json',
             'x-payment-checkout-id': `planted-${randomUUID()}`,
-            ...it.headers,
+            ...planting.headers,
           },
-          body: it.body ?? JSON.stringify(VISA),
+          body: planting.body ?? JSON.stringify(VISA),
         });
-  if (it.isAccepted) {
-    stage.must(answer.status === 202, `${it.where}: ${answer.status} ${answer.body}`);
+  if (planting.isAccepted) {
+    stage.must(answer.status === 202, `${planting.where}: ${answer.status} ${answer.body}`);
     return;
   }
   const { code } = JSON.parse(answer.body) as { code: string };
-  const expected = OTHER_CODES[it.where] ?? ['card_data_refused'];
-  stage.must(expected.includes(code), `${it.where}: ${answer.status} ${code}`);
+  const expected = OTHER_CODES[planting.where] ?? ['card_data_refused'];
+  stage.must(expected.includes(code), `${planting.where}: ${answer.status} ${code}`);
   const said = `${answer.body} ${answer.headers} ${decodeURIComponent(answer.body)}`;
-  stage.must(!hasCardData(said), `${it.where}: the answer repeats card data`);
+  stage.must(!hasCardData(said), `${planting.where}: the answer repeats card data`);
 }
 
 async function search(
@@ -196,24 +196,24 @@ async function search(
 ): Promise<void> {
   const { books, home } = system;
   const pages = [
-    ...books.admins.flatMap((it) => [`${it}/metrics`, `${it}/config`, `${it}/readyz`]),
-    ...books.processorAdmins.flatMap((it) => [`${it}/metrics`, `${it}/dlq`]),
+    ...books.admins.flatMap((admin) => [`${admin}/metrics`, `${admin}/config`, `${admin}/readyz`]),
+    ...books.processorAdmins.flatMap((admin) => [`${admin}/metrics`, `${admin}/dlq`]),
     `${books.simulator}/ledger`,
   ];
-  const planted = NUMBERS.flatMap((it) => {
-    const groups = it.match(/.{1,4}/g)!;
-    return [it, ...[' ', '-', '_', '%20'].map((by) => groups.join(by))];
+  const planted = NUMBERS.flatMap((number) => {
+    const groups = number.match(/.{1,4}/g)!;
+    return [number, ...[' ', '-', '_', '%20'].map((by) => groups.join(by))];
   });
   const found = await searchEverything({ ...books, home, pages }, [...planted, marker, control]);
   const places = [...(found.get(control) ?? [])];
   for (const kind of CONTROL_KINDS)
     stage.must(
-      places.some((it) => it.startsWith(kind)),
+      places.some((place) => place.startsWith(kind)),
       `the search does not see ${kind}, only ${places}`,
     );
   stage.figure('an accepted id was found in', `${places.length} places`);
   found.delete(control);
-  const sightings = [...found].flatMap(([word, it]) => [...it].map((at) => `${word} in ${at}`));
+  const sightings = [...found].flatMap(([word, set]) => [...set].map((at) => `${word} in ${at}`));
   stage.figure('planted words found', sightings.length);
   stage.must(sightings.length === 0, sightings[0] ?? '');
 }

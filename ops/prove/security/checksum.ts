@@ -66,12 +66,12 @@ export async function showChecksums(stage: Stage, target: ChecksumTarget): Promi
   let n = 0;
   try {
     for (const method of ['POST', 'GET'] as const) {
-      for (const it of casesOf(target, method)) {
+      for (const testCase of casesOf(target, method)) {
         const id = method === 'GET' ? `checksum-${run}-0` : `checksum-${run}-${n++}`;
-        const answer = await send(target.api, agent, method, id, it);
-        stage.figure(`${method}: ${it.name}`, `${answer.status} ${answer.code}`);
-        const isRight = answer.status === it.status && answer.code === (it.code ?? '');
-        stage.must(isRight, `${method}, ${it.name}: ${answer.status} ${answer.code}`);
+        const answer = await send(target.api, agent, method, id, testCase);
+        stage.figure(`${method}: ${testCase.name}`, `${answer.status} ${answer.code}`);
+        const isRight = answer.status === testCase.status && answer.code === (testCase.code ?? '');
+        stage.must(isRight, `${method}, ${testCase.name}: ${answer.status} ${answer.code}`);
       }
     }
   } finally {
@@ -123,7 +123,7 @@ function casesOf({ signed, unsigned }: ChecksumTarget, method: 'POST' | 'GET'): 
       ? [{ name: 'a merchant without a secret', credentials: unsigned, status: good }]
       : []),
   ];
-  return cases.map((it) => ({ credentials: signed, ...it }));
+  return cases.map((testCase) => ({ credentials: signed, ...testCase }));
 }
 
 async function send(

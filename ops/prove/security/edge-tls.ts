@@ -75,7 +75,7 @@ async function oldProtocols(stage: Stage, edge: EdgeFixture): Promise<void> {
 }
 
 async function ciphers(stage: Stage, edge: EdgeFixture): Promise<void> {
-  const all = getCiphers().filter((it) => !it.startsWith('tls_'));
+  const all = getCiphers().filter((cipher) => !cipher.startsWith('tls_'));
   const taken: string[] = [];
   for (const name of all) {
     const only = { maxVersion: 'TLSv1.2' as const, ciphers: `${name.toUpperCase()}:@SECLEVEL=0` };
@@ -83,7 +83,7 @@ async function ciphers(stage: Stage, edge: EdgeFixture): Promise<void> {
   }
   stage.figure('ciphers tried / taken', `${all.length} / ${taken.join(' ')}`);
   stage.must(taken.length > 0, 'no cipher at all is taken');
-  const weak = taken.filter((it) => !STRONG.test(it));
+  const weak = taken.filter((text) => !STRONG.test(text));
   stage.must(weak.length === 0, `weak ciphers are taken: ${weak.join(' ')}`);
 }
 
@@ -108,7 +108,7 @@ async function manners(stage: Stage, edge: EdgeFixture): Promise<void> {
 async function engineHop(stage: Stage, edge: EdgeFixture): Promise<void> {
   const [right, foreign, expired] = [
     edge.pki,
-    ...['foreign', 'expired'].map((it) => join(edge.dir, it)),
+    ...['foreign', 'expired'].map((text) => join(edge.dir, text)),
   ];
   mkdirSync(foreign!);
   initPki(foreign!);

@@ -85,14 +85,14 @@ function lengths(post: Post): Hostile[] {
   return [
     is('two lengths', 400, post([ID, JSON_TYPE, LENGTH, 'Content-Length: 0'], BODY)),
     is('the same length twice', 400, post([ID, JSON_TYPE, LENGTH, LENGTH], BODY)),
-    ...['+5', '-1', '5 5', '0x10', '5,5', '9'.repeat(30)].map((it) =>
-      is(`length ${it.slice(0, 8)}`, 400, post([ID, JSON_TYPE, `Content-Length: ${it}`], BODY)),
+    ...['+5', '-1', '5 5', '0x10', '5,5', '9'.repeat(30)].map((text) =>
+      is(`length ${text.slice(0, 8)}`, 400, post([ID, JSON_TYPE, `Content-Length: ${text}`], BODY)),
     ),
-    ...['-1', 'fffffffffffffffff', 'zz', '5 5'].map((it) =>
+    ...['-1', 'fffffffffffffffff', 'zz', '5 5'].map((text) =>
       is(
-        `chunk of ${it.slice(0, 8)}`,
+        `chunk of ${text.slice(0, 8)}`,
         400,
-        post([ID, JSON_TYPE, CHUNKED], `${it}\r\n${BODY}\r\n0\r\n\r\n`),
+        post([ID, JSON_TYPE, CHUNKED], `${text}\r\n${BODY}\r\n0\r\n\r\n`),
       ),
     ),
     is(

@@ -34,7 +34,7 @@ export const hostile: Proof = {
       await endAttack(stage, attacker);
       compare(stage, calm, besides);
       stage.must(
-        edge.engines.every((it) => it.child.exitCode === null),
+        edge.engines.every((engine) => engine.child.exitCode === null),
         'an engine ended',
       );
     } finally {
@@ -46,21 +46,21 @@ export const hostile: Proof = {
 /** Each gets exactly one answer, the right one; nothing that was smuggled exists. */
 async function attack(stage: Stage, edge: EdgeFixture): Promise<void> {
   const all = hostileRequests(edge.headersOf(MERCHANT));
-  const problems = await Promise.all(all.map((it) => wrongAnswer(edge, it)));
-  const wrong = problems.filter((it) => it !== undefined);
+  const problems = await Promise.all(all.map((entry) => wrongAnswer(edge, entry)));
+  const wrong = problems.filter((problem) => problem !== undefined);
   stage.figure('hostile requests / wrong answers', `${all.length} / ${wrong.length}`);
   stage.must(wrong.length === 0, `${wrong[0]}`);
   const { status } = await ask(edge, '/payments/smuggled');
   stage.must(status === 404, `a smuggled payment exists: ${status}`);
 }
 
-async function wrongAnswer(edge: EdgeFixture, it: Hostile): Promise<string | undefined> {
-  const text = await exchangeTls(edge.port, edge.ca, it.bytes);
+async function wrongAnswer(edge: EdgeFixture, entry: Hostile): Promise<string | undefined> {
+  const text = await exchangeTls(edge.port, edge.ca, entry.bytes);
   const answers = [...text.matchAll(/^HTTP\/1\.1 (\d{3})/gm)].map((found) => Number(found[1]));
-  const expected = it.status === 0 ? [] : [it.status];
-  const isProblem = it.status < 300 || text.includes('Content-Type: application/problem+json');
+  const expected = entry.status === 0 ? [] : [entry.status];
+  const isProblem = entry.status < 300 || text.includes('Content-Type: application/problem+json');
   if (`${answers}` === `${expected}` && isProblem && !/<html/i.test(text)) return undefined;
-  return `${it.name}: ${answers.join(' ') || 'no answer'} instead of ${it.status}: ${text.slice(0, 300)}`;
+  return `${entry.name}: ${answers.join(' ') || 'no answer'} instead of ${entry.status}: ${text.slice(0, 300)}`;
 }
 
 /** Posts at a constant rate whether or not answers come. @returns microseconds */
@@ -120,7 +120,7 @@ function ask(edge: EdgeFixture, path: string) {
 }
 
 function compare(stage: Stage, calm: Histogram, besides: Histogram): void {
-  const ms = (it: Histogram): number => it.getValueAtPercentile(99) / 1_000;
+  const ms = (fallback: Histogram): number => fallback.getValueAtPercentile(99) / 1_000;
   stage.figure(
     'p99 of good traffic: calm / under attack',
     `${ms(calm).toFixed(1)} / ${ms(besides).toFixed(1)} ms`,

@@ -26,14 +26,14 @@ export const locks: Proof = {
       const accepted = await payInOrder(system.endpoints.api, 'before', stage.size(5, 50));
       await refusals(stage, system);
       strangers.push(...lookAlikes(system.home));
-      await Promise.all(strangers.map((it) => once(it, 'spawn')));
+      await Promise.all(strangers.map((stranger) => once(stranger, 'spawn')));
       for (let round = 0; round < stage.size(1, 5); round++) {
         await replace(stage, system, strangers[0]!);
         accepted.push(
           ...(await payInOrder(system.endpoints.api, `round-${round}`, stage.size(5, 50))),
         );
       }
-      const alive = strangers.filter((it) => identityOf(it.pid!) !== undefined);
+      const alive = strangers.filter((stranger) => identityOf(stranger.pid!) !== undefined);
       stage.figure(
         'processes that look like ours / left alone',
         `${strangers.length} / ${alive.length}`,
@@ -41,7 +41,7 @@ export const locks: Proof = {
       stage.must(alive.length === strangers.length, 'a process that is not ours was ended');
       await auditAll(stage, system, accepted);
     } finally {
-      for (const it of strangers) it.kill('SIGKILL');
+      for (const stranger of strangers) stranger.kill('SIGKILL');
       await system.stop();
     }
   },
@@ -103,9 +103,11 @@ async function replace(stage: Stage, system: LocalSystem, stranger: ChildProcess
   const now = identityOf(stranger.pid!)!;
   writeFileSync(file, JSON.stringify([...recorded, { ...now, startTicks: now.startTicks - 1 }]));
   await system.replaceSupervisor();
-  const left = recorded.filter((it) => identityOf(it.pid)?.startTicks === it.startTicks);
+  const left = recorded.filter(
+    (identity) => identityOf(identity.pid)?.startTicks === identity.startTicks,
+  );
   stage.must(
     left.length === 0,
-    `still there after kill -9: ${left.map((it) => it.pid).join(', ')}`,
+    `still there after kill -9: ${left.map((identity) => identity.pid).join(', ')}`,
   );
 }

@@ -65,11 +65,11 @@ export async function showRotation(stage: Stage, servers: Servers): Promise<void
     stage.figure('the engine goes by its own after', `${Date.now() - since} ms`);
     await sleep(stage.size(300, 2_000));
     const counts = new Map<string, number>();
-    for (const it of users) {
-      const { done, failed } = await it.stop();
-      counts.set(it.what, done);
-      stage.figure(`${it.what} during the rotation / failed`, `${done} / ${failed}`);
-      stage.must(done > 10 && failed === 0, `${it.what} failed while certificates rotated`);
+    for (const user of users) {
+      const { done, failed } = await user.stop();
+      counts.set(user.what, done);
+      stage.figure(`${user.what} during the rotation / failed`, `${done} / ${failed}`);
+      stage.must(done > 10 && failed === 0, `${user.what} failed while certificates rotated`);
     }
     await showInKafka(stage, servers, engine, counts.get('payments') ?? 0);
   } finally {
@@ -102,7 +102,7 @@ async function showInKafka(
   const keys = new Set<string>();
   const options = { partitions: 1, tls: clientTls(pki, 'admin') };
   await readTopic(`127.0.0.1:${port}`, TOPICS.accepted, options, ({ key }) => keys.add(`${key}`));
-  const published = [...keys].filter((it) => it.includes('/rotation-')).length;
+  const published = [...keys].filter((key) => key.includes('/rotation-')).length;
   stage.figure('payments answered 202 / in Kafka', `${payments} / ${published}`);
   stage.must(published === payments, 'a payment is missing in Kafka');
 }
@@ -112,7 +112,7 @@ function keepPaying(engine: EngineProcess): User {
   const open = new Set<Promise<void>>();
   const payOnce = async (): Promise<void> => {
     const status = await post(engine.api, `rotation-${n++}`).then(
-      (it) => it.status,
+      (answer) => answer.status,
       () => 0,
     );
     if (status === 202) done++;
@@ -145,7 +145,7 @@ async function keepQuerying(url: string): Promise<User> {
         () => undefined,
         (error: Error) => error.message,
       );
-      for (const it of [kept, await queryOnce(url)]) it === undefined ? done++ : failed++;
+      for (const name of [kept, await queryOnce(url)]) name === undefined ? done++ : failed++;
       await sleep(USE_EVERY_MS);
     }
   })();

@@ -47,14 +47,14 @@ export const mtls: Proof = {
       startPostgres({ dir, port: postgresPort, log, pki }),
     ]);
     try {
-      for (const it of servers) if (it.status === 'rejected') throw it.reason;
+      for (const server of servers) if (server.status === 'rejected') throw server.reason;
       await kafkaHops(stage, port, certificates);
       await postgresHop(stage, postgresPort, certificates);
       await showRotation(stage, { port, postgresPort, dir, pki, home });
     } finally {
       await Promise.all(
-        servers.map((it) =>
-          it.status === 'fulfilled' ? it.value.stop('SIGINT', 5_000) : undefined,
+        servers.map((server) =>
+          server.status === 'fulfilled' ? server.value.stop('SIGINT', 5_000) : undefined,
         ),
       );
       rmSync(home, { recursive: true, force: true });

@@ -17,7 +17,7 @@ export const rateLimit: Proof = {
     'a merchant above its rate gets 429 with Retry-After, an address above its own too; no other caller is affected',
   async run(stage: Stage) {
     const edge = await EdgeFixture.start({
-      change: (it) => ({ ...it, limits: { ...it.limits, perKey: LIMIT } }),
+      change: (entry) => ({ ...entry, limits: { ...entry.limits, perKey: LIMIT } }),
     });
     try {
       const seconds = stage.size(3, 15);
@@ -62,7 +62,7 @@ function judgeFlood(
   answers: readonly EdgeAnswer[],
   seconds: number,
 ): void {
-  const refused = answers.filter((it) => it.status === 429);
+  const refused = answers.filter((answer) => answer.status === 429);
   const served = answers.length - refused.length;
   const most = BURST + LIMIT * (seconds + 1);
   stage.figure(
@@ -73,16 +73,16 @@ function judgeFlood(
   stage.must(served <= most, `${served} requests were served, not at most ${most}`);
   stage.must(served >= LIMIT * (seconds - 1), `only ${served} requests were served`);
   const bad = refused.find(
-    (it) =>
-      it.headers['retry-after'] === undefined ||
-      it.headers['content-type'] !== 'application/problem+json' ||
-      (JSON.parse(it.body) as { code: string }).code !== 'rate_limited',
+    (answer) =>
+      answer.headers['retry-after'] === undefined ||
+      answer.headers['content-type'] !== 'application/problem+json' ||
+      (JSON.parse(answer.body) as { code: string }).code !== 'rate_limited',
   );
   stage.must(bad === undefined, `a 429 is not as documented: ${bad?.body}`);
 }
 
 function judgeOthers(stage: Stage, what: string, answers: readonly EdgeAnswer[]): void {
-  const refused = answers.filter((it) => it.status !== 404);
+  const refused = answers.filter((answer) => answer.status !== 404);
   stage.figure(`${what}: requests / refused`, `${answers.length} / ${refused.length}`);
   stage.must(refused.length === 0, `${what} was answered ${refused[0]?.status}`);
 }

@@ -113,7 +113,7 @@ async function tryRoutes(stage: Stage, system: LocalSystem): Promise<void> {
     'admin routes / calls that were answered as the table says',
     `${seen.size} / ${calls}`,
   );
-  const rest = Object.keys(ADMIN_ROUTES).filter((it) => !seen.has(it));
+  const rest = Object.keys(ADMIN_ROUTES).filter((key) => !seen.has(key));
   stage.must(rest.length === 0, `no server has ${rest.join(', ')}`);
 }
 

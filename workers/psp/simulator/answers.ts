@@ -73,28 +73,28 @@ export function shapeOf(body: Json, asked: string | null): Shape {
   return { kind: 'foreign' };
 }
 
-function isCharge(it: Json): boolean {
+function isCharge(entry: Json): boolean {
   return (
-    nameOf(it['reference']) !== null &&
-    nameOf(it['merchant']) !== null &&
-    nameOf(it['checkout_id']) !== null &&
-    CHARGE_STATUSES.includes(it['status'] as ChargeStatus) &&
-    isAmount(it['amount']) &&
-    typeof it['currency'] === 'string' &&
-    /^[A-Z]{3}$/.test(it['currency'])
+    nameOf(entry['reference']) !== null &&
+    nameOf(entry['merchant']) !== null &&
+    nameOf(entry['checkout_id']) !== null &&
+    CHARGE_STATUSES.includes(entry['status'] as ChargeStatus) &&
+    isAmount(entry['amount']) &&
+    typeof entry['currency'] === 'string' &&
+    /^[A-Z]{3}$/.test(entry['currency'])
   );
 }
 
-function isRefund(it: Json): boolean {
+function isRefund(entry: Json): boolean {
   return (
-    nameOf(it['refund_reference']) !== null &&
-    nameOf(it['reference']) !== null &&
-    isAmount(it['amount'])
+    nameOf(entry['refund_reference']) !== null &&
+    nameOf(entry['reference']) !== null &&
+    isAmount(entry['amount'])
   );
 }
 
-function isAmount(it: unknown): boolean {
-  return Number.isSafeInteger(it) && (it as number) > 0;
+function isAmount(entry: unknown): boolean {
+  return Number.isSafeInteger(entry) && (entry as number) > 0;
 }
 
 function paymentOf(charge: Json): string {
@@ -120,8 +120,10 @@ function parse(text: string): Json {
   }
 }
 
-function objectOf(it: unknown): Json | undefined {
-  return typeof it === 'object' && it !== null && !Array.isArray(it) ? (it as Json) : undefined;
+function objectOf(entry: unknown): Json | undefined {
+  return typeof entry === 'object' && entry !== null && !Array.isArray(entry)
+    ? (entry as Json)
+    : undefined;
 }
 
 function kept(body: Json, text: string): object {

@@ -8,10 +8,10 @@ import { minorDigits } from '../../../engine/domain/currencies.js';
 /** Decimals at Stripe where they are not two. */
 const STRIPE_DECIMALS = new Map<string, number>([
   ...['BIF', 'CLP', 'DJF', 'GNF', 'JPY', 'KMF', 'KRW', 'MGA', 'PYG', 'RWF', 'VND', 'VUV'].map(
-    (it) => [it, 0] as const,
+    (text) => [text, 0] as const,
   ),
-  ...['XAF', 'XOF', 'XPF'].map((it) => [it, 0] as const),
-  ...['BHD', 'JOD', 'KWD', 'OMR', 'TND'].map((it) => [it, 3] as const),
+  ...['XAF', 'XOF', 'XPF'].map((text) => [text, 0] as const),
+  ...['BHD', 'JOD', 'KWD', 'OMR', 'TND'].map((text) => [text, 3] as const),
 ]);
 
 /**

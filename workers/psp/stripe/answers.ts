@@ -80,7 +80,9 @@ export function objectsOf<T>(
 ): T[] | undefined {
   const isPage = page.object === 'list' || page.object === 'search_result';
   if (!isPage || !Array.isArray(page.data)) return undefined;
-  const isWhole = page.data.every((it) => (kind === 'refund' ? isObject(it, kind) : isIntent(it)));
+  const isWhole = page.data.every((entry) =>
+    kind === 'refund' ? isObject(entry, kind) : isIntent(entry),
+  );
   return isWhole ? page.data : undefined;
 }
 
@@ -121,8 +123,8 @@ export function answerOfError(operation: Operation, error: unknown): PspAnswer {
 }
 
 /** An object of Stripe: of this kind, named, with a state, an amount and a currency. */
-function isObject(it: unknown, kind: string): boolean {
-  const { id, object, status, amount, currency } = (it ?? {}) as Record<string, unknown>;
+function isObject(entry: unknown, kind: string): boolean {
+  const { id, object, status, amount, currency } = (entry ?? {}) as Record<string, unknown>;
   return (
     object === kind &&
     nameOf(id) !== null &&
@@ -132,16 +134,17 @@ function isObject(it: unknown, kind: string): boolean {
   );
 }
 
-function isIntent(it: unknown): it is Stripe.PaymentIntent {
+function isIntent(entry: unknown): entry is Stripe.PaymentIntent {
   return (
-    isObject(it, 'payment_intent') && INTENT_STATUSES.includes((it as { status: Status }).status)
+    isObject(entry, 'payment_intent') &&
+    INTENT_STATUSES.includes((entry as { status: Status }).status)
   );
 }
 
 /** In our minor units; an amount that has none is -1, which equals no amount of ours. */
-function amountOf(it: { amount: number; currency: string }) {
-  const currency = it.currency.toUpperCase();
-  return { amountMinor: minorAmount(it.amount, currency) ?? -1, currency };
+function amountOf(entry: { amount: number; currency: string }) {
+  const currency = entry.currency.toUpperCase();
+  return { amountMinor: minorAmount(entry.amount, currency) ?? -1, currency };
 }
 
 function paymentOf(metadata: Stripe.Metadata | null): string | null {

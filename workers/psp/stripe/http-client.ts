@@ -81,5 +81,5 @@ function parse(text: string): { error?: unknown } | undefined {
 /** Without the length, which the egress counts. */
 function flat(headers: Headers): Record<string, string> {
   const pairs = Object.entries(headers).filter(([name]) => name.toLowerCase() !== 'content-length');
-  return Object.fromEntries(pairs.map(([name, it]) => [name, [it].flat().join(', ')]));
+  return Object.fromEntries(pairs.map(([name, pair]) => [name, [pair].flat().join(', ')]));
 }

@@ -79,7 +79,14 @@ describe('Stripe: status and error to outcome', () => {
 
   it('should tell an error of Stripe from one of a proxy', () => {
     assert.ok(isStripeError({ type: 'api_error', message: 'x' }));
-    for (const it of [undefined, null, 'x', {}, { type: 'api_error' }, { code: 404, message: 'x' }])
-      assert.ok(!isStripeError(it), JSON.stringify(it));
+    for (const text of [
+      undefined,
+      null,
+      'x',
+      {},
+      { type: 'api_error' },
+      { code: 404, message: 'x' },
+    ])
+      assert.ok(!isStripeError(text), JSON.stringify(text));
   });
 });

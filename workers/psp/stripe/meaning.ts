@@ -42,8 +42,8 @@ const OF_THE_MOMENT: readonly (string | null)[] = ['rate_limit', 'lock_timeout']
 /** The states of an intent in which no money was taken or is held. */
 const UNPAID: readonly (string | null)[] = [null, 'requires_payment_method', 'canceled'];
 
-export function isStripeError(it: unknown): boolean {
-  const { type, message } = (it ?? {}) as { type?: unknown; message?: unknown };
+export function isStripeError(entry: unknown): boolean {
+  const { type, message } = (entry ?? {}) as { type?: unknown; message?: unknown };
   return TYPES.includes(type) && typeof message === 'string';
 }
 

@@ -88,7 +88,8 @@ export class StripePsp implements Psp {
       const page = await this.#stripe.paymentIntents.search({ query, limit: PAGE_MAX });
       const intents = objectsOf(page, 'payment_intent');
       if (!intents) return strange(page);
-      const intent = intents.find((it) => it.status === 'succeeded') ?? intents[0];
+      const intent =
+        intents.find((paymentIntent) => paymentIntent.status === 'succeeded') ?? intents[0];
       return intent ? answerOfIntent('find', intent) : notFound({ query });
     });
   }
@@ -140,7 +141,7 @@ export class StripePsp implements Psp {
     const query = { payment_intent: reference, limit: PAGE_MAX };
     const page = await this.#stripe.refunds.list(query);
     const refunds = objectsOf(page, 'refund');
-    const refund = refunds?.find((it) => it.metadata?.['tollgate_key'] === idempotencyKey);
+    const refund = refunds?.find((entry) => entry.metadata?.['tollgate_key'] === idempotencyKey);
     if (refund) return answerOfRefund(refund);
     return refunds && !page.has_more ? notFound(query) : strange(page);
   }

@@ -139,7 +139,7 @@ describe('Stripe: answers by fixture', { timeout: 60_000 }, () => {
   let requests: IncomingMessage[] = [];
   /** The next requests are answered so, in order. */
   const willAnswer = (...names: string[]): void => {
-    answers = names.map((it) => ANSWERS[it]!);
+    answers = names.map((name) => ANSWERS[name]!);
     requests = [];
   };
   beforeEach(async () => {

@@ -114,16 +114,20 @@ entries as (${BOOK}
   ('${ACCOUNTS.funding}wallet', o.amount_minor)) e(account, amount))
 select ${COLUMNS} from operation`;
 
-export function chargeWallet(db: pg.ClientBase, it: Movement, name: string): Promise<Done> {
-  return operate(db, CHARGE, it, 'wc', name);
+export function chargeWallet(db: pg.ClientBase, movement: Movement, name: string): Promise<Done> {
+  return operate(db, CHARGE, movement, 'wc', name);
 }
 
-export function refundWallet(db: pg.ClientBase, it: Movement, reference: string): Promise<Done> {
-  return operate(db, REFUND, it, 'wr', reference);
+export function refundWallet(
+  db: pg.ClientBase,
+  movement: Movement,
+  reference: string,
+): Promise<Done> {
+  return operate(db, REFUND, movement, 'wr', reference);
 }
 
-export function creditWallet(db: pg.ClientBase, it: Movement, name: string): Promise<Done> {
-  return operate(db, CREDIT, it, 'wf', name);
+export function creditWallet(db: pg.ClientBase, movement: Movement, name: string): Promise<Done> {
+  return operate(db, CREDIT, movement, 'wf', name);
 }
 
 /** By reference where there is one, else by key. */
@@ -150,11 +154,11 @@ export async function readWallets(
 async function operate(
   db: pg.ClientBase,
   text: string,
-  it: Movement,
+  movement: Movement,
   prefix: string,
   subject: string,
 ): Promise<Done> {
-  const { key, merchant, checkoutId, currency, amountMinor } = it;
+  const { key, merchant, checkoutId, currency, amountMinor } = movement;
   const values = [
     key,
     `${prefix}_${newUlid()}`,

@@ -48,7 +48,7 @@ describe('the wallet', { timeout: 120_000 }, () => {
     );
   });
   after(async () => {
-    await Promise.all(psps.map((it) => it.close()));
+    await Promise.all(psps.map((psp) => psp.close()));
     await pool.end();
     await server.stop('SIGINT', 5_000);
     rmSync(dir, { recursive: true });
@@ -57,8 +57,8 @@ describe('the wallet', { timeout: 120_000 }, () => {
   const credit = async (name: string, amountMinor: number, key = `credit/${name}`) => {
     const db = await pool.connect();
     try {
-      const it = { key, merchant: 'default', checkoutId: null, currency: 'USD', amountMinor };
-      return await creditWallet(db, it, name);
+      const entry = { key, merchant: 'default', checkoutId: null, currency: 'USD', amountMinor };
+      return await creditWallet(db, entry, name);
     } finally {
       db.release();
     }
@@ -77,8 +77,8 @@ describe('the wallet', { timeout: 120_000 }, () => {
     ]);
   const counts = (answers: readonly PspAnswer[]): Record<string, number> => {
     const found: Record<string, number> = {};
-    for (const it of answers) {
-      const name = it.failureCode ?? it.outcome;
+    for (const answer of answers) {
+      const name = answer.failureCode ?? answer.outcome;
       found[name] = (found[name] ?? 0) + 1;
     }
     return found;
@@ -87,12 +87,16 @@ describe('the wallet', { timeout: 120_000 }, () => {
   it('should never be negative under 200 concurrent payments that it cannot all pay', async () => {
     await credit('busy', 12_050);
     const payments = Array.from({ length: 200 }, (_, n) => payment(`busy-${n}`, 'busy'));
-    const answers = await Promise.all(payments.map((it, n) => psps[n % PROCESSES]!.charge(it)));
+    const answers = await Promise.all(
+      payments.map((request, n) => psps[n % PROCESSES]!.charge(request)),
+    );
     assert.deepEqual(counts(answers), { approved: 120, insufficient_funds: 80 });
     assert.equal(await balanceOf('busy'), 50);
     assert.equal(await booked('wallet:default/busy'), -50);
     // The same again, by other workers: nothing moves, everybody hears the same.
-    const again = await Promise.all(payments.map((it, n) => psps[(n + 1) % PROCESSES]!.charge(it)));
+    const again = await Promise.all(
+      payments.map((request, n) => psps[(n + 1) % PROCESSES]!.charge(request)),
+    );
     assert.deepEqual(again, answers);
     assert.equal(await balanceOf('busy'), 50);
   });
@@ -103,7 +107,7 @@ describe('the wallet', { timeout: 120_000 }, () => {
     const tries = Array.from({ length: 50 }, (_, n) => psps[n % PROCESSES]!.charge(request));
     const answers = await Promise.all(tries);
     assert.deepEqual(counts(answers), { approved: 50 });
-    assert.equal(new Set(answers.map((it) => it.reference)).size, 1);
+    assert.equal(new Set(answers.map((answer) => answer.reference)).size, 1);
     assert.equal(await balanceOf('one'), 900);
   });
 
@@ -186,13 +190,15 @@ describe('the wallet', { timeout: 120_000 }, () => {
   it('should leave nothing behind when it is killed in the middle', async () => {
     await credit('cut', 100_000);
     const payments = Array.from({ length: 300 }, (_, n) => payment(`cut-${n}`, 'cut'));
-    const running = Promise.all(payments.map((it, n) => psps[n % PROCESSES]!.charge(it)));
+    const running = Promise.all(payments.map((request, n) => psps[n % PROCESSES]!.charge(request)));
     await new Promise((done) => setTimeout(done, 50));
     await server.stop('SIGKILL', 1_000);
     for (const { outcome } of await running) assert.match(outcome, /^(approved|unknown|not_sent)$/);
     const port = Number(new URL(server.url).port);
     server = await startPostgres({ dir: join(dir, 'pg'), port, log: join(dir, 'pg.log') });
-    const again = await Promise.all(payments.map((it, n) => psps[n % PROCESSES]!.charge(it)));
+    const again = await Promise.all(
+      payments.map((request, n) => psps[n % PROCESSES]!.charge(request)),
+    );
     assert.deepEqual(counts(again), { approved: 300 });
     assert.equal(await balanceOf('cut'), 70_000);
   });

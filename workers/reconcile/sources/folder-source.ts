@@ -27,8 +27,8 @@ export class FolderSource implements SettlementSource {
   static async of(folder: string): Promise<FolderSource[]> {
     const entries = await readdir(folder, { withFileTypes: true }).catch(ignoreAbsent);
     return entries
-      .filter((it) => it.isDirectory() && PROVIDER.test(it.name))
-      .map((it) => new FolderSource(it.name, join(folder, it.name)));
+      .filter((entry) => entry.isDirectory() && PROVIDER.test(entry.name))
+      .map((entry) => new FolderSource(entry.name, join(folder, entry.name)));
   }
 
   async reports(): Promise<readonly Report[]> {

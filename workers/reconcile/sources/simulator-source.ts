@@ -26,10 +26,10 @@ export class SimulatorSource implements SettlementSource {
   }
 
   async reports(period: Period, from: Date): Promise<readonly Report[]> {
-    return reportsFor(period, from).map((it) => ({
-      name: `${it}.csv`,
+    return reportsFor(period, from).map((report) => ({
+      name: `${report}.csv`,
       amounts: 'minor',
-      open: () => openReport(`${this.#url}/settlements/${it}.csv`),
+      open: () => openReport(`${this.#url}/settlements/${report}.csv`),
     }));
   }
 }

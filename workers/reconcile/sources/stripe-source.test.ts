@@ -79,7 +79,7 @@ describe('balance transactions of Stripe', () => {
       const url = new URL(request.url!, 'http://stripe');
       asked.push(url);
       const after = url.searchParams.get('starting_after');
-      const start = after === null ? 0 : all.findIndex((it) => it.id === after) + 1;
+      const start = after === null ? 0 : all.findIndex((entry) => entry.id === after) + 1;
       const data = all.slice(start, start + Number(url.searchParams.get('limit')));
       const has_more = start + data.length < all.length;
       response.setHeader('Content-Type', 'application/json');
@@ -100,7 +100,9 @@ describe('balance transactions of Stripe', () => {
       TOLLGATE_STRIPE_RETURN_URL: 'https://shop.example/back',
       TOLLGATE_STRIPE_URL: `http://127.0.0.1:${port}`,
     });
-    const source = (await settlementSources(config)).find((it) => it.provider === 'stripe')!;
+    const source = (await settlementSources(config)).find(
+      (settlementSource) => settlementSource.provider === 'stripe',
+    )!;
     const from = new Date('2027-01-15T00:00:00Z');
     const period = {
       kind: 'daily',

@@ -46,10 +46,10 @@ export class StripeSource implements SettlementSource {
   }
 
   async reports(period: Period, from: Date): Promise<readonly Report[]> {
-    return reportsFor(period, from).map((it) => ({
-      name: `${it}.csv`,
+    return reportsFor(period, from).map((report) => ({
+      name: `${report}.csv`,
       amounts: 'minor',
-      open: async () => csvOf(this.#rows(it)),
+      open: async () => csvOf(this.#rows(report)),
     }));
   }
 
@@ -60,8 +60,8 @@ export class StripeSource implements SettlementSource {
       limit: PAGE,
       expand: ['data.source'],
     });
-    for await (const it of transactions) {
-      const row = rowOf(it);
+    for await (const transaction of transactions) {
+      const row = rowOf(transaction);
       if (row) yield row;
     }
   }
@@ -75,41 +75,44 @@ function csvOf(rows: AsyncIterable<unknown[]>): Readable {
 }
 
 /** @returns undefined for what is no movement of a payment, such as a payout or another adjustment */
-export function rowOf(it: Stripe.BalanceTransaction): unknown[] | undefined {
-  const kind = KINDS.get(it.type);
-  if (kind === undefined || it.source === null || typeof it.source === 'string') return undefined;
-  const source = it.source as Stripe.Charge | Stripe.Refund | Stripe.Dispute;
+export function rowOf(transaction: Stripe.BalanceTransaction): unknown[] | undefined {
+  const kind = KINDS.get(transaction.type);
+  if (kind === undefined || transaction.source === null || typeof transaction.source === 'string')
+    return undefined;
+  const source = transaction.source as Stripe.Charge | Stripe.Refund | Stripe.Dispute;
   if ((kind === 'dispute') !== (source.object === 'dispute')) return undefined;
   const charge = 'charge' in source ? idOf(source.charge) : source.id;
   const currency = source.currency.toUpperCase();
-  const hasFailed = it.type === 'refund_failure';
-  const isOneCurrency = source.currency === it.currency;
+  const hasFailed = transaction.type === 'refund_failure';
+  const isOneCurrency = source.currency === transaction.currency;
   return [
     idOf(source.payment_intent) ?? charge,
     source.metadata?.['merchant'],
     source.metadata?.['checkout_id'],
     kind,
-    minorOf(amountOf(it, source), currency),
+    minorOf(amountOf(transaction, source), currency),
     currency,
     // A fee in another currency than the payment's cannot be booked with it.
-    isOneCurrency ? minorOf(it.fee, currency) : '',
+    isOneCurrency ? minorOf(transaction.fee, currency) : '',
     source.object === 'refund' ? `${source.id}${hasFailed ? '/failed' : ''}` : '',
     source.object === 'dispute' ? source.id : '',
-    isOneCurrency ? '' : it.currency.toUpperCase(),
-    new Date(it.created * 1_000).toISOString(),
+    isOneCurrency ? '' : transaction.currency.toUpperCase(),
+    new Date(transaction.created * 1_000).toISOString(),
   ];
 }
 
 function amountOf(
-  it: Stripe.BalanceTransaction,
+  transaction: Stripe.BalanceTransaction,
   source: Stripe.Charge | Stripe.Refund | Stripe.Dispute,
 ): number {
   // The money of a refund that failed comes back: a refund of less than nothing.
   if (source.object === 'refund')
-    return it.type === 'refund_failure' ? source.amount : -source.amount;
+    return transaction.type === 'refund_failure' ? source.amount : -source.amount;
   if (source.object !== 'dispute') return source.amount;
   // What was moved, which need not be the dispute's amount; its sign is the direction.
-  return source.currency === it.currency ? it.amount : Math.sign(it.amount) * source.amount;
+  return source.currency === transaction.currency
+    ? transaction.amount
+    : Math.sign(transaction.amount) * source.amount;
 }
 
 function minorOf(amount: number, currency: string): number {
@@ -118,8 +121,8 @@ function minorOf(amount: number, currency: string): number {
   return minor;
 }
 
-function idOf(it: string | { readonly id: string } | null | undefined): string | undefined {
-  return typeof it === 'string' ? it : it?.id;
+function idOf(text: string | { readonly id: string } | null | undefined): string | undefined {
+  return typeof text === 'string' ? text : text?.id;
 }
 
 function seconds(day: string): number {
