@@ -1,4 +1,4 @@
-/** What the engine hands to a gateway thread, and what the two say to each other. */
+/** What the engine passes to a gateway thread at its start, and the messages between the two. */
 import type { KeyTable } from './keys/keys-file.js';
 import type { Topology } from './shards/topology.js';
 

@@ -1,6 +1,6 @@
 /**
- * The engine: one process a shard. The main thread opens and owns the store, starts and
- * watches the threads, publishes, takes statuses back in, and serves the admin pages.
+ * The engine: one process per shard. The main thread opens and owns the store, starts and watches
+ * the other threads, publishes to Kafka, consumes statuses, and serves the admin port.
  */
 import { mkdirSync } from 'node:fs';
 import { AdminTokenWatch } from './admin/admin-tokens.js';

@@ -1,4 +1,4 @@
-/** What every checkout runs through, run before the first one comes, so that it is not slow. */
+/** Runs the code path of a checkout before the first request, so that the first one is not slow. */
 import { checkoutAccepted } from '../engine/codec/records.js';
 import { invariant } from '../engine/util/errors.js';
 import { isProblem, parseCheckout } from './checkouts/checkout.js';

@@ -1,4 +1,4 @@
-/** What the main thread hands to a piscina worker, and what comes back. */
+/** The tasks that the main thread passes to a piscina worker, and their results. */
 
 import type { Route } from '../engine/config/settings/routes.js';
 import type { NamedDelay } from '../engine/config/settings.js';

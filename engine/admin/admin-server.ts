@@ -1,9 +1,8 @@
 /**
- * An HTTP server for operators on loopback, as engine and processor have one. It answers only
- * requests that name a loopback host: a page in a browser on this machine cannot reach it by a
- * name of its own that leads here. Then it asks for a token of the role that the route needs
- * (`admin-roles.ts`). Unknown fields and other types than the schema's are refused
- * in bodies: a misspelt field must not widen what is asked for.
+ * The admin HTTP server on loopback that engines and processors share. It checks, in this order:
+ * the `Host` header names a loopback host (this stops DNS rebinding from a browser), the bearer
+ * token has the role that the route needs (`admin-roles.ts`), and the body has no unknown field (a
+ * misspelt filter must not select more than was asked for).
  */
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { newAjv } from '../util/ajv.js';

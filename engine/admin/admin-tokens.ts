@@ -1,7 +1,7 @@
 /**
- * The tokens of the admin ports: a JSON file `{"viewer", "operator", "admin"}`, 0600. Servers
- * make it with random tokens where there is none, and take a changed file within a second. A
- * changed file that cannot be used changes nothing.
+ * The tokens of the admin ports: a JSON file `{"viewer", "operator", "admin"}` with mode 0600. A
+ * server creates it with random tokens when it is missing, and reloads it within a second after a
+ * change. A changed file that is invalid is ignored; the former tokens stay valid.
  */
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';

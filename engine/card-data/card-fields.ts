@@ -1,4 +1,4 @@
-/** Card data that is known by its name: verification values, track data, fields for numbers. */
+/** Recognises card data by a field's name: verification values, track data, card number fields. */
 
 import { remembered } from '../util/memoize.js';
 import { hasCardNumber } from './card-data.js';

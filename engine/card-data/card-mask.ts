@@ -1,7 +1,8 @@
 /**
- * Takes card data out of what others wrote and we must keep: webhooks, answers of providers,
- * error texts. All digits of a card number but the last four are starred, and the value of a
- * verification field is gone. What holds none comes back as it was, the same object.
+ * Masks card data in texts that others wrote and tollgate must keep: webhooks, providers' answers,
+ * error messages. All digits of a card number but the last four become `*`; the value of a
+ * verification field is removed. A value without card data is returned unchanged, as the same
+ * object.
  */
 import { cardNumbersIn, hasCardNumber } from './card-data.js';
 import { isCardField, replaceNamedCodes } from './card-fields.js';

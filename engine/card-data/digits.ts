@@ -1,6 +1,6 @@
 /**
- * What each UTF-16 unit is to the search for card numbers: a digit of any script, something that
- * may stand between two groups of digits, or neither.
+ * Classifies each UTF-16 unit for the search for card numbers: a digit of any script, a separator
+ * that may stand between two groups of digits, or neither.
  */
 
 /** A digit d is d + 1. */

@@ -1,6 +1,6 @@
 /**
- * Saves the checkpoint at an interval, and knows up to when everything durable is delivered.
- * A checkpoint that cannot be saved, as on a full disk, is saved at a later interval.
+ * Saves the CDC checkpoint at an interval, and reports the time up to which everything durable is
+ * delivered. A failed save, for example on a full disk, is repeated at the next interval.
  */
 import type { DurableFile } from '../util/durable-file.js';
 import { FailureLog } from '../util/failure-log.js';

@@ -1,6 +1,6 @@
 /**
- * What has been handed to Kafka and is not confirmed yet. Confirmations come in any order;
- * the low-water mark is the position of the oldest that is still open. Bounded.
+ * Records that were handed to Kafka and are not yet confirmed. Confirmations arrive in any order;
+ * the low-water mark is the position of the oldest open record. Bounded.
  */
 import type { WalPosition } from '../wal/wal-position.js';
 

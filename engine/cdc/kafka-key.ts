@@ -1,4 +1,7 @@
-/** The key of a stored row in Kafka: its payment's, so that all evidence of one is in order. */
+/**
+ * The Kafka key of a stored row: the key of its payment, so that all records of one payment are in
+ * one partition, in order.
+ */
 import { webhookPayment } from '../codec/in-place.js';
 import { TOPICS } from '../domain/topics.js';
 

@@ -1,8 +1,8 @@
 /**
- * What Kafka knows of this volume: every record carries the volume's identity and sequence,
- * and the register of volumes names the shard's newest volume and how far it is published.
- * A database that ends before what Kafka has seen is an old copy of the volume; a volume that
- * began empty while Kafka has payments of its shard is not the shard's.
+ * What Kafka holds of this volume. Every record carries the volume's identity and sequence, and
+ * the register of volumes names the shard's newest volume and how far it is published. A database
+ * that ends before the newest record in Kafka is an old copy of the volume. A volume that began
+ * empty while Kafka has payments of its shard does not belong to the shard.
  */
 import type { Message } from 'node-rdkafka';
 import { checkoutAccepted, tryDecode } from '../codec/records.js';

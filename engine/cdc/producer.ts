@@ -1,4 +1,7 @@
-/** One producer of the CDC: it is never used again after its first failure. */
+/**
+ * One producer of the CDC. It is not used again after its first failure; the publisher creates a
+ * new one.
+ */
 import rdkafka, { type DeliveryReport, type LibrdKafkaError, type Producer } from 'node-rdkafka';
 import type { EngineConfig } from '../config/config.js';
 import { producerSettings, producerTopicSettings } from '../kafka/client.js';

@@ -1,4 +1,4 @@
-/** What the publisher of the write-ahead log is given. */
+/** The options of the publisher of the write-ahead log. */
 import type { EngineConfig } from '../config/config.js';
 import type { DurableFile } from '../util/durable-file.js';
 import type { Logger } from '../util/log.js';

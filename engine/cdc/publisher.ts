@@ -1,8 +1,9 @@
 /**
- * The write-ahead log to Kafka: reads durable records in order, produces the bytes as they
- * are, and moves the checkpoint only past what Kafka has confirmed. A failed delivery or a
- * fatal error makes a new producer that starts again at the checkpoint: consumers see
- * repeats, never holes. While Kafka is away the log simply waits.
+ * Publishes the write-ahead log to Kafka: reads durable records in order, produces their bytes
+ * unchanged, and moves the checkpoint only past records that Kafka has confirmed. After a failed
+ * delivery or a fatal error it creates a new producer and starts again at the checkpoint, so
+ * consumers may see repeats but never a gap. While Kafka is unreachable the log grows and nothing
+ * is lost.
  */
 import type { DeliveryReport, LibrdKafkaError, MessageHeader, Producer } from 'node-rdkafka';
 import { type OriginSource, recordHeaders, TOPICS } from '../domain/topics.js';

@@ -1,6 +1,6 @@
 /**
- * All ways from the store to Kafka: the write-ahead log, the rescan of the tables, the
- * sweeper. With `TOLLGATE_CDC=off` there is none of them.
+ * Owns all three paths from the store to Kafka: the publisher of the write-ahead log, the rescan
+ * of the tables, and the sweeper. `TOLLGATE_CDC=off` disables all of them.
  */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -1,7 +1,7 @@
 /**
- * Publishes again, from the tables, what has no terminal status: after a loss of the log or
- * of its checkpoint. Page by page behind live traffic. That it is under way is on disk, so
- * that a crash begins it anew.
+ * Publishes every row without a terminal status again, from the tables, after the log or its
+ * checkpoint was lost. It works page by page behind live traffic. A marker on disk says that a
+ * rescan is under way, so a crash starts it again.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Family } from '../store/families.js';

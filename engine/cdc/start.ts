@@ -1,4 +1,6 @@
-/** Where publishing begins, and whether rows that may be in no log must be published again. */
+/**
+ * Decides where publishing begins, and whether rows that may be in no log must be published again.
+ */
 import { EngineError } from '../util/errors.js';
 import type { Checkpoint } from '../wal/checkpoint.js';
 import { listWalFiles } from '../wal/wal-directory.js';

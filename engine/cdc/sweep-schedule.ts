@@ -1,9 +1,10 @@
 /**
- * When a payment without a status is swept: not while the processors' lag explains it, then a
- * while after they have finished it, then after twice as long each time.
+ * Decides when a payment without a status is published again: not while the processors' lag
+ * explains the missing status, then some time after they have passed it, then after twice as long
+ * each time.
  *
- * Keeps: only what the processors finished at least `afterMs` ago is swept, and only while they
- * go on finishing; of one row there is at most one copy per waiting time.
+ * Keeps: a row is swept only if the processors passed it at least `afterMs` ago and are still
+ * making progress; a row is republished at most once per waiting time.
  */
 import { type GroupProgress, isFinished } from '../kafka/group-progress.js';
 

@@ -1,6 +1,6 @@
 /**
- * The net below the pipeline: an accepted row that has no status long after Kafka had it is
- * published again. Normal life sweeps nothing; every sweep is counted and worth an alert.
+ * Publishes an accepted row again when it has no status long after Kafka confirmed it. In normal
+ * operation nothing is swept; every sweep is counted and raises an alert.
  */
 
 import { checkoutAccepted, tryDecode } from '../codec/records.js';

@@ -1,4 +1,4 @@
-/** Stored rows that may still be waiting for an outcome, and how they are published again. */
+/** Finds stored rows that may still wait for an outcome, and publishes them again. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { paymentStatus, tryDecode } from '../codec/records.js';
 import { isTerminal } from '../domain/payment.js';

@@ -1,6 +1,6 @@
 /**
- * What is kept on disk about the log, outside the database: the CDC checkpoint and the
- * acknowledged mark, and the check of the log against both before the database is opened.
+ * The state of the log that is kept on disk outside the database: the CDC checkpoint and the
+ * acknowledged mark. Checks the log against both before the database is opened.
  */
 import { join } from 'node:path';
 import type { EngineConfig } from '../config/config.js';

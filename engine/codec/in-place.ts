@@ -1,4 +1,4 @@
-/** Fields that are compared inside the encoded record, without decoding it. */
+/** Compares fields inside an encoded record without decoding it. */
 import { paymentKey } from '../domain/payment.js';
 import { paymentStatus } from './records.js';
 import { HEADER_BYTES, startsWithHeader } from './single-object.js';

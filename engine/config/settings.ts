@@ -1,9 +1,10 @@
 /**
- * The vocabulary of configuration: a *setting* is one environment variable with its
- * default, its parser and one line of documentation; a *table* is a record of settings.
- * `readSettings` reads a whole table and reports every problem at once.
+ * The building blocks of configuration: a *setting* is one environment variable with its default,
+ * parser and one line of documentation; a *table* is a record of settings. `readSettings` reads a
+ * whole table and reports all problems at once.
  *
- * Pure but for files of secrets: the environment is handed in, and only `config.ts` reads the real one.
+ * Pure except for files of secrets: the caller passes the environment, and only `config.ts` reads
+ * the real one.
  */
 
 import { readFileSync } from 'node:fs';

@@ -1,7 +1,7 @@
 /**
- * How long the certificates last that a process shows or trusts, as a figure for its metrics. A
- * renewed file is in use within seconds, so the file is what counts. One that cannot be read or
- * parsed counts as run out: the next connection fails.
+ * Days until the certificates expire that a process presents or trusts, as a metric. A renewed
+ * file is used within seconds, so the file on disk counts. A file that cannot be read or parsed
+ * counts as expired, because the next connection fails.
  */
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';

@@ -1,7 +1,7 @@
 /**
- * A lock that the kernel frees when its process ends, however it ends: an abstract unix socket.
- * Nothing stays on disk. It holds within one network namespace: containers that share a folder do
- * not see each other's locks.
+ * A lock that the kernel releases when its process ends: an abstract unix socket. Nothing stays on
+ * disk. The lock is valid within one network namespace; containers that share a folder do not see
+ * each other's locks.
  */
 import { createHash } from 'node:crypto';
 import { createServer, type Server } from 'node:net';

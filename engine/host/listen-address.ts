@@ -1,6 +1,7 @@
 /**
- * The address of the API belongs to one engine. uWebSockets.js sets SO_REUSEPORT so that its threads
- * share a port; with it, a second engine would listen there too, and take half of the requests.
+ * Ensures that one engine alone listens on the API's address. uWebSockets.js sets SO_REUSEPORT so
+ * that its threads share a port; without this check a second engine could listen there too and
+ * take half of the requests.
  */
 import { createServer } from 'node:net';
 import type { EngineConfig } from '../config/config.js';

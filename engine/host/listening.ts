@@ -1,4 +1,4 @@
-/** Listening on a port of loopback, for servers that have it alone. */
+/** Listens on a loopback port that one server uses alone. */
 import { EngineError } from '../util/errors.js';
 import { describeHolders, listenersOn } from './socket-holders.js';
 

@@ -1,6 +1,6 @@
 /**
- * Processes of this machine, as /proc shows them. A pid is used again once its process has ended;
- * a pid, its start time and the boot together name one process for good.
+ * Processes of this machine, read from /proc. A pid is reused after its process has ended; a pid,
+ * its start time and the boot id together identify one process.
  */
 import { readFileSync, readlinkSync } from 'node:fs';
 import { basename } from 'node:path';

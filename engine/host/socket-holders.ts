@@ -1,4 +1,7 @@
-/** Which process holds a socket, by the kernel's tables: a socket's inode, and who has it open. */
+/**
+ * Finds the process that holds a socket: looks up the socket's inode in the kernel's tables and
+ * the process that has it open.
+ */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { describeProcess } from './processes.js';
 

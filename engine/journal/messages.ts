@@ -1,4 +1,4 @@
-/** What travels through lanes, and what the writer answers. */
+/** The messages that travel through lanes, and the writer's results. */
 export const MessageKind = {
   checkout: 1,
   command: 2,

@@ -1,4 +1,4 @@
-/** What a writer thread is started with; memories are shared. */
+/** The data that a writer thread is started with. Memories are shared, not copied. */
 import type { WaitStrategyName } from '../ring/wait-strategy.js';
 
 /** Writer counters, in the order of their words. */

@@ -1,7 +1,7 @@
 /**
- * What a client of Kafka needs to be replaced when it is stuck. A broker that comes back may list
- * no broker at all in its first answers; librdkafka then forgets every broker that it knows and
- * connects to none any more (https://github.com/confluentinc/librdkafka/issues/5301).
+ * Replaces a Kafka client that is stuck. A broker that has restarted may list no broker in its
+ * first metadata answers; librdkafka then forgets every broker and never connects again
+ * (https://github.com/confluentinc/librdkafka/issues/5301).
  */
 import type { ReplaceableClient } from '../util/dependency-health.js';
 import { topicIdentities } from './topic-identity.js';

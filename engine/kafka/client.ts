@@ -1,4 +1,4 @@
-/** Settings that every Kafka client shares. node-rdkafka works on main threads only. */
+/** Settings that all Kafka clients share. node-rdkafka works on main threads only. */
 import { connect } from 'node:net';
 import type { GlobalConfig, ProducerGlobalConfig, ProducerTopicConfig } from 'node-rdkafka';
 import { type KafkaTls, kafkaTls } from '../config/config.js';

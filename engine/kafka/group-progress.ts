@@ -1,4 +1,4 @@
-/** How far a consumer group has come in a topic, asked without joining the group. */
+/** Reads how far a consumer group has come in a topic, without joining the group. */
 import rdkafka, { type KafkaConsumer, type TopicPartitionOffset } from 'node-rdkafka';
 import { settledWithin } from '../util/with-timeout.js';
 import { assertReachable, clientSettings } from './client.js';

@@ -1,6 +1,6 @@
 /**
- * The certificate by which this process is known to Kafka, while it is renewed: librdkafka
- * reads the files when a client is made, so who holds a client for long makes a new one.
+ * The certificate that identifies this process to Kafka, and its renewal. librdkafka reads the
+ * files when a client is created, so a long-lived client must be created again after a renewal.
  */
 import { kafkaTls } from '../config/config.js';
 import { FileWatch } from '../util/file-watch.js';

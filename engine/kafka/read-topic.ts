@@ -1,6 +1,7 @@
 /**
- * Reads what a topic holds now, up to each partition's present end. The topic's own partition
- * count holds, whatever the settings say. Gives up when nothing comes for SILENCE_MS_MAX.
+ * Reads all records that a topic holds now, up to the present end of each partition. The partition
+ * count comes from the topic, not from the settings. Gives up after SILENCE_MS_MAX without a
+ * record.
  */
 import rdkafka, {
   type KafkaConsumer,

@@ -1,7 +1,7 @@
 /**
- * The identity of topics. A topic that is deleted and made again has the same name and
- * another id, and its offsets begin anew: whoever stores an offset stores the id with it.
- * node-rdkafka does not give the id, hence the raw metadata request.
+ * The identity of topics. A topic that is deleted and created again has the same name but another
+ * id, and its offsets start at 0. Code that stores an offset must store the topic id with it.
+ * node-rdkafka does not expose the id, so this module sends the raw metadata request.
  */
 import { type KafkaTls, kafkaTls } from '../config/config.js';
 import { EngineError } from '../util/errors.js';

@@ -1,6 +1,6 @@
 /**
- * Notices while the process runs that a topic was deleted or made anew: librdkafka goes on
- * with its name. What follows from it is decided by whoever stored an offset.
+ * Detects at run time that a topic was deleted or created again; librdkafka goes on with the name.
+ * The owner of a stored offset decides what to do.
  */
 import { topicIdentities } from './topic-identity.js';
 

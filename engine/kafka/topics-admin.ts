@@ -1,4 +1,6 @@
-/** Creates the topics that are missing and grows those that are too small; safe to run from every process at once. */
+/**
+ * Creates missing topics and adds missing partitions. Any number of processes may run it at once.
+ */
 import rdkafka, { type LibrdKafkaError } from 'node-rdkafka';
 import type { KafkaTls } from '../config/config.js';
 import { RETRY_RETENTION_MS, TOPIC_RETENTION_MS } from '../config/settings/shared.js';

@@ -1,4 +1,4 @@
-/** Asking other engines for rows: JSON over HTTP, with mutual TLS where certificates are set. */
+/** Requests rows from other engines: JSON over HTTP, with mutual TLS where certificates are set. */
 import { readFileSync } from 'node:fs';
 import { Agent } from 'undici';
 import { newAjv } from '../util/ajv.js';

@@ -1,4 +1,4 @@
-/** The admin's routes for other engines and for `tollgate shard`: topology, rows, copies. */
+/** The admin routes for other engines and for `tollgate shard`: topology, rows, copies. */
 import { type Static, Type } from '@sinclair/typebox';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Store } from '../store/store.js';

@@ -1,6 +1,6 @@
 /**
- * A payment's rows as engines hand them to each other: the stored bytes, in base64. Pages
- * follow the `age` family, so that what came after a moment can be asked for alone.
+ * The form in which engines exchange a payment's rows: the stored bytes, in base64. Pages follow
+ * the `age` family, so that an engine can request only the rows after a given time.
  */
 import { type Static, Type } from '@sinclair/typebox';
 import { checkoutIdOf } from '../domain/payment.js';

@@ -1,4 +1,4 @@
-/** The topology as this volume knows it: it travels with the volume. */
+/** The topology as stored on this volume. It moves with the volume to another host. */
 import { join } from 'node:path';
 import { DurableFile } from '../util/durable-file.js';
 import { parseTopology, type Topology } from './topology.js';

@@ -1,7 +1,7 @@
 /**
- * Which shards there are and were. An *epoch* is one set of shards; the last one says where
- * ids go now, the earlier ones where their payments may still be. An epoch that is only
- * `preparing` moves nothing yet: its rows are being copied.
+ * The set of shards over time. An *epoch* is one set of shards. The last epoch decides where new
+ * ids go; payments of earlier epochs may still be on their former shard. An epoch in state
+ * `preparing` moves no id yet, because its rows are still being copied.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { type Static, Type } from '@sinclair/typebox';

@@ -1,7 +1,8 @@
 /**
- * Where reading of payments.status begins. An offset counts only in the topic in which it was
- * stored: a topic that was made anew, or that lost its tail, begins again at its first record.
- * Versions make repeats harmless; a record that is skipped would be missing for good.
+ * Decides where to start reading `payments.status`. A stored offset is valid only for the topic in
+ * which it was stored. For a topic that was created again or truncated, reading starts at its
+ * first record. Repeats are harmless, because a status with an old version is ignored; a skipped
+ * record would be lost.
  */
 export interface StoredPosition {
   /** The topic's id; undefined: stored by a release that did not know it. */

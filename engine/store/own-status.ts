@@ -1,7 +1,8 @@
 /**
- * A payment's stored status, if it is that of the checkout stored beside it. After a retention or
- * a lost volume an id can be accepted again with another meaning while the status of its first
- * checkout is still there, or comes back: that one says nothing of the new checkout.
+ * Returns a payment's stored status only if it belongs to the checkout stored beside it. After
+ * retention or a lost volume, an id can be accepted again with other content while the status of
+ * its first checkout is still stored or arrives again. That status must not be shown for the new
+ * checkout.
  */
 import { isStatusOf } from '../codec/in-place.js';
 import type { Store } from './store.js';

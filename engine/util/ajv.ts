@@ -1,6 +1,6 @@
 /**
- * The validator of what comes from outside. Our schemas are not validated themselves: their
- * types are checked by the compiler, and the meta-schema takes 60 ms of every start.
+ * The validator for input from outside. The schemas themselves are not validated at run time: the
+ * compiler checks their types, and the meta-schema would add 60 ms to every start.
  */
 import { Ajv, type Options } from 'ajv';
 

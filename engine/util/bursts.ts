@@ -1,6 +1,6 @@
 /**
- * For log lines about what others can cause as often as they like: the first of a burst is said at
- * once, then one line a second says how many there were.
+ * Limits log lines that a caller can trigger at will: the first one of a burst is logged at once,
+ * then one line per second gives the count.
  */
 const LINE_MS = 1_000;
 

@@ -1,14 +1,15 @@
 /**
- * Whether a dependency of this process answers, judged by its last success: a delivery, a fetch,
- * a query or, while there is none, a cheap probe four times within the time that is allowed.
+ * Decides whether a dependency of this process is available, by its last success: a delivery, a
+ * fetch or a query. When no such work is under way, a cheap probe runs four times within the
+ * allowed time.
  *
- * Keeps: one warning when the dependency is lost and one when it is back. Time is counted in
- * turns of a timer, so neither a clock that steps nor a process that was stopped for a while
- * makes a dependency lost. While work of ours waits, only that work counts as a success: a broker
- * that answers and delivers nothing is lost.
+ * Keeps: one warning when the dependency becomes unavailable and one when it is back. Time is
+ * counted in timer ticks, so neither a clock step nor a suspended process makes a dependency
+ * unavailable. While work is waiting, only its success counts: a broker that answers metadata
+ * requests but delivers nothing is unavailable.
  *
- * A dependency that stays lost while it answers others has a client that is stuck: that client is
- * replaced, at most once in the time that is allowed.
+ * A dependency that stays unavailable for this process while it answers probes of others has a
+ * stuck client. That client is replaced, at most once within the allowed time.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from './log.js';

@@ -1,10 +1,10 @@
 /**
- * One small JSON value kept in one file so that a crash leaves either the old value or the
- * new one, whole: written beside it, fsynced, renamed over it, the folder fsynced. A
- * checksum inside tells a damaged file from an absent one.
+ * Stores one small JSON value in one file. After a crash the file holds either the old or the new
+ * value, complete: the value is written to a temporary file, fsynced, renamed over the old one,
+ * and the folder is fsynced. A checksum tells a damaged file from a missing one.
  *
- * One owner a file: the writes of one DurableFile are serialised, and while one is under
- * way only the newest value waits.
+ * One owner per file: writes of one DurableFile are serialised, and while one is under way only
+ * the newest value waits.
  */
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync } from 'node:fs';
 import { open } from 'node:fs/promises';

@@ -1,6 +1,6 @@
 /**
- * Whom processors may call: HTTP to listed hosts (plaintext.ts says to which without TLS). Pure,
- * so that a wrong URL is a configuration error at the start, not a failed payment later.
+ * Which hosts a processor may call over HTTP; plaintext.ts says which of them may be called
+ * without TLS. Pure, so a wrong URL is a configuration error at start, not a failed payment later.
  */
 
 /** @returns what is wrong with calling `text`, or undefined */

@@ -1,7 +1,7 @@
 /**
- * A fault outside the process, told to the caller: a stable `code`, a message that names
- * what to do next, and whether trying again can help. A broken invariant is an assertion,
- * a refusal is a return value; neither is an EngineError.
+ * EngineError: a fault outside the process, with a stable `code`, a message that says what to do
+ * next, and whether a retry can help. A broken invariant is an assertion; a refusal is a return
+ * value; neither is an EngineError.
  */
 export class EngineError extends Error {
   readonly code: string;

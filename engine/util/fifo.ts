@@ -1,4 +1,4 @@
-/** A queue whose ends cost the same however long it is: `Array.shift` moves every element. */
+/** A queue with constant-time push and shift. `Array.shift` moves every element. */
 export class Fifo<T> {
   #items: T[] = [];
   #head = 0;

@@ -1,6 +1,6 @@
 /**
- * Notices when files were replaced: by looking, because a rename over a file is what `watch`
- * of the operating system sees differently everywhere. Never keeps the process alive.
+ * Detects replaced files by polling, because the file watchers of operating systems report a
+ * rename over a file differently. Never keeps the process alive.
  */
 import { statSync } from 'node:fs';
 

@@ -1,4 +1,4 @@
-/** Whether a host is this machine: what is sent to it, or listened to on it, does not leave it. */
+/** Tells whether a host is this machine, so that traffic to it does not leave the machine. */
 import { isIPv4 } from 'node:net';
 
 /** @param host a name or an address, without port and brackets; in small letters */

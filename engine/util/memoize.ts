@@ -1,4 +1,6 @@
-/** A function of a text whose answers are kept, at most `max` of them; then it begins anew. */
+/**
+ * Memoizes a function of one text. The cache holds at most `max` results and is emptied when full.
+ */
 export function remembered<T extends NonNullable<unknown>>(
   max: number,
   answer: (text: string) => T,

@@ -1,4 +1,7 @@
-/** Tries something outside again until it works or the process stops, saying so once. */
+/**
+ * Repeats an operation on something outside until it succeeds or the process stops. Logs the first
+ * failure and the success.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from './log.js';
 

@@ -1,7 +1,7 @@
 /**
- * Names by which a payment and its charge are found: they are kept as they came where card data
- * is masked, or they would match nothing any more. A name has a letter; digits alone that make
- * a card number stay masked.
+ * Names that identify a payment or its charge. Masking keeps them unchanged, because a masked name
+ * would match nothing. Such a name contains a letter; a name of digits only that is a valid card
+ * number is still masked.
  */
 const NAMES = new Set([
   'id',

@@ -1,4 +1,4 @@
-/** A bound for functions that take a callback. */
+/** Adds a time-out to a function that takes a callback. */
 
 /** Runs a callback function that may never call back. */
 export function settledWithin(ms: number, run: (done: () => void) => void): Promise<void> {

@@ -1,4 +1,4 @@
-/** Writing whole values with blocking calls. */
+/** Writes complete values with blocking system calls. */
 import { writeSync } from 'node:fs';
 
 /**

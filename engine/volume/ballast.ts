@@ -1,6 +1,6 @@
 /**
- * A file that only takes up room. RocksDB cannot open on a full volume; then this file is
- * deleted, which leaves room to open, to read, and to publish what was accepted.
+ * The ballast: a file that reserves disk space. RocksDB cannot open on a full volume; deleting the
+ * ballast leaves room to open, to read, and to publish what was accepted.
  */
 import { closeSync, existsSync, fsyncSync, openSync, rmSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** Takes no checkouts while the volume has too little free space: full is a normal answer. */
+/** Stops accepting checkouts while the volume has too little free space. */
 import { statfs } from 'node:fs/promises';
 import type { Logger } from '../util/log.js';
 

@@ -1,6 +1,7 @@
 /**
- * Records that are published outside the log's order, and who waits for their delivery. None
- * of them moves the checkpoint. Bounded by the callers, who wait before they send more.
+ * Records that are published outside the order of the log, and the callers that wait for their
+ * delivery. They never move the checkpoint. Callers bound the number by waiting before they send
+ * more.
  */
 import { EngineError } from '../util/errors.js';
 

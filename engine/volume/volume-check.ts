@@ -1,9 +1,10 @@
 /**
- * What is known about the volume at hand, in `volume-check.json` beside the database: not yet
- * compared with Kafka (and what the volume was like when that began), compared, or refused.
+ * The result of the check of this volume against Kafka, in `volume-check.json` beside the
+ * database: not yet compared (with the state of the volume when the comparison began), compared,
+ * or refused.
  *
- * Keeps: "unchecked" is on disk before the first 202 and stands until a check has passed,
- * whatever is accepted meanwhile; a refusal stands through every restart.
+ * Keeps: "unchecked" is on disk before the first 202 and stays until a check has passed, whatever
+ * is accepted meanwhile; a refusal survives every restart.
  */
 import { join } from 'node:path';
 import type { Store } from '../store/store.js';

@@ -1,4 +1,7 @@
-/** The identity of a shard's volume: made once, kept in `meta`, carried by every record in Kafka. */
+/**
+ * The identity of a shard's volume: created once, stored in `meta`, and carried by every record in
+ * Kafka.
+ */
 import { randomUUID } from 'node:crypto';
 import { META_VOLUME } from '../store/families.js';
 import type { Store } from '../store/store.js';

@@ -1,11 +1,11 @@
 /**
- * The check of the write-ahead log before the database is opened. RocksDB opens a log that
- * was cut, flipped or removed without a word and forgets what it held; here that is noticed.
+ * Checks the write-ahead log before the database is opened. RocksDB silently opens a log that was
+ * truncated, altered or removed, and drops every record after the damage. This check detects it.
  *
- * Walks every file from the lowest one that may matter, checks every checksum, and demands
- * that the sequences go on without a hole, from file to file, up to what was acknowledged.
- * One thing is normal: a torn tail, the write that was in flight when the machine stopped,
- * with nothing behind it, and the next file going on with the same sequence.
+ * It reads every file from the lowest one that may matter, verifies every checksum, and requires
+ * consecutive sequences, across files, up to the acknowledged mark. One case is normal: a torn
+ * tail, which is the write that was under way when the machine stopped, with nothing after it in
+ * its file, and the next file continuing with the same sequence.
  */
 import type { EngineError } from '../util/errors.js';
 import type { Checkpoint } from './checkpoint.js';

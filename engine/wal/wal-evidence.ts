@@ -1,10 +1,10 @@
 /**
- * Tells a torn tail from damage: is there, behind a bad record, the beginning of a batch
- * that was written after it?
+ * Tells a torn tail from damage: is there a complete beginning of a later batch after a bad
+ * record?
  *
- * Every write is synced before the next one begins, so such a beginning proves that the bad
- * record was once whole and acknowledged. Later parts of the same batch prove nothing: after
- * a power failure the blocks of one unsynced write may be there in any order.
+ * Every write is synced before the next one begins. So a later batch proves that the bad record
+ * was once complete and acknowledged. Later parts of the same batch prove nothing: after a power
+ * failure the blocks of one unsynced write may be on disk in any order.
  */
 import { closeSync, readSync } from 'node:fs';
 import { openWal } from './wal-directory.js';

@@ -1,7 +1,6 @@
 /**
- * What the tests of the log share: records that follow from their sequence, so that any
- * reader can tell whether it was handed the right one; log files written byte by byte; and
- * real databases that write such records.
+ * Fixtures for tests of the log: records derived from their sequence, so that any reader can check
+ * what it received; log files written byte by byte; and real databases with such records.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

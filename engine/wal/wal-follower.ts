@@ -1,7 +1,7 @@
 /**
- * Follows the write-ahead log over its files, no further than the durable sequence, and
- * checks that no sequence is missing. RocksDB is appending meanwhile: what is not there
- * yet is not an error, what is missing below the durable sequence is.
+ * Follows the write-ahead log across its files, up to the durable sequence, and checks that no
+ * sequence is missing. RocksDB appends at the same time: a record that is not there yet is not an
+ * error; a missing record at or below the durable sequence is.
  */
 import { EngineError } from '../util/errors.js';
 import { nextWal, walName } from './wal-directory.js';

@@ -1,6 +1,6 @@
 /**
- * The refusals of the log check: each message says what was found, which sequences are
- * lost, and what the operator can do about it.
+ * The refusals of the log check. Each message says what was found, which sequences are lost, and
+ * what the operator can do.
  */
 import { EngineError } from '../util/errors.js';
 import { walName } from './wal-directory.js';

@@ -1,6 +1,4 @@
-/**
- * A place in the write-ahead log between two batches, and how to find one.
- */
+/** A position in the write-ahead log between two batches, and how to find one. */
 import { listWalFiles } from './wal-directory.js';
 import { Next, WalFileReader } from './wal-file-reader.js';
 

@@ -1,8 +1,8 @@
 /**
- * The acknowledged mark: what the log must still hold at the next start, kept outside the
- * database, best on another volume, since RocksDB itself cannot tell that its log was cut
- * or that a file of it is gone. It is synced at an interval: what was acknowledged after
- * the last sync is the blind spot of the check.
+ * The acknowledged mark: the last sequence that the log must still hold at the next start. It is
+ * stored outside the database, best on another volume, because RocksDB cannot detect that its log
+ * was truncated or that a file is missing. The mark is synced at an interval; the check cannot
+ * detect the loss of records acknowledged after the last sync.
  */
 import { DurableFile } from '../util/durable-file.js';
 import { isCount } from './wal-position.js';

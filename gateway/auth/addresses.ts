@@ -1,6 +1,6 @@
 /**
- * Where a call comes from: the socket's address, or what a trusted proxy says in X-Real-IP.
- * Compared as addresses, never as text; an IPv4 address that is mapped into IPv6 is IPv4.
+ * The address of a caller: the socket's, or the one that a trusted proxy sends in X-Real-IP.
+ * Addresses are compared in binary form; an IPv4 address mapped into IPv6 counts as IPv4.
  */
 
 import type { HttpResponse } from 'uWebSockets.js';

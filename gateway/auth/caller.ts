@@ -1,4 +1,7 @@
-/** Who sent a request: the merchant by its key and, where it has a secret, by its checksum. */
+/**
+ * Authenticates a request: finds the merchant by its API key and, if the merchant has a secret,
+ * verifies the checksum.
+ */
 import type { Head } from '../http/head.js';
 import type { Problem } from '../http/problem.js';
 import { checkSignedBody, checkSignedHead, type SignedHead } from './checksum.js';

@@ -1,11 +1,11 @@
 /**
- * Who is asking: the merchant of a bearer key (RFC 6750). Without a keys file everybody is the
- * default merchant, and the engine listens on loopback only.
+ * Finds the merchant of a bearer key (RFC 6750). Without a keys file all callers act as merchant
+ * `default`, and the engine listens on loopback only.
  *
- * A key is looked up by its SHA-256: what the time of the look-up could tell is about a hash that
- * nobody can steer, and the last word has a comparison in constant time. Headers that have passed
- * are remembered, so that a busy merchant costs one hash and not one a request: the map compares
- * a header only with one of the same (seeded) hash, so its time tells nothing of a key either.
+ * A key is looked up by its SHA-256, so the timing of the look-up depends only on a hash that no
+ * caller controls. The final comparison runs in constant time. Authorization headers that passed
+ * are cached, so a busy merchant costs one hash computation, not one per request. The cache is a
+ * map with a seeded hash, so its timing reveals nothing about a key.
  */
 import { hash, timingSafeEqual } from 'node:crypto';
 import { DEFAULT_MERCHANT } from '../../engine/domain/payment.js';

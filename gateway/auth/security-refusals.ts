@@ -1,7 +1,7 @@
 /**
- * Refusals that concern security: a wrong key, a forged webhook, card data. Each is counted
- * by its code, and logged within the bounds of `Bursts`, with the id and the caller's address, and
- * with nothing else of the request.
+ * Refusals that concern security: a wrong key, a forged webhook, card data. Each is counted by its
+ * code and logged through `Bursts` with the id and the caller's address. No other part of the
+ * request is logged.
  */
 
 import { maskCardData } from '../../engine/card-data/card-mask.js';

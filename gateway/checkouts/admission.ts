@@ -1,7 +1,7 @@
 /**
- * The way of a checked message into the store: claim a slot, encode, publish, and answer
- * when the slot comes back. The messages of one event-loop turn share a publish. At most as
- * many wait as the lanes have slots; a full lane is a 503.
+ * Writes a checked message to the store: claims a slot, encodes, publishes, and answers when the
+ * slot is released. Messages of one event-loop turn share one publish. At most as many messages
+ * wait as the lanes have slots; a full lane is a 503.
  */
 
 import { hashBytes } from '../../engine/ring/hash.js';

@@ -1,4 +1,4 @@
-/** A checked checkout on its way into the store, and its answer: 202, or 422 for a reused id. */
+/** A checked checkout on its way to the store, and its answer: 202, or 422 for a reused id. */
 import { type CheckoutAccepted, checkoutAccepted } from '../../engine/codec/records.js';
 import { paymentKey } from '../../engine/domain/payment.js';
 import { MessageKind, WriteResult } from '../../engine/journal/messages.js';

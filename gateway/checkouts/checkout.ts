@@ -1,7 +1,7 @@
 /**
- * A checkout request, checked once: header id, then body. What comes out is a record ready
- * to be encoded, with the fingerprint of its meaning: key order, white space and the way a
- * number is written do not count, and neither does `payment_checkout_id`.
+ * Checks a checkout request once: the id from the header, then the body. The result is a record
+ * ready to be encoded, with a fingerprint of its content. Key order, white space, the notation of
+ * numbers and `payment_checkout_id` do not change the fingerprint.
  */
 import { isAscii, isUtf8 } from 'node:buffer';
 import { hash } from 'node:crypto';

@@ -1,6 +1,6 @@
 /**
- * Whether a checkout may go to the provider that it names. A payment that was accepted before is
- * answered as it was then, whatever the settings say now: a refusal would tell its client that
+ * Checks that a checkout may use the provider that it names. A payment that was accepted earlier
+ * gets its original answer, whatever the settings are now: a refusal would tell the client that
  * nothing was stored.
  */
 import type { CheckoutAccepted } from '../../engine/codec/records.js';

@@ -1,7 +1,7 @@
 /**
- * Whether this shard may speak for an id: with one epoch of shards always at once. An id that
- * has moved here and is unknown is asked of its earlier owner first; one that has moved away
- * is only answered from what is stored. Without a topology there is nothing to judge.
+ * Checks that this shard owns an id. With one epoch of shards it always does. If an id has moved
+ * here and is unknown, the gate first looks it up at its previous owner. An id that has moved away
+ * is answered only from stored rows. Without a topology there is nothing to check.
  */
 
 import { isSettled } from '../../engine/cdc/unsettled-rows.js';

@@ -1,10 +1,10 @@
 /**
- * No card data enters: a request that holds any is refused before a byte of it is stored, and
- * the refusal does not repeat it. Webhooks are masked instead (`maskCardData`), for what a
- * provider sends cannot be sent again.
+ * Refuses requests with card data before a byte is stored; the refusal does not repeat the data.
+ * Webhooks are masked instead (`maskCardData`), because a provider cannot be asked to send them
+ * again.
  *
- * Every request passes here, so each check begins with the cheapest question that lets the
- * usual request through.
+ * Every request passes here, so each check starts with the cheapest test that passes a usual
+ * request.
  */
 import { hasCardData, isCardField } from '../../engine/card-data/card-fields.js';
 

@@ -1,7 +1,7 @@
 /**
- * What a request's headers say, and what every head must keep: no header twice that may come
- * once, and no card data in what is logged or passed on. Several lines of a list are one list (RFC 9110, 5.3). One walk over the
- * headers, since each look for one by name walks them too.
+ * Reads the headers of a request in one pass and checks what every request must keep: no header
+ * twice that may occur once, and no card data in what is logged or passed on. Several lines of a
+ * list header form one list (RFC 9110, 5.3).
  */
 import type { HttpRequest } from 'uWebSockets.js';
 import { hasCardData } from '../../engine/card-data/card-fields.js';

@@ -1,7 +1,7 @@
 /**
- * Header fields that are lists: Prefer (RFC 7240) and If-None-Match (RFC 9110, 13.1.2), and the
- * tokens of Connection. A field that cannot be parsed has no effect: an answer that ignores it is
- * always right, only longer.
+ * Parses header fields that are lists: Prefer (RFC 7240), If-None-Match (RFC 9110, 13.1.2) and the
+ * tokens of Connection. A field that cannot be parsed is ignored; the answer is then still
+ * correct, only longer.
  */
 
 /** Longer than any client's; it bounds the work for one field. */

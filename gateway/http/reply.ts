@@ -1,7 +1,7 @@
 /**
- * The answer to one request: the one place that knows about abort and cork, and the boundary
- * around everything that is done for the request. An exception inside it costs this request
- * only: it is answered 500 and reported. A broken invariant passes through and ends the process.
+ * The answer to one request. It alone handles abort and cork, and it is the error boundary around
+ * all work for the request: an exception is answered with 500 and reported, and no other request
+ * is affected. A broken invariant passes through and ends the process.
  */
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import { BrokenInvariant, EngineError } from '../../engine/util/errors.js';

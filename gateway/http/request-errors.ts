@@ -1,8 +1,8 @@
 /**
- * Counts the requests whose handling threw, and reports them to the main thread, which logs them.
- * Every error is counted; at most REPORTS_MAX per second are reported, so that a request sent in a
- * loop does not fill the log. The report holds no text of the request but its id: the text of an
- * error may quote the request, so it is masked like everything else that is kept.
+ * Counts requests whose handling threw, and reports them to the main thread, which logs them.
+ * Every error is counted; at most REPORTS_MAX per second are reported, so that a repeated request
+ * does not fill the log. A report holds no text of the request except its id. The error's text may
+ * quote the request, so it is masked.
  */
 import { maskCardData } from '../../engine/card-data/card-mask.js';
 import type { GatewayMessage } from '../../engine/gateway-contract.js';

@@ -1,4 +1,4 @@
-/** The one source of the public API's shapes: types, validation and OpenAPI come from here. */
+/** The single source of the public API's types, validation and OpenAPI document. */
 import { type Static, Type } from '@sinclair/typebox';
 import { CURRENCIES, CURRENCIES_PUBLISHED } from '../../engine/domain/currencies.js';
 import { PAYMENT_STATUSES, PROVIDER_PATTERN } from '../../engine/domain/payment.js';

@@ -1,6 +1,6 @@
 /**
- * ISO 8601 in UTC with milliseconds, as `Date.toISOString` writes it; the text of the second is
- * kept, since answers of one moment share it.
+ * Formats times as ISO 8601 in UTC with milliseconds, as `Date.toISOString` does. The text of the
+ * current second is cached.
  */
 const MILLIS = Array.from({ length: 1_000 }, (_, ms) => `${ms}`.padStart(3, '0'));
 let keptSecond = Number.NaN;

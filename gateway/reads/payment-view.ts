@@ -1,4 +1,4 @@
-/** The JSON that clients see of a payment, made from the stored records. */
+/** The JSON representation of a payment for clients, built from the stored records. */
 import { checkoutAccepted, type PaymentStatus, paymentStatus } from '../../engine/codec/records.js';
 import { EngineError } from '../../engine/util/errors.js';
 import type { AcceptedPayment, Payment } from '../http/schemas.js';

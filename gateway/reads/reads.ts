@@ -1,10 +1,11 @@
 /**
- * Reading a payment: a look at the store, or what was rendered of it lately, with ETag and long
- * polls (`Prefer: wait`, RFC 7240). The number of long polls is bounded: a merchant with too many
- * gets 429; where all merchants together have too many, a poll is answered at once.
+ * Answers GET for one payment, from the store or from a cache of rendered views, with ETag and
+ * long polls (`Prefer: wait`, RFC 7240). The number of long polls is bounded: a merchant with too
+ * many gets 429; when all merchants together have too many, a poll is answered at once.
  *
- * Keeps: an answer never goes back in version, over all threads. What is kept is used only when
- * no status is being written and no news is unread; then nobody has seen a newer one.
+ * Keeps: across all threads, an answer never has a lower version than an earlier one. A cached
+ * view is used only if no status is being written and no notification is unread; then it is at
+ * least as new as any view another reader has returned.
  */
 import { isTerminal, paymentKey } from '../../engine/domain/payment.js';
 import type { BroadcastReader } from '../../engine/ring/broadcast.js';

@@ -1,7 +1,7 @@
 /**
- * What was rendered lately, by payment. Its owner forgets what changes, and asks only while
- * nothing can have changed unnoticed. Bounded: two generations of entries, and none lives longer
- * than both, so that rows which retention removed do not stay either.
+ * A cache of rendered views, by payment. Its owner removes entries that change, and reads it only
+ * while no change can be unnoticed. Bounded: two generations of entries. No entry outlives both,
+ * so rows that retention deleted disappear as well.
  */
 const ENTRIES_MAX = 4_096;
 const GENERATION_MS = 10_000;

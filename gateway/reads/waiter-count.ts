@@ -1,6 +1,6 @@
 /**
- * How many long polls wait, in all and for each merchant. Both are bounded: one merchant cannot
- * take the places of all others.
+ * Counts waiting long polls, in total and per merchant. Both are bounded, so one merchant cannot
+ * take all places.
  */
 export interface WaiterLimits {
   readonly waitersMax: number;

@@ -1,4 +1,4 @@
-/** A webhook's body as JSON, read as strictly as a processor will read it. */
+/** Parses a webhook's body as JSON, with the same strictness as the processor. */
 
 /** A byte order mark is no JSON (RFC 8259, 8.1), and a processor would not read it. */
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });

@@ -1,7 +1,7 @@
 /**
- * A webhook's body as it is kept: without card data, but with the names by which a processor
- * finds the payment and its charge as they came. What is kept is the parsed tree, written anew: the
- * bytes may hide card data behind a name that is given twice, of which the tree has the last only.
+ * The stored form of a webhook's body: card data is masked, and the names that identify the
+ * payment and its charge are kept. The parsed tree is stored, serialised again: the original bytes
+ * could hide card data behind a duplicate name, and a parser keeps only the last one.
  */
 import { keepNames } from '../../engine/util/verbatim-names.js';
 import { maskCardData } from '../http/card-data.js';

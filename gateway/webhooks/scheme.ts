@@ -1,4 +1,6 @@
-/** What differs between providers' webhooks: how one is signed, and which event it is. */
+/**
+ * What differs between providers' webhooks: the signature, and where the event's type and id are.
+ */
 
 export type Verdict = 'genuine' | 'forged' | 'stale';
 

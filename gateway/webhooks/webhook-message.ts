@@ -1,4 +1,4 @@
-/** A checked webhook on its way into the store, and its answer: 200 once it is durable. */
+/** A checked webhook on its way to the store, and its answer: 200 once it is durable. */
 import { type WebhookReceived, webhookReceived } from '../../engine/codec/records.js';
 import { MessageKind, WriteResult } from '../../engine/journal/messages.js';
 import type { Message } from '../checkouts/admission.js';

@@ -1,7 +1,7 @@
 /**
- * Providers calling us back: who calls, whether the signature is right, which event it is.
- * What passes is stored as evidence, whatever it says; a processor judges it. The path's
- * merchant and checkout id only route: the event's own count.
+ * Receives webhooks: checks the caller's address, the signature and the event's shape. Every
+ * webhook that passes is stored; a processor decides what it means. The merchant and checkout id
+ * in the path only route the request; those in the event count.
  */
 import type { HttpRequest } from 'uWebSockets.js';
 import type { WebhookReceived } from '../../engine/codec/records.js';

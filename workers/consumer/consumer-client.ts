@@ -1,4 +1,4 @@
-/** Calls on a consumer of librdkafka, each bounded: some of its own never return. */
+/** Calls on a librdkafka consumer, each with a time-out, because some of them never return. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KafkaConsumer } from 'node-rdkafka';
 import { settledWithin } from '../../engine/util/with-timeout.js';

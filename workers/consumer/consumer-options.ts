@@ -1,4 +1,4 @@
-/** What the intake of a processor is given. */
+/** The options of the processor's consumer. */
 import type { Message } from 'node-rdkafka';
 import type { Logger } from '../../engine/util/log.js';
 import type { Hold } from '../polling/delay-queue.js';

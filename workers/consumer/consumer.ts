@@ -1,8 +1,7 @@
 /**
- * The consumer of what is to be done: hands each record on when its time has come, bounds how
- * many are in work, and commits the low-water mark of what is finished. A client that cannot
- * connect, or whose read loop has ended, is replaced by a new one: neither recovers by
- * itself. Works on a main thread only.
+ * The processor's Kafka consumer: passes each record on when it is due, bounds the records in
+ * work, and commits the low-water mark of finished records. A client that cannot connect, or whose
+ * read loop has ended, is replaced, because neither recovers by itself. Main thread only.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Assignment, KafkaConsumer, Message } from 'node-rdkafka';

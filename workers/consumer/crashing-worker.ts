@@ -1,4 +1,4 @@
-/** A piscina worker for tests: it does with its thread what the task's detail says. */
+/** A piscina worker for tests: it ends or blocks its thread as the task's detail says. */
 import type { GiveUp, TaskResult } from '../tasks.js';
 
 export default async function run({ detail }: GiveUp): Promise<TaskResult> {

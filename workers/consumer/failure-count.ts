@@ -1,7 +1,7 @@
 /**
- * Counts how often a record failed while others succeeded. A fault that hits everything counts
- * once only, however often it is tried: an outage makes no dead letters. Bounded: what was
- * forgotten is counted anew.
+ * Counts how often a record failed while other records succeeded. A failure that hits all records
+ * counts once, however often it is retried, so an outage produces no dead letters. Bounded: an
+ * evicted count starts again at 0.
  */
 
 /** So many failures make a dead letter. */

@@ -1,8 +1,8 @@
 /**
- * A consumer of librdkafka that reads for a group. The read loop of node-rdkafka ends without a
- * word at the first error that it does not know, such as a coordinator that has moved while
- * committed offsets were asked for. Statistics come through the same loop: when they stay away,
- * it has ended, and the client can only be replaced.
+ * A librdkafka consumer in a consumer group. The read loop of node-rdkafka ends silently at the
+ * first error that it does not know, such as a coordinator that moved during a request for
+ * committed offsets. Statistics arrive through the same loop; when they stop, the loop has ended
+ * and the client must be replaced.
  */
 import rdkafka, { type Assignment, type KafkaConsumer, type LibrdKafkaError } from 'node-rdkafka';
 import { assertReachable, clientSettings } from '../../engine/kafka/client.js';

@@ -1,6 +1,6 @@
 /**
- * Runs the work of one key in order and of different keys at once. An optimisation:
- * what is right is decided by the database, this only saves it the conflicts.
+ * Runs tasks of one key in order and tasks of different keys concurrently. This is an
+ * optimisation: the database decides correctness; order per key avoids conflicts.
  */
 export class KeyOrder {
   readonly #last = new Map<string, Promise<unknown>>();

@@ -1,7 +1,7 @@
 /**
- * Offsets in work. What may be committed of a partition is its low-water mark: the offset behind
- * which everything is finished, never the latest finished one. A record of a partition that is
- * not assigned is left over from an earlier assignment; it has no offsets and commits nothing.
+ * Offsets in work. The committable offset of a partition is its low-water mark: every record
+ * before it is finished. A record of a partition that is not assigned is left over from an earlier
+ * assignment; it is not tracked and commits nothing.
  */
 import type { TopicPartition, TopicPartitionOffset } from 'node-rdkafka';
 import { nameOf } from './paused-partitions.js';

@@ -1,7 +1,7 @@
 /**
- * Which partitions are paused. librdkafka keeps a pause while a partition is another consumer's:
- * one that comes back stays silent until it is resumed. Each is paused and resumed once, since
- * every call makes librdkafka fetch anew.
+ * The paused partitions. librdkafka keeps a pause while another consumer owns the partition; a
+ * partition that returns stays silent until it is resumed. Each partition is paused and resumed
+ * once, because every call makes librdkafka fetch again.
  */
 import type { KafkaConsumer, TopicPartition } from 'node-rdkafka';
 

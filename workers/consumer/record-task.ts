@@ -1,4 +1,6 @@
-/** What is to be done with a record of Kafka, and in whose order. Total: a record may be anything. */
+/**
+ * Maps a Kafka record to a task and the key that orders it. Accepts any record; it never throws.
+ */
 import type { Message } from 'node-rdkafka';
 import {
   ORIGIN_HEADER,

@@ -1,6 +1,6 @@
-/** The names by which a log line about a task is found. Never throws: a record may be anything. */
+/** The ids that a log line about a task carries. Accepts any record; it never throws. */
 import { webhookReceived } from '../../engine/codec/records.js';
-import type { Work } from '../processor/work.js';
+import type { Work } from './work.js';
 
 const KEY_CHARS_MAX = 400;
 

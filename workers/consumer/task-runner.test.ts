@@ -6,9 +6,9 @@ import { createLogger } from '../../engine/util/log.js';
 import type { OutgoingRecord } from '../outbox/kafka-producer.js';
 import type { Ask } from '../postgres/claims.js';
 import type { LateCapture } from '../postgres/late-captures.js';
-import type { Work } from '../processor/work.js';
 import type { DeadPayment, Failed, GiveUp, Task, TaskResult } from '../tasks.js';
 import { TaskRunner } from './task-runner.js';
+import type { Work } from './work.js';
 
 const VALUE = Buffer.from('a record');
 const FAILED: Failed = { kind: 'failed', detail: 'boom', stack: 'Error: boom\n at handler' };

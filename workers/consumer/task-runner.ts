@@ -1,20 +1,21 @@
 /**
- * The boundary around one record: runs its task in a worker, delivers what comes of it, and tries
- * again what failed. Nothing that one record does ends the process or holds up another key.
+ * The error boundary around one record: runs its task in a worker, delivers the resulting records,
+ * and retries what failed. No record can end the process or delay another key.
  *
- * An unforeseen exception counts against the record; the third one, others having succeeded in
- * between, makes it a dead letter. An absent dependency (Kafka, a dead worker thread) only waits.
+ * An unforeseen exception counts against the record. After the third one, if other records
+ * succeeded in between, the record becomes a dead letter. An unavailable dependency (Kafka, a dead
+ * worker thread) only makes the record wait.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../../engine/util/log.js';
 import { type Dead, deadLetterOf } from '../dead-letters/dead-letter-record.js';
 import type { OutgoingRecord } from '../outbox/kafka-producer.js';
 import { INTERNAL_ERROR } from '../payment/executor.js';
-import type { Work } from '../processor/work.js';
 import type { DeadPayment, Failed, GiveUp, Task, TaskResult } from '../tasks.js';
 import { FAILURES_MAX, FailureCount } from './failure-count.js';
 import { KeyOrder } from './keyed-executor.js';
 import { namesOf } from './task-names.js';
+import type { Work } from './work.js';
 
 const WAIT_MS_MIN = 200;
 const WAIT_MS_MAX = 30_000;

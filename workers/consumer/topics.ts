@@ -1,4 +1,4 @@
-/** The topics that a processor reads and writes: made when missing, and watched. */
+/** Creates the topics that a processor reads and writes when they are missing, and watches them. */
 import type { ProcessorConfig } from '../../engine/config/config.js';
 import { retryTopic, TOPICS } from '../../engine/domain/topics.js';
 import { type OnTopicsChanged, TopicWatch } from '../../engine/kafka/topic-watch.js';

@@ -1,6 +1,6 @@
 /**
- * The piscina threads. A thread that dies is replaced, and what it was doing is tried again. A
- * thread that dies while it starts cannot be replaced: then the process ends, and a restart helps.
+ * The piscina threads. A thread that dies is replaced and its tasks are retried. A thread that
+ * dies during its start cannot be replaced; then the process ends, and a restart helps.
  */
 import { Piscina } from 'piscina';
 import type { ProcessorConfig } from '../../engine/config/config.js';

@@ -1,8 +1,8 @@
 /**
- * The dead-letter queue for people: what is in it, and redriving it. Payments that are dead now
- * come from Postgres, however old; records that are no payment (webhooks, what does not decode)
- * come from their letters in Kafka, open until they were sent to their topic again. Redriving is
- * safe to repeat, also twice at once: the database lets one through.
+ * Lists and redrives dead letters. Dead payments come from Postgres, however old. Records that are
+ * no payment (webhooks, undecodable records) come from the topic `payments.dlq` and stay open
+ * until they were sent to their topic again. A redrive may be repeated, also concurrently: the
+ * database lets one succeed.
  */
 import type pg from 'pg';
 import type { DeadLetter } from '../../engine/codec/records.js';

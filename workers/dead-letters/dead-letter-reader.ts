@@ -1,6 +1,6 @@
 /**
- * The letters of `payments.dlq`, read from Kafka: the newest of them. Partition and offset name a
- * letter only within one topic; what is stored of it also holds the topic's id.
+ * Reads the newest dead letters from `payments.dlq`. Partition and offset identify a letter only
+ * within one topic, so the topic's id is stored with them.
  */
 import { type DeadLetter, deadLetter, retryTicket } from '../../engine/codec/records.js';
 import { TOPICS } from '../../engine/domain/topics.js';

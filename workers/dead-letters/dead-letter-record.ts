@@ -1,4 +1,4 @@
-/** Letters to `payments.dlq`: what could not be worked off, with its reason and itself. */
+/** The records of `payments.dlq`: the record that could not be processed, with the reason. */
 import type { Message } from 'node-rdkafka';
 import { deadLetter } from '../../engine/codec/records.js';
 import { TOPICS } from '../../engine/domain/topics.js';

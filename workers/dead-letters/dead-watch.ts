@@ -1,6 +1,6 @@
 /**
- * How many payments are dead, by reason and age, read from Postgres at a fixed interval: a dead
- * payment stays counted until somebody redrives it, however long ago its letter was written.
+ * Counts dead payments by reason and age, read from Postgres at an interval. A dead payment is
+ * counted until it is redriven, however old its letter is.
  */
 import type pg from 'pg';
 import type { Logger } from '../../engine/util/log.js';

@@ -1,4 +1,7 @@
-/** Exceptions in the handling of providers' answers, from the worker threads: logged and counted. */
+/**
+ * Logs and counts exceptions in the handling of providers' answers, reported by the worker
+ * threads.
+ */
 import { BroadcastChannel } from 'node:worker_threads';
 import type { Logger } from '../../engine/util/log.js';
 import { ANSWER_FAULT_CHANNEL, type AnswerFault } from '../tasks.js';

@@ -1,4 +1,6 @@
-/** What the worker threads' breakers say, as figures: how many are open, how often they moved. */
+/**
+ * Metrics of the worker threads' circuit breakers: how many are open, and how often they changed.
+ */
 import { BroadcastChannel } from 'node:worker_threads';
 import { BREAKER_CHANNEL, type BreakerChange } from '../tasks.js';
 

@@ -1,6 +1,6 @@
 /**
- * Watches how far this host's clock is from Postgres': for the metrics, the log, and what is held.
- * After Postgres' clock has stepped, makes due what would wait for a time that the former clock set.
+ * Measures the offset between this host's clock and Postgres' clock, for metrics and logs. When
+ * Postgres' clock has stepped, it reschedules work whose due time was set by the former clock.
  */
 import type { Logger } from '../../engine/util/log.js';
 import { monotonicMs, type PostgresClock } from '../postgres/clock.js';

@@ -1,7 +1,7 @@
 /**
- * Kafka and Postgres as this processor sees them, for /readyz, the gauges and the log: judged by
- * the last fetch, delivery and query. The probe of Postgres updates no row; it fails when the
- * database is read-only and when somebody has locked the table of payments.
+ * The availability of Kafka and Postgres for this processor, for /readyz, metrics and logs, judged
+ * by the last fetch, delivery and query. The Postgres probe updates no row; it fails when the
+ * database is read-only and when the payments table is locked.
  */
 import type pg from 'pg';
 import type { ProcessorConfig } from '../../engine/config/config.js';

@@ -1,8 +1,8 @@
 /**
- * Keeps a processor from working with a Postgres that is older than `payments.status` proves: at
- * the start it waits until `tollgate recover postgres` has run, and a process whose connection
- * broke looks again, since the database behind the address may be another one. It ends then and
- * waits at its next start.
+ * Stops a processor from working with a Postgres that is older than `payments.status` proves. At
+ * start it waits until `tollgate recover postgres` has run. After a broken connection it checks
+ * again, because the address may now lead to another database; then the process ends and waits at
+ * its next start.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';

@@ -1,6 +1,6 @@
 /**
- * Webhooks that wait in Postgres for what must come first. A claim moves the time on, so
- * that no two processes judge one at once, and a claim that dies comes up again.
+ * Webhooks that wait in Postgres for an earlier event. A claim moves the due time, so that no two
+ * processes handle one webhook at once, and an abandoned claim becomes due again.
  */
 import type pg from 'pg';
 

@@ -1,7 +1,7 @@
 /**
- * What the writers of the worker threads say to the main thread: that their writes fail, at every
- * failure, and that they succeed again. It knows by them that Postgres answers and takes no
- * writes, as with a full disk.
+ * Reports from the worker threads' writers to the main thread: every failed write, and the first
+ * success after failures. The main thread learns from them that Postgres answers but takes no
+ * writes, for example with a full disk.
  */
 import { BroadcastChannel, threadId } from 'node:worker_threads';
 

@@ -1,9 +1,9 @@
 /**
- * What a payment service provider is to us. A provider is one folder behind this port, and
- * contract.test.ts holds every one to what is written here.
+ * The interface of a payment service provider. One provider is one folder behind this interface,
+ * and contract.test.ts checks every provider against it.
  *
- * No answer, or a 5xx after bytes were sent, is `unknown`, never a failure: only the
- * provider's explicit word is final. Nothing here throws.
+ * No answer, or a 5xx after bytes were sent, is `unknown`, never a failure: only the provider's
+ * explicit answer is final. No method throws.
  */
 import { createHash } from 'node:crypto';
 

@@ -1,4 +1,4 @@
-/** Which providers there are: built once a worker from the settings, and found by name. */
+/** The configured providers: built once per worker from the settings, and looked up by name. */
 import type { Psp } from './port.js';
 import { SimulatorPsp } from './simulator/simulator-psp.js';
 import { StripePsp, type StripeSettings } from './stripe/stripe-psp.js';

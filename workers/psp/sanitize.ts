@@ -1,6 +1,6 @@
 /**
- * What every provider's answers go through before they may be kept: only named fields, and
- * no text that looks like a card number or a secret, nor what Postgres cannot hold.
+ * Sanitizes a provider's answer before it is stored: keeps listed fields only, and removes texts
+ * that look like a card number or a secret, and characters that Postgres cannot store.
  */
 import { maskCardData } from '../../engine/card-data/card-mask.js';
 import { paymentKey } from '../../engine/domain/payment.js';

@@ -1,7 +1,7 @@
 /**
- * Every source's reports for a period, to disk and into Postgres. One report that cannot be
- * fetched or read costs that report only: it becomes a problem of its provider, and the run
- * goes on with all others.
+ * Fetches every source's reports for a period, to disk and into Postgres. A report that cannot be
+ * fetched or read affects that report only: it becomes a problem of its provider, and the run
+ * continues.
  */
 import { join } from 'node:path';
 import type pg from 'pg';

@@ -1,4 +1,4 @@
-/** The differences: read page by page, and closed by a person with a reason. */
+/** The open items: listed page by page, and closed by an operator with a reason. */
 import type pg from 'pg';
 import { EngineError } from '../../engine/util/errors.js';
 

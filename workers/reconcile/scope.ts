@@ -1,4 +1,4 @@
-/** What one run looks at: whose reports, and which stretch of time. */
+/** What one run covers: which providers, and which period. */
 import type { Clock, Period } from './calendar.js';
 import type { Fee, Rounding } from './fees.js';
 

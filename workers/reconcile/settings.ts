@@ -1,4 +1,4 @@
-/** What reconciliation needs of the processor's settings, put into its own words. */
+/** The settings of reconciliation, converted to its own types. */
 import { join, resolve } from 'node:path';
 import { Stripe } from 'stripe';
 import type { ProcessorConfig } from '../../engine/config/config.js';

@@ -1,4 +1,7 @@
-/** Runs of the scheduler, in a thread of its own: reading a large report delays no payment. */
+/**
+ * The scheduler's thread for reconciliation runs, so that reading a large report delays no
+ * payment.
+ */
 import { parentPort, workerData } from 'node:worker_threads';
 import { processorConfig } from '../../engine/config/config.js';
 import type { DuePeriod } from './due.js';

@@ -1,4 +1,4 @@
-/** A provider's event as a claim, in the state machine's words, or why it is none. */
+/** A provider's event as a claim for the state machine, or the reason why it is none. */
 import type { PartState } from '../payment/partial-amounts.js';
 import type { WebhookClaim } from '../payment/state-machine.js';
 

@@ -1,4 +1,6 @@
-/** The simulator's events: the data's status is the claim, of a dispute `disputed`. */
+/**
+ * Parses the simulator's events: the claim is the status in the data, or `disputed` for a dispute.
+ */
 import { CLAIM_STATUSES, type ClaimStatus } from '../payment/state-machine.js';
 import { claim, type Json, type Reading, typeOf } from './event-claim.js';
 

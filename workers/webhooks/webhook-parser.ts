@@ -1,4 +1,4 @@
-/** What a stored webhook says, in the state machine's words, whoever sent it. */
+/** Parses a stored webhook of any provider into a claim for the state machine. */
 import type { WebhookReceived } from '../../engine/codec/records.js';
 import type { Json, Reading } from './event-claim.js';
 import { readSimulatorEvent } from './simulator-event.js';

@@ -1,6 +1,7 @@
 /**
- * One webhook at a time: read it, find its payment, let the state machine judge, record.
- * It may come before our own call has returned, twice, late, or about nothing we know.
+ * Processes one webhook: parses it, finds its payment, applies it through the state machine, and
+ * records the result. A webhook may arrive before the call that caused it has returned, twice,
+ * late, or for an unknown payment.
  */
 import { type WebhookReceived, webhookReceived } from '../../engine/codec/records.js';
 import { paymentKey } from '../../engine/domain/payment.js';

@@ -1,4 +1,4 @@
-/** Reads the simulator's HTTP answers: which of its own objects a body is, and what is kept of it. */
+/** Parses the simulator's HTTP answers: which object a body is, and which fields are kept. */
 import { paymentKey } from '../../../engine/domain/payment.js';
 import type { EgressAnswer } from '../egress.js';
 import type { PspAnswer } from '../port.js';

@@ -1,4 +1,4 @@
-/** The PSP simulator, or whoever speaks its API, behind the port: JSON over HTTP. */
+/** The provider `simulator`, and any service with the same API: JSON over HTTP. */
 import { Egress, type EgressRequest, type EgressSettings } from '../egress.js';
 import type {
   ChargeRequest,

@@ -1,7 +1,7 @@
 /**
- * Amounts as Stripe wants them. Our minor units are those of ISO 4217; Stripe counts some
- * currencies otherwise (https://docs.stripe.com/currencies, "zero-decimal" and "special
- * cases"), and there the same number would be another sum of money.
+ * Converts amounts to Stripe's units. tollgate's minor units are those of ISO 4217. Stripe uses
+ * others for some currencies (https://docs.stripe.com/currencies, "zero-decimal" and "special
+ * cases"); the same number would be another amount of money there.
  */
 import { minorDigits } from '../../../engine/domain/currencies.js';
 

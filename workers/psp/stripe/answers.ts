@@ -1,4 +1,4 @@
-/** What Stripe's objects and errors mean, operation by operation. Pure. */
+/** Maps Stripe's objects and errors to outcomes, operation by operation. Pure. */
 import { Stripe } from 'stripe';
 import { paymentKey } from '../../../engine/domain/payment.js';
 import type { Outcome, PspAnswer } from '../port.js';

@@ -1,6 +1,6 @@
 /**
- * Our own provider: the money is in Postgres already. What it answers is final at once, so
- * there is nothing to capture later and nothing to cancel.
+ * The provider `wallet`: prepaid balances in Postgres. Its answers are final at once, so there is
+ * nothing to capture later and nothing to cancel.
  */
 import type pg from 'pg';
 import { paymentKey } from '../../../engine/domain/payment.js';

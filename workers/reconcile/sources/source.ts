@@ -1,6 +1,6 @@
 /**
- * Where a provider's reports come from. A report is a CSV file, of any size: it is written
- * to disk as it comes and read from there, so that what was judged can be looked at again.
+ * The interface of a source of reports. A report is a CSV file of any size. It is written to disk
+ * as it arrives and read from there, so that it can be inspected later.
  */
 import type { Readable } from 'node:stream';
 import type { Period } from '../calendar.js';

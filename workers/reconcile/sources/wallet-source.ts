@@ -1,6 +1,6 @@
 /**
- * What the wallet took and gave back, as a report like any provider's: its operations are in
- * Postgres. Read through a cursor, so that a month takes constant memory.
+ * Produces the wallet's operations as a report like any provider's. They are read from Postgres
+ * through a cursor, so a month takes constant memory.
  */
 import { Readable } from 'node:stream';
 import { stringify } from 'csv-stringify/sync';
