@@ -1,8 +1,8 @@
 /**
- * Builds the volume of a shard that is lost anew, from Kafka: what it accepted stands in
- * `payments.accepted`, byte for byte as it was stored, and its statuses in its partition of
- * `payments.status`. What was acknowledged and never reached Kafka cannot come back; how
- * much that is, is said.
+ * Rebuilds the volume of a lost shard from Kafka: `payments.accepted` holds what the shard
+ * accepted, byte for byte as it was stored, and its partition of `payments.status` holds the
+ * statuses. What was acknowledged but never reached Kafka is lost; the report says how much that
+ * is.
  */
 
 import { Marks } from './cdc/wal-states.js';

@@ -1,11 +1,11 @@
 /**
- * Deletes payments that are older than the retention, terminal, and therefore published;
- * and webhooks of that age once Kafka has them, and statuses of that age without a checkout.
- * Postgres keeps its rows for good, so an id that comes again later is still known there.
+ * Deletes payments that are terminal, published and older than the retention; webhooks of that age
+ * once Kafka has them; and statuses of that age without a checkout. Postgres keeps its rows, so a
+ * later request with the same id is still recognised there.
  *
- * No single clock deletes anything. "Now" is the earlier of this host's time and the newest time
- * that Kafka gave a status record; a payment's age is the lesser of what this host and what
- * Postgres dated.
+ * No single clock can cause a deletion. "Now" is the earlier of this host's time and the newest
+ * time that Kafka gave to a status record; a payment's age is the smaller of the ages by this
+ * host's and by Postgres' date.
  */
 
 import { LateStatuses } from './cdc/orphan-statuses.js';

@@ -1,6 +1,6 @@
 /**
- * The processor: consumes what engines accepted, has it executed by piscina workers, asks
- * providers about unknown outcomes, and publishes every change. Any number may run.
+ * The processor: consumes accepted checkouts from Kafka, executes them in piscina workers, polls
+ * providers for unknown outcomes, and publishes every change. Any number of processors may run.
  */
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';

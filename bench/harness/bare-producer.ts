@@ -1,4 +1,6 @@
-/** The rival of the publisher: node-rdkafka handed the same bytes as fast as one loop can. */
+/**
+ * The reference for the publisher: node-rdkafka producing the same bytes as fast as one loop can.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import rdkafka from 'node-rdkafka';
 import { checkoutAccepted } from '../../engine/codec/records.js';

@@ -1,4 +1,4 @@
-/** The results that later ones are held against, and the main table as it stands in the README. */
+/** The stored baseline that later results are compared with, and the main table of the README. */
 import { copyFileSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { readResults } from './compare.js';

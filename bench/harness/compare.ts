@@ -1,7 +1,7 @@
 /**
- * `bench compare A B`: every row of A against the same row of B, ratios and verdicts worked out
- * again from the raw samples. B is worse when a target that held no longer does, when a ratio has
- * fallen by more than the threshold, or when a row or a suite is missing.
+ * `bench compare A B`: compares every row of A with the same row of B; ratios and verdicts are
+ * computed again from the raw samples. B is worse if a target that held no longer does, if a ratio
+ * has fallen by more than the threshold, or if a row or a suite is missing.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** What this disk itself takes for a durable write: the bound under every accept. */
+/** Measures how long this disk takes for a durable write: the lower bound of every accept. */
 import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 

@@ -1,4 +1,4 @@
-/** One line a suite and run in bench/results/history.jsonl: the ratios over time. */
+/** Appends one line per suite and run to bench/results/history.jsonl: the ratios over time. */
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { packageFile } from '../../engine/util/paths.js';
 import type { SuiteResult } from './result.js';

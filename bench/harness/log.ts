@@ -1,4 +1,4 @@
-/** A store filled with checkouts, and its log published by the product's own publisher. */
+/** Fills a store with checkouts and publishes its log with the product's own publisher. */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CdcPublisher } from '../../engine/cdc/publisher.js';

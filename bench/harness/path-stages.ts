@@ -1,6 +1,6 @@
 /**
- * What a processor's work comes to when each part is done alone and bare: consume the records,
- * call the provider, write two rows and change one of them.
+ * Measures each stage of a processor's work alone and bare: consume the records, call the
+ * provider, write two rows and update one of them.
  */
 import rdkafka, { type KafkaConsumer } from 'node-rdkafka';
 import pg from 'pg';

@@ -1,4 +1,4 @@
-/** Starts what ours is measured beside, as processes of their own. */
+/** Starts the references that tollgate is measured against, as separate processes. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
- * What a suite measured, and the judgement that follows from it. A row keeps the raw samples of
- * both sides; its ratio and verdict are a function of them, so anybody can work them out again.
+ * The result of a suite and its verdict. A row keeps the raw samples of both sides; its ratio and
+ * verdict are computed from them, so anyone can check them.
  */
 import { cpus, release, totalmem } from 'node:os';
 import type { Latency } from '../load/report.js';

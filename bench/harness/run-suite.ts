@@ -1,4 +1,4 @@
-/** Runs one suite within a bound; a suite that cannot run says why and leaves no result. */
+/** Runs one suite with a time limit. A suite that cannot run reports why and leaves no result. */
 import { rmSync } from 'node:fs';
 import { packageFile } from '../../engine/util/paths.js';
 import type { SuiteResult } from './result.js';

@@ -1,4 +1,4 @@
-/** The thread of a ticker: sleeps, rings, until told to stop. */
+/** The thread of a ticker: sleeps and notifies in a loop until it is stopped. */
 import { workerData } from 'node:worker_threads';
 import { Doorbell } from '../../engine/ring/doorbell.js';
 import { SharedFlag } from '../../engine/ring/shared-flags.js';

@@ -1,6 +1,6 @@
 /**
- * Calls a function of an event loop every fraction of a millisecond, which timers cannot: a thread
- * of its own sleeps so long and rings.
+ * Calls a function on an event loop every fraction of a millisecond, which timers cannot do: a
+ * separate thread sleeps and notifies the loop.
  */
 import { Worker } from 'node:worker_threads';
 import { Doorbell } from '../../engine/ring/doorbell.js';

@@ -1,4 +1,4 @@
-/** What an engine with default sizes takes when nobody asks for anything. */
+/** Measures the CPU of an idle engine with default sizes. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startEngineProcess } from '../../ops/testing/engine-process.js';
 import { cpuSeconds, rssMb, startBroker } from '../harness/servers.js';

@@ -1,4 +1,7 @@
-/** How threads pay: gateways and writers for accepting, workers for processing, beside one of each. */
+/**
+ * Measures how more threads help: gateways and writers for accepting, workers for processing,
+ * against one of each.
+ */
 import { availableParallelism } from 'node:os';
 import { engineConfig, processorConfig } from '../../engine/config/config.js';
 import type { EngineProcess } from '../../ops/testing/engine-process.js';

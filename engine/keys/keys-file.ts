@@ -1,8 +1,8 @@
 /**
- * The keys file: which merchants there are, and what each may prove itself with. Keys stand in
- * it as SHA-256 only; checksum secrets must be readable to be used, so the file is closed to
- * others (0600). Several keys and secrets of one merchant hold at once: a rotation adds the
- * new, and takes the old away when nobody uses it any more.
+ * The keys file: the merchants and their credentials. API keys are stored as SHA-256 only.
+ * Checksum secrets must be readable to be used, so the file's mode must be 0600. A merchant may
+ * have several keys and secrets at once: a rotation adds the new one and removes the old one when
+ * no client uses it any more.
  */
 import { randomBytes } from 'node:crypto';
 import {

@@ -1,7 +1,7 @@
 /**
- * Keys that change while the engine runs: the main thread looks at the file every second and
- * tells all gateway threads at once. A file that cannot be used changes nothing: the keys that
- * were in force stay so, and the log says why.
+ * Reloads the keys file while the engine runs: the main thread polls it every second and sends a
+ * change to all gateway threads at once. A file that cannot be used is ignored: the former keys
+ * stay valid, and the log says why.
  */
 import { BroadcastChannel } from 'node:worker_threads';
 import { FileWatch } from '../util/file-watch.js';

@@ -1,7 +1,7 @@
 /**
- * A writer's loop over its lanes, batched naturally: it takes what is there, at most
- * `batchMax` messages, processes it, answers, and starts again. No timers: an idle system
- * handles a batch of one at once, a busy one fills the next batch during the last.
+ * A writer's loop over its lanes with natural batching: it takes the messages that are there, at
+ * most `batchMax`, processes them, answers, and starts again. No timers: an idle system handles a
+ * batch of one at once; a busy one collects the next batch while it writes the current one.
  */
 import type { LaneConsumer } from './lane-consumer.js';
 import type { WaitStrategy } from './wait-strategy.js';

@@ -1,4 +1,4 @@
-/** Named 64-bit counters with one writing thread, readable by all: metrics across threads. */
+/** Named 64-bit counters in shared memory: one thread writes, all threads read. */
 import { SharedCount } from './shared-flags.js';
 
 const WORD_BYTES = 8;

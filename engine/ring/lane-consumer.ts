@@ -1,6 +1,6 @@
 /**
- * The writer's side of a lane: takes what is published, and answers a whole batch with one
- * store. One thread only.
+ * The writer's side of a lane: takes published messages, and answers a whole batch with one store.
+ * One thread only.
  */
 import type { Doorbell } from './doorbell.js';
 import { LaneMemory } from './lane-memory.js';

@@ -1,4 +1,4 @@
-/** A test's other thread: answers every message with its number. */
+/** The second thread of a lane test: answers every message with its number. */
 import { workerData } from 'node:worker_threads';
 import { BatchProcessor } from './batch-processor.js';
 import { Doorbell } from './doorbell.js';

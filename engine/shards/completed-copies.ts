@@ -1,7 +1,7 @@
 /**
- * From which shards this volume has copied every row that is its own, by epoch: the copy began
- * when that epoch was in force there, so that nothing was added to it afterwards. A volume that
- * is built anew begins without this file and asks earlier owners again.
+ * Records, by epoch, the shards from which this volume has copied every row that belongs to it.
+ * Such a copy began when the epoch was already in force at the source, so no row was added there
+ * afterwards. A rebuilt volume starts without this file and queries previous owners again.
  */
 import { join } from 'node:path';
 import { type Static, Type } from '@sinclair/typebox';

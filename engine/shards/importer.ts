@@ -1,6 +1,6 @@
 /**
- * Puts rows of another shard into this one, through the status lane and its writer: what is
- * here already stays, a status only moves forward. Main thread only, like the lane.
+ * Writes rows of another shard into this one, through the status lane and its writer. Existing
+ * rows stay; a status only moves forward. Main thread only, like the lane.
  */
 import {
   type CheckoutAccepted,

@@ -1,10 +1,10 @@
 /**
- * Payments that come from other shards: the topology in force, the question to an id's
- * earlier owner, and the copy of all rows that are to move here. Main thread.
+ * Payments that come from other shards: the topology in force, the look-up at an id's previous
+ * owner, and the copy of all rows that move here. Main thread.
  *
- * Keeps: an id that moved here is accepted only once its earlier owners have said that they
- * do not have it, and they say so only when they no longer accept it themselves. An owner whose
- * rows were all copied after that moment has nothing more to say about ids that are not here.
+ * Keeps: an id that moved here is accepted only after its previous owners have answered that they
+ * do not have it, and they answer so only once they no longer accept it themselves. A previous
+ * owner whose rows were all copied after that moment is not queried again.
  */
 
 import { plainPeerProblems } from '../config/plaintext.js';

@@ -1,9 +1,9 @@
 /**
- * Statuses from Kafka into the store: reads this shard's partition of `payments.status` from
- * the offset that the store holds, and puts each record on the status lane together with
- * the offset after it, so that both are written in one batch. When the lane is full it
- * stops reading. A record that does not decode moves only the offset. The topic's id is
- * stored with the offset: a topic that was made anew is read from its beginning.
+ * Consumes this shard's partition of `payments.status`, from the offset that the store holds. Each
+ * record goes to the status lane together with the offset after it, so that both are written in
+ * one batch. When the lane is full, the consumer stops reading. A record that cannot be decoded
+ * only moves the offset. The topic's id is stored with the offset: a topic that was created again
+ * is read from its beginning.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import rdkafka, { type KafkaConsumer, type Message } from 'node-rdkafka';

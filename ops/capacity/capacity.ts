@@ -1,4 +1,6 @@
-/** How many of each part a rate takes, and what that costs a month, from what was measured. */
+/**
+ * Computes how many of each component a rate needs and their monthly cost, from measured figures.
+ */
 import { readFileSync } from 'node:fs';
 import { packageFile } from '../../engine/util/paths.js';
 import type { Measured } from './measured.js';

@@ -1,4 +1,7 @@
-/** What the benches measured on this machine, as the plan needs it. Nothing is made up. */
+/**
+ * Reads the results of the benches on this machine, in the form that the capacity plan needs. No
+ * figure is invented.
+ */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageFile } from '../../engine/util/paths.js';

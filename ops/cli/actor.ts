@@ -1,4 +1,4 @@
-/** Who runs a command: the login name, below `sudo` too. */
+/** The person who runs a command: the login name, also below `sudo`. */
 import { userInfo } from 'node:os';
 import { sudoUser } from '../../engine/config/config.js';
 

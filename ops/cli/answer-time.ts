@@ -1,4 +1,4 @@
-/** Commands that look at one thing answer within 5 s, also when the server they ask is frozen. */
+/** Bounds read commands to 5 s, also when the server that they query is frozen. */
 import { connectionProblem } from '../client/client-errors.js';
 
 const ANSWER_MS_MAX = 4_000;

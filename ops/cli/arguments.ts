@@ -1,4 +1,6 @@
-/** Values of options that several commands take: checked once, refused with exit code 2. */
+/**
+ * Parsers of options that several commands share. A wrong value ends the command with exit code 2.
+ */
 import { InvalidArgumentError } from 'commander';
 import { CURRENCY_RULE, isCurrency } from '../../engine/domain/currencies.js';
 import { MERCHANT_PATTERN } from '../../engine/domain/payment.js';

@@ -1,7 +1,7 @@
 /**
- * The audit log of the command line: each command that changes what others rely on leaves a line of JSON in
- * `TOLLGATE_AUDIT_LOG` with who, what, why and how it ended. Those that change Postgres write a row of
- * `operator_acts` besides.
+ * The audit log of the command line: each command that changes something others rely on appends a
+ * line of JSON to `TOLLGATE_AUDIT_LOG` with who, what, why and the result. Commands that change
+ * Postgres also write a row of `operator_acts`.
  */
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';

@@ -1,4 +1,6 @@
-/** `tollgate dlq`: what waits in the dead-letter queue, and redriving it. Asks a processor. */
+/**
+ * `tollgate dlq`: lists the dead-letter queue and redrives it, through a processor's admin port.
+ */
 import { type Command, InvalidArgumentError } from 'commander';
 import { namesThisMachine } from '../../engine/admin/admin-server.js';
 import { ConfigurationError } from '../../engine/config/settings.js';

@@ -1,6 +1,6 @@
 /**
- * The parts of the system on this machine, each with the one request that shows that it works.
- * What runs is read from `endpoints.json`; without it the settings say where it should be.
+ * The components of the system on this machine, each with one request that proves that it works.
+ * What runs is read from `endpoints.json`; without it the settings say where each should be.
  */
 import { readFileSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';

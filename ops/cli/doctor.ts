@@ -1,4 +1,4 @@
-/** `tollgate doctor`: asks every part of the local system how it is, and says what to do. */
+/** `tollgate doctor`: checks every component of the local system and says what to do. */
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { stackConfig } from '../../engine/config/config.js';

@@ -1,4 +1,4 @@
-/** How long the volume takes to make 4 KiB durable: no 202 can be faster than that. */
+/** Measures how long the volume takes to make 4 KiB durable. No 202 can be faster than that. */
 import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeAllSync } from '../../engine/util/write-all.js';

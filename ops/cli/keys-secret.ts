@@ -1,4 +1,4 @@
-/** `tollgate keys secret`: the checksum secrets of a merchant, from the first to the last. */
+/** `tollgate keys secret`: manages the checksum secrets of a merchant. */
 import { type Command, InvalidArgumentError } from 'commander';
 import {
   type KeyTable,

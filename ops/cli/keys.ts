@@ -1,4 +1,4 @@
-/** `tollgate keys`: the merchants' API keys and checksum secrets. Each is shown once, when made. */
+/** `tollgate keys`: manages merchants' API keys. A key is shown once, when it is created. */
 import { type Command, InvalidArgumentError } from 'commander';
 import { isProviderName } from '../../engine/domain/payment.js';
 import { type KeyTable, readKeysFile, writeKeysFile } from '../../engine/keys/keys-file.js';

@@ -1,4 +1,4 @@
-/** What `tollgate pay` says of many payments: while they run, and at the end. */
+/** What `tollgate pay` prints about many payments: progress while they run, and a summary. */
 import type { LoadProgress, LoadResult } from '../load/load.js';
 
 /** One line that overwrites itself on a terminal. */

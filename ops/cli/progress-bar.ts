@@ -1,4 +1,7 @@
-/** How far a long command is: one line that moves on a terminal, else a line now and then. */
+/**
+ * The progress of a long command: one line that is rewritten on a terminal, else a line at
+ * intervals.
+ */
 import type { Progress } from '../../workers/reconcile/run.js';
 
 const WIDTH = 24;

@@ -1,6 +1,6 @@
 /**
- * `tollgate reconcile`: a day or a month against what the providers report, and the items
- * that are left for a person. Exit code 3 where open items remain.
+ * `tollgate reconcile`: compares a day or a month with the providers' reports, and lists the items
+ * that remain for an operator. Exit code 3 if open items remain.
  */
 import type { Command } from 'commander';
 import { processorConfig } from '../../engine/config/config.js';

@@ -1,4 +1,4 @@
-/** `tollgate recover postgres`: brings a restored Postgres up to what Kafka proves. */
+/** `tollgate recover postgres`: updates a restored Postgres to the state that Kafka proves. */
 import type { Command } from 'commander';
 import { payingConfig } from '../../engine/config/config.js';
 import { PROCESSOR_GROUP } from '../../engine/domain/topics.js';

@@ -1,6 +1,6 @@
 /**
- * The system that a command works on: what runs in this home by its `endpoints.json`, else what
- * the settings say. A setting or an option that is given counts before both.
+ * Finds the system that a command works on: what runs in this home by its `endpoints.json`, else
+ * what the settings say. An explicit setting or option overrides both.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

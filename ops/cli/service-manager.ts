@@ -1,7 +1,7 @@
 /**
- * Tells systemd (Type=notify) that this process is ready, that its event loop still turns
- * (WatchdogSec=), and that it stops. By `systemd-notify`, for Node has no datagram sockets of
- * that kind. Without NOTIFY_SOCKET nothing happens.
+ * Notifies systemd (Type=notify) that this process is ready, that its event loop is alive
+ * (WatchdogSec=), and that it stops. It uses `systemd-notify`, because Node has no unix datagram
+ * sockets. Without NOTIFY_SOCKET it does nothing.
  */
 import { execFile } from 'node:child_process';
 import { notifyConfig } from '../../engine/config/config.js';

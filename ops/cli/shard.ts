@@ -1,4 +1,4 @@
-/** `tollgate shard`: add one while load runs, build a lost one anew from Kafka. */
+/** `tollgate shard`: adds a shard while load runs, and rebuilds a lost one from Kafka. */
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';

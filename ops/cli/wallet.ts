@@ -1,4 +1,4 @@
-/** `tollgate wallet`: puts money into wallets, and shows what is in them. */
+/** `tollgate wallet`: credits wallets, and shows their balances. */
 import { randomBytes } from 'node:crypto';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { ClientBase } from 'pg';

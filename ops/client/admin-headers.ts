@@ -1,4 +1,4 @@
-/** The header that a tool shows to an admin port: the token of a role, from the file of tokens. */
+/** The Authorization header for an admin port: the token of a role, read from the token file. */
 import type { AdminRole } from '../../engine/admin/admin-roles.js';
 import { readAdminTokens } from '../../engine/admin/admin-tokens.js';
 

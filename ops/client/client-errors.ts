@@ -1,4 +1,4 @@
-/** What a failed connection means to whoever typed the command, and what to do next. */
+/** Explains a failed connection to the user of a command, and what to do next. */
 
 const NOT_TRUSTED = new Set([
   'SELF_SIGNED_CERT_IN_CHAIN',

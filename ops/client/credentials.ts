@@ -1,6 +1,6 @@
 /**
- * What a client sends to prove who it is: the bearer key, and for a merchant with a secret the
- * checksum over this very request.
+ * A client's credentials: the bearer key and, for a merchant with a secret, the checksum over the
+ * request.
  */
 import { createHmac } from 'node:crypto';
 

@@ -1,8 +1,7 @@
 /**
- * Stands between clients and a Kafka broker, and passes everything on. On demand it answers one
- * OffsetFetch as a broker that does not coordinate the group any more: what a client meets when
- * the coordinator moves between its joining of the group and its first fetch. In a thread of its
- * own, since some calls of librdkafka's clients block theirs.
+ * A proxy between clients and a Kafka broker. On demand it answers one OffsetFetch with "not
+ * coordinator", as a client sees it when the coordinator moves between joining the group and the
+ * first fetch. It runs in its own thread, because some librdkafka calls block theirs.
  */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';

@@ -1,8 +1,8 @@
 /**
- * Ours, in front of localstripe: the two things of Stripe that it has not. Idempotency keys
- * as Stripe documents them (https://docs.stripe.com/api/idempotent_requests): the first
- * answer of a key is replayed, errors too, and other parameters are refused; and the search
- * by metadata, answered from localstripe's list. All state of payments is localstripe's.
+ * A layer in front of localstripe that adds two features of Stripe: idempotency keys as Stripe
+ * documents them (https://docs.stripe.com/api/idempotent_requests): the first answer of a key is
+ * replayed, errors too, and other parameters are refused; and the search by metadata, answered
+ * from localstripe's list. localstripe keeps all payment state.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';

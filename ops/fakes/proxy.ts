@@ -1,6 +1,6 @@
 /**
- * Somebody between a processor and a provider, as proxies, balancers and filters are: each
- * request is passed on unless its rule says otherwise, and its answer may be replaced.
+ * A proxy between a processor and a provider. A rule may drop, delay or replace the answer to a
+ * request; all other requests are passed on.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';

@@ -1,6 +1,6 @@
 /**
- * All that is wrong with the settings of a system on one machine, found before anything starts:
- * each process reads its own table again when it starts, and its log is a bad place for a typo.
+ * Checks all settings of a system on one machine before anything starts, so that a typo is
+ * reported on the terminal and not only in a process' log.
  */
 import {
   childEnvironment,

@@ -1,4 +1,4 @@
-/** A child process of the local stack: its log, its end, and its stop within a bound. */
+/** A child process of the local stack: its log, its exit, and a stop with a time limit. */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';

@@ -1,6 +1,6 @@
 /**
- * One shard more in a cluster that runs on this machine: described in `topology.json`, started
- * by the supervisor, filled by the other engines, and only then hashed to by the edge.
+ * Adds one shard to a running local cluster: describes it in `topology.json`, starts it, copies
+ * rows from the other engines, and only then adds it to the edge's hash.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

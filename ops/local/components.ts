@@ -1,4 +1,4 @@
-/** The processes that every plan is made of: Kafka, Postgres, and the command line's own. */
+/** The processes that every plan consists of: Kafka, Postgres, and the command line's own. */
 import { join } from 'node:path';
 import {
   childEnvironment,

@@ -1,4 +1,4 @@
-/** `endpoints.json`: where everything listens and which process it is, for tools and tests. */
+/** `endpoints.json`: the address and pid of every component, for tools and tests. */
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 

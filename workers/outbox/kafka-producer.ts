@@ -1,9 +1,9 @@
 /**
- * Sends records to Kafka and resolves when they are delivered. Idempotent, acks=all, no
- * time-out: while Kafka is away the promise waits. A failed connection attempt is repeated with
- * a new client until the sender is closed. A client that is stuck is replaced, and what it had
- * not delivered is sent again, in order. A fatal error of the producer ends the process; a restart
- * begins again from what is committed.
+ * Sends records to Kafka and resolves when they are delivered. Idempotent, acks=all, no time-out:
+ * while Kafka is unreachable the promise waits. A failed connection attempt is repeated with a new
+ * client until the producer is closed. A stuck client is replaced, and its undelivered records are
+ * sent again in order. A fatal producer error ends the process; the restart begins again from
+ * committed state.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import rdkafka, { type LibrdKafkaError, type Producer } from 'node-rdkafka';

@@ -1,7 +1,7 @@
 /**
- * Payments whose status cannot be published although others can: each is left out for a while
- * that doubles, so that it holds up nobody, and is never given up. Bounded: what finds no place
- * is tried again at once.
+ * Payments whose status cannot be published although others can. Each one is skipped for a
+ * doubling time, so that it delays no other payment, and is never given up. Bounded: an entry
+ * without room is retried at once.
  */
 const PARK_MS_MIN = 1_000;
 const PARK_MS_MAX = 300_000;

@@ -1,7 +1,7 @@
 /**
- * The outbox's loop: one process at a time (an advisory lock held by its connection) takes
- * what Postgres has and Kafka does not, sends it, marks it. No row is locked while Kafka is
- * waited for. The connection that dies takes the lock with it.
+ * The outbox loop: one process at a time (an advisory lock held by its connection) takes changes
+ * that Postgres has and Kafka does not, sends them, and marks them. No row is locked while it
+ * waits for Kafka. If the connection dies, the lock is released with it.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';

@@ -1,7 +1,7 @@
 /**
- * From when a checkout's deadline counts. The engine that accepted it may have had a wrong clock,
- * now or then, so its word counts only as far as Kafka's append time explains it. Errs to the later
- * time: no checkout expires early. Pure.
+ * Computes the time from which a checkout's deadline counts. The accepting engine's clock may be
+ * wrong, so its time is used only as far as Kafka's append time confirms it. In doubt it returns
+ * the later time, so that no checkout expires early. Pure.
  */
 import type { RecordTimes } from '../tasks.js';
 

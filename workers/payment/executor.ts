@@ -1,7 +1,7 @@
 /**
- * One payment at a time through: intent, call, outcome; and whatever must be asked, sent
- * again or given up later. No intent committed, no call. What is in Postgres is the truth;
- * this class holds nothing between two tasks.
+ * Takes one payment at a time through intent, call and outcome, and through polls, retries and
+ * giving up. No call without a committed intent. Postgres holds the truth; this class keeps no
+ * state between two tasks.
  */
 import {
   type CheckoutAccepted,

@@ -1,8 +1,8 @@
 /**
- * A capture of a payment that reads failed or canceled, or was paid by another charge: asked
- * about once at the provider, then booked and reversed with a key of its own. A webhook alone
- * moves no money. The refund's intent is committed before its first byte, and after a crash
- * the refund is looked for before anything is sent.
+ * Handles a capture of a payment that is failed, canceled, or paid by another charge: looks it up
+ * at the provider once, then books and reverses it with its own idempotency key. A webhook alone
+ * moves no money. The refund's intent is committed before its first byte is sent; after a crash
+ * the refund is looked up before anything is sent.
  */
 import type pg from 'pg';
 import { retryTicket } from '../../engine/codec/records.js';

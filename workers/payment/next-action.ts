@@ -1,11 +1,10 @@
 /**
- * What to do next with a payment whose outcome is not known. Pure: from the row and what the
- * provider states of itself.
+ * Decides the next action for a payment with unknown outcome. Pure: from the row and the
+ * provider's stated guarantees.
  *
- * A key is sent again only inside the provider's window; an empty `find` proves something
- * only after the stated lag; only then may a new attempt begin. After the deadline nothing is
- * sent any more, whatever was sent before and whoever redrives it: the attempt is only looked
- * for.
+ * A key is sent again only inside the provider's idempotency window. An empty `find` is proof only
+ * after the stated lag, and only then may a new attempt begin. After the deadline nothing is sent
+ * any more, even after a redrive: the attempt is only looked up.
  */
 import type { Ask } from '../postgres/claims.js';
 import type { PspTraits } from '../psp/port.js';

@@ -1,6 +1,6 @@
 /**
- * What an answer, or the lack of one, means for a payment: the row to write, and what becomes
- * of the work. Pure but for ids and jitter; the state machine alone decides a status.
+ * Turns a provider's answer, or its absence, into the row to write and what happens to the work.
+ * Pure except for ids and jitter; only the state machine decides a status.
  */
 
 import type { RetryTicket } from '../../engine/codec/records.js';

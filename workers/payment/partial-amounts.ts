@@ -1,8 +1,8 @@
 /**
- * What is refunded or disputed of a payment, from events that come late, twice and in any
- * order. Pure. A provider names either the sum so far, or one refund or dispute and its state:
- * a part counts from `taken` on, and not any more once it is `void` (a refund that failed, a
- * dispute that was won).
+ * Computes how much of a payment is refunded or disputed, from events that arrive late, twice and
+ * in any order. Pure. A provider reports either the sum so far, or one refund or dispute and its
+ * state: a part counts once it is `taken`, and no longer once it is `void` (a failed refund, a won
+ * dispute).
  */
 
 export const PART_STATES = ['noted', 'taken', 'void'] as const;

@@ -1,7 +1,7 @@
 /**
- * Calls to providers for one payment: each behind its provider's gate, and each answer
- * committed before anything else happens. Every send but the first is committed here before
- * its first byte.
+ * Calls a provider for one payment. Each call passes the provider's guard, and each answer is
+ * committed before anything else happens. Every send after the first is committed here before its
+ * first byte.
  */
 import { maskCardData, maskCardValues } from '../../engine/card-data/card-mask.js';
 import { paymentKey } from '../../engine/domain/payment.js';

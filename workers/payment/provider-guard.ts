@@ -1,7 +1,7 @@
 /**
- * What stands before every call to one provider: a limit of calls at once, and a circuit
- * breaker. Whoever is turned away has surely sent nothing. One in each worker thread: each
- * learns by its own calls.
+ * Guards every call to one provider: a limit on concurrent calls, and a circuit breaker. A
+ * rejected call has sent nothing. Each worker thread has its own guard and learns from its own
+ * calls.
  */
 import {
   BulkheadRejectedError,

@@ -1,6 +1,6 @@
 /**
- * When a payment that could not be done is tried again, and through which topic. Pure but
- * for the jitter. The waits between tries grow; a provider's Retry-After is obeyed.
+ * Decides when a failed payment is retried, and through which topic. Pure except for jitter. The
+ * delays grow; a provider's Retry-After is respected.
  */
 import { type RetryTicket, retryTicket } from '../../engine/codec/records.js';
 import type { NamedDelay } from '../../engine/config/settings.js';

@@ -1,7 +1,8 @@
 /**
- * What evidence does to a payment: pure, and the only place that decides a status. Forward
- * only; a terminal status never changes; only a provider's explicit word ends a payment that
- * may have been sent. What changes nothing is named, so that it can be counted.
+ * Applies a claim about a payment to its state. Pure, and the only place that decides a status.
+ * States only move forward; a terminal status never changes; only a provider's explicit answer
+ * ends a payment that may have been sent. A claim that changes nothing returns its reason, so that
+ * it can be counted.
  */
 import { isTerminal, type PaymentStatusName } from '../../engine/domain/payment.js';
 import type { PspAnswer } from '../psp/port.js';

@@ -1,7 +1,7 @@
 /**
- * Records whose time has not come: each waits by a timer of its own, so that none holds up
- * another. Bounded a partition: `isFull` says when it must be fed no more. What is held
- * already is not held twice: after a restart records come again that were passed on before.
+ * Holds records until they are due. Each record has its own timer, so none delays another. Bounded
+ * per partition: `isFull` says when to stop adding. A record that is already held is not added
+ * twice; after a restart, Kafka delivers records again that were passed on before.
  */
 const HELD_MAX = 256;
 

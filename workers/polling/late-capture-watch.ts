@@ -1,7 +1,4 @@
-/**
- * Looks for captures after the end of their payment that are due, and has each taken one step
- * further. Bounded, and stopped at once.
- */
+/** Polls for due late captures, and takes each one step further. Bounded; stops at once. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import type { Logger } from '../../engine/util/log.js';

@@ -1,7 +1,6 @@
 /**
- * The sweeper: looks for payments that must be looked at and that no ticket brings. What a
- * provider has not finished, what lost its webhook, its ticket or its processor. Bounded: no
- * more are claimed than may be in work.
+ * Polls for due payments that no retry record will trigger: unknown outcomes, lost webhooks, lost
+ * retry records, processors that died. Bounded: it claims no more payments than may be in work.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';

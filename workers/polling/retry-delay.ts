@@ -1,6 +1,7 @@
 /**
- * How long a record of a retry topic is held: until the time in it has come by Postgres' clock, which
- * dated it, and no longer than its topic is for. So a wrong clock holds nothing for a day.
+ * Computes how long a record of a retry topic is held: until its due time by Postgres' clock,
+ * which set it, and never longer than the topic's delay. So a wrong clock cannot hold a record for
+ * a day.
  */
 import type { Message } from 'node-rdkafka';
 import { retryTicket } from '../../engine/codec/records.js';

@@ -1,4 +1,4 @@
-/** Looks for webhooks that wait and has them judged again. Bounded, and stopped at once. */
+/** Polls for webhooks that wait, and processes them again. Bounded; stops at once. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import { FailureLog } from '../../engine/util/failure-log.js';

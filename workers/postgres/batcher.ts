@@ -1,9 +1,9 @@
 /**
- * Micro-batches: what arrives while one batch is being written forms the next, and a small one
- * waits some milliseconds for more, since a statement costs the same for one row as for twenty.
- * A batch that fails because Postgres is away is tried again until it is back. A batch that fails
- * for any other reason is split until the culprit is alone, so that one row never holds up others. Bounded by its callers: each waits
- * for its own row.
+ * Micro-batches writes: rows that arrive while one batch is being written form the next one. A
+ * small batch waits some milliseconds for more rows, because a statement costs the same for one
+ * row as for twenty. A batch that fails because Postgres is unreachable is retried until it is
+ * back. A batch that fails for any other reason is split until the faulty row is alone, so one row
+ * never delays others. Bounded by its callers: each waits for its own row.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { monotonicMs } from './clock.js';

@@ -1,8 +1,8 @@
 /**
- * Claims of payments that must be looked at again: those whose time has come, and those that
- * a retry ticket names. A claim raises `asks`, which makes every older ticket void, and moves
- * the time on: no two processes work on one payment at once, and a claim that dies with its
- * process comes up again.
+ * Claims payments that are due: by time, or named by a retry record. A retry record holds only a
+ * due time and a claim token; the row decides the action. Claiming increments the token, so
+ * duplicate or late records are ignored, and moves the due time, so that no two processes work on
+ * one payment at once. A claim whose process died becomes due again.
  */
 import type pg from 'pg';
 

@@ -1,9 +1,9 @@
 /**
- * The time by which payments are decided: Postgres' own, carried on by this machine's monotonic
- * clock, so that neither a wrong nor a stepping clock of this host changes a decision.
+ * The clock for decisions about payments: Postgres' time, extrapolated with this machine's
+ * monotonic clock. So neither a wrong nor a stepping clock of this host changes a decision.
  *
- * Postgres' clock may be wrong itself. So an irreversible step is taken only while this host's
- * clock agrees with it, and what was dated before a step of Postgres' clock is not believed.
+ * Postgres' clock may be wrong too. Therefore an irreversible step is taken only while this host's
+ * clock agrees with it, and times set before a step of Postgres' clock are not trusted.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';

@@ -1,8 +1,8 @@
 /**
- * Checkouts whose id was taken before by one with another meaning. Each is recorded before its
- * record counts as finished, and gets a status of its own, `failed`/`idempotency_key_reuse`, which
- * names its fingerprint: it is published to the shard that accepted it, beside the statuses of the
- * first. Recorded again (a redelivery, a sweep), it is published again.
+ * Checkouts whose id was taken earlier by a checkout with other content. Each conflict is recorded
+ * before its record counts as finished, and gets its own status, `failed`/`idempotency_key_reuse`,
+ * with its fingerprint. It is published to the shard that accepted it, beside the statuses of the
+ * first checkout. A conflict that is recorded again (redelivery, sweep) is published again.
  */
 import type pg from 'pg';
 import type { PaymentStatus } from '../../engine/codec/records.js';

@@ -1,7 +1,7 @@
 /**
- * Payments in the dead-letter queue: nothing is done with them until they are redriven. The letter
- * is delivered first, then the row is marked; a crash in between tries once more and writes a
- * second letter. The row is what is listed and redriven, however old; the letter is its history.
+ * Payments in the dead-letter queue: nothing happens to them until they are redriven. The letter
+ * is delivered first, then the row is marked; a crash in between causes one more try and a second
+ * letter. The row is what is listed and redriven; the letter is its history.
  */
 import type pg from 'pg';
 

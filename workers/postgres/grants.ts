@@ -1,6 +1,6 @@
 /**
- * What the runtime role may do, table by table: everything else is the owner's alone. Partitions
- * are not listed, because they are read and written through their table only.
+ * The rights of the runtime role, table by table; only the owner has any other right. Partitions
+ * are not listed, because they are accessed through their table only.
  */
 import type pg from 'pg';
 

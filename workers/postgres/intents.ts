@@ -1,7 +1,7 @@
 /**
- * Intent first: the row that must be committed before the first byte goes to a provider.
- * Whoever inserts it may call; everyone else finds it there. It carries the time at which
- * somebody asks the provider, should its maker die before the answer is written.
+ * Intent first: the row that must be committed before the first byte goes to a provider. The
+ * process that inserts it may call; every other process finds it. It holds the time at which the
+ * provider is polled if that process dies before it writes the answer.
  */
 import type pg from 'pg';
 import { CLOCK_SQL, monotonicMs, type PostgresClock } from './clock.js';

@@ -1,7 +1,7 @@
 /**
- * Captures that a payment's status does not allow: suspected by a webhook or an answer, then
- * confirmed, booked and reversed. Each step is one statement that changes the row only from
- * the state it was claimed in, so a step that is run twice is done once.
+ * Captures that a payment's status does not allow: suspected after a webhook or an answer, then
+ * confirmed, booked and reversed. Each step is one statement that changes the row only from the
+ * state in which it was claimed, so a repeated step has no second effect.
  */
 import type pg from 'pg';
 import type { PaymentStatusName } from '../../engine/domain/payment.js';

@@ -1,6 +1,6 @@
 /**
- * Keeps the partitions of Postgres: once at the start, then every hour. Nothing is dropped
- * while the clocks of this host and of Postgres disagree: one of them would drop too early.
+ * Maintains the partitions of Postgres: at the start, then every hour. Nothing is dropped while
+ * the clocks of this host and of Postgres disagree.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';

@@ -1,6 +1,6 @@
 /**
- * Brings the database to this release's tables; safe to run from every process at once. A role
- * that may not do so only looks whether the owner has done it.
+ * Migrates the database to this release's tables. Any number of processes may run it at once. A
+ * role without the right to migrate only checks that the owner has done it.
  */
 import { readdirSync } from 'node:fs';
 import { runner } from 'node-pg-migrate';

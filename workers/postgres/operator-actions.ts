@@ -1,6 +1,6 @@
 /**
- * What operators ask for, in rows that no statement can change. Each row is written before its act, so every act
- * has a row. Whether the act was done is in the tables that it changes.
+ * Operators' actions, in rows that no statement can change. Each row is written before its action,
+ * so every action has a row. The tables that the action changes show whether it was completed.
  */
 import type pg from 'pg';
 import { maskCardData } from '../../engine/card-data/card-mask.js';

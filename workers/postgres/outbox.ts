@@ -1,7 +1,7 @@
 /**
- * What Postgres has changed and `payments.status` does not hold yet: one record a version,
- * each whole, in order. The version that was delivered is marked afterwards; a crash in
- * between publishes again, which readers drop by version.
+ * Changes that are in Postgres and not yet in `payments.status`: one complete record per version,
+ * in order. A delivered version is marked afterwards; a crash in between publishes it again, and
+ * readers ignore a version that they have.
  */
 import type pg from 'pg';
 import type { HistoryEntry, PaymentStatus } from '../../engine/codec/records.js';

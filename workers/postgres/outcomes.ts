@@ -1,7 +1,7 @@
 /**
- * What a provider said, in one transaction: the payment (compare-and-set on its version),
- * its event, the call, the ledger's two entries. Raising the version above
- * `published_version` is what hands the change to the outbox.
+ * Records a provider's answer in one transaction: the payment (compare-and-set on its version),
+ * its event, the call, and two ledger entries. A version above `published_version` is picked up by
+ * the outbox.
  */
 import type pg from 'pg';
 

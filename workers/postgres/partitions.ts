@@ -1,7 +1,7 @@
 /**
- * Tables by month: partitions are made two months ahead, and dropped once their month ended
- * longer ago than the settings say. Each step is a transaction of its own with a short lock
- * time-out: payments wait for at most that long, and what fails is done at the next pass.
+ * Tables partitioned by month. Partitions are created two months ahead and dropped when their
+ * month ended longer ago than the settings allow. Each step is its own transaction with a short
+ * lock time-out, so payments wait no longer than that; a failed step is repeated in the next pass.
  */
 import type pg from 'pg';
 import type { ProcessorConfig } from '../../engine/config/config.js';

@@ -1,6 +1,6 @@
 /**
- * Connections to Postgres, and what an error of it means: away (try again), a bad row
- * (find the culprit), or a conflict between transactions (try again at once).
+ * Connections to Postgres, and the classification of its errors: unreachable (retry later), a bad
+ * row (find it), or a conflict between transactions (retry at once).
  */
 import pg from 'pg';
 

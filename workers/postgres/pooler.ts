@@ -1,6 +1,7 @@
 /**
- * A pooler such as PgBouncer may stand before Postgres if a connection keeps its server process (session
- * mode). In transaction mode it would lose what a session holds: advisory locks, settings, prepared statements.
+ * A pooler such as PgBouncer may stand in front of Postgres if each connection keeps its server
+ * process (session mode). Transaction mode is refused, because it loses session state: advisory
+ * locks, settings, prepared statements.
  */
 import type pg from 'pg';
 import { EngineError } from '../../engine/util/errors.js';

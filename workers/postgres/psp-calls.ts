@@ -1,4 +1,4 @@
-/** One call to a provider that stands beside a payment's own course. */
+/** Records a call to a provider outside a payment's normal flow. */
 import type pg from 'pg';
 
 export interface PspCallRow {

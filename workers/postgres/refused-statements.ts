@@ -1,4 +1,4 @@
-/** What the runtime role must be refused: its test and its proof try each of these. */
+/** Statements that the runtime role must be refused. A test and a proof try each of them. */
 import type pg from 'pg';
 import { TABLE_RIGHTS } from './grants.js';
 

@@ -1,7 +1,7 @@
 /**
- * When Postgres' clock steps back, the times that it set before lie in its future by the length of
- * the step, and what waits for them would wait that long. Such rows are made due at once: looking at
- * a row early is harmless, because the row decides what is done.
+ * After Postgres' clock has stepped back, times that it set before are in its future, and rows
+ * would wait for the length of the step. These rows become due at once. An early look at a row is
+ * harmless, because the row decides the action.
  */
 import type pg from 'pg';
 

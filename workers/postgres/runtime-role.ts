@@ -1,6 +1,6 @@
 /**
- * The role that processors work as: made by the owner where it is absent, with the password of its
- * URL, and refused where it could give itself more rights than it is granted.
+ * The database role of processors. The owner creates it when it is missing, with the password of
+ * its URL. A role that could give itself more rights than it is granted is refused.
  */
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
 import pg from 'pg';

@@ -1,6 +1,6 @@
 /**
- * Intent first, for every send after the first: what is about to leave is committed before a
- * byte of it does. Also the only place where a new attempt, or another provider, begins.
+ * Intent first, for every send after the first: the send is committed before its first byte
+ * leaves. Also the only place where a new attempt or another provider begins.
  */
 import type pg from 'pg';
 import { CLOCK_SQL, monotonicMs, type PostgresClock } from './clock.js';

@@ -1,7 +1,7 @@
 /**
- * What waits in Postgres, for gauges: payments that are not finished a minute after their
- * checkout, by reason, and versions that are not published. Each statement reads a partial index
- * of open rows only, and a bounded number of them.
+ * Counts waiting work in Postgres for gauges: payments that are not finished a minute after their
+ * checkout, by reason, and unpublished versions. Each statement reads a partial index of open
+ * rows, and a bounded number of them.
  */
 import type pg from 'pg';
 

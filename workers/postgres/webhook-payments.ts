@@ -1,4 +1,6 @@
-/** The payment that a webhook is about: by our names, else by the provider's reference. */
+/**
+ * Finds the payment of a webhook: by merchant and checkout id, else by the provider's reference.
+ */
 import type pg from 'pg';
 import type { PaymentStatusName } from '../../engine/domain/payment.js';
 import type { PartState } from '../payment/partial-amounts.js';

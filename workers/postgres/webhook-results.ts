@@ -1,7 +1,7 @@
 /**
- * What was made of a webhook, in one transaction: the payment (compare-and-set on its
- * version), its event, the ledger, and the webhook's own row. Repeats need no memory of
- * ours: the state machine finds nothing new in them.
+ * Records the result of a webhook in one transaction: the payment (compare-and-set on its
+ * version), its event, the ledger, and the webhook's row. A repeated webhook needs no memory: the
+ * state machine finds nothing new in it.
  */
 import type pg from 'pg';
 import type { PaymentStatusName } from '../../engine/domain/payment.js';

@@ -1,6 +1,6 @@
 /**
- * What wakes somebody up. Each alarm names its page in docs/runbook. A metric that is missing
- * is an alarm where something must always report.
+ * The alarms that page an operator. Each names its page in docs/runbook. A missing metric is an
+ * alarm where one must always be reported.
  */
 import { CfnParameter, Duration, Stack } from 'aws-cdk-lib';
 import { Alarm, ComparisonOperator, Metric, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';

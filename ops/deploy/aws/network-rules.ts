@@ -1,6 +1,6 @@
 /**
- * Who may talk to whom, on which port, and how each end knows the other: the one map from
- * which the security groups are made. What is not here is closed.
+ * The allowed connections: who connects to whom, on which port, and how each end authenticates the
+ * other. The security groups are generated from this map; everything else is closed.
  */
 export type Host =
   | 'nlb'

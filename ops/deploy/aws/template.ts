@@ -1,4 +1,4 @@
-/** Looking things up in a synthesised template. */
+/** Look-ups in a synthesised template. */
 export interface Resource {
   readonly Type: string;
   readonly Properties: Readonly<Record<string, unknown>>;

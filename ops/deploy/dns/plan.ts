@@ -1,7 +1,7 @@
 /**
- * What Cloudflare should say about the public name, and what must change for it to say so.
- * Only address records of that one name are looked at; every other record is left alone. The
- * settings are the zone's: Cloudflare has them for all its names together.
+ * Compares the DNS records and zone settings at Cloudflare with what they should be, and plans the
+ * changes. Only address records of the one public name are read and changed. The settings are the
+ * zone's: Cloudflare applies them to all its names.
  */
 import { isIP } from 'node:net';
 

@@ -1,9 +1,9 @@
 /**
- * The edge's nginx: ends TLS, limits, checks the checkout id and picks the shard.
+ * The edge's nginx: terminates TLS, applies limits, checks the checkout id and selects the shard.
  *
- * The id is hashed only after a `map` has admitted it, and it is the mapped value that is
- * hashed: no byte that the engine would read differently can choose another shard. A shard
- * that does not answer is never replaced by another: its ids are refused, the others' go on.
+ * The id is hashed only after a `map` has accepted it, and the mapped value is what is hashed. So
+ * no byte that the engine would read differently can select another shard. A shard that does not
+ * answer is never replaced by another: its ids are refused, all others continue.
  */
 import { SHARD_WEIGHT } from '../../../engine/shards/shard-ring.js';
 import { currentShards, type Limits, shardServer, type Topology } from '../topology/topology.js';

@@ -1,7 +1,7 @@
 /**
- * The nginx beside an engine: ends mTLS, admits the edge's role alone (and other engines to
- * the rows of payments), and speaks to the gateway threads by their unix sockets. It limits
- * nothing: the edge has done that.
+ * The nginx beside an engine: terminates mTLS, accepts the edge's role only (and other engines for
+ * the rows of payments), and proxies to the gateway threads' unix sockets. It applies no limits,
+ * because the edge has done so.
  */
 import { engineSocket, type Limits, type Shard, type Topology } from '../topology/topology.js';
 import { accessLog, head, identity, LOG_FIELDS, layout, proxyBounds, when } from './common.js';

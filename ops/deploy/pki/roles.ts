@@ -1,8 +1,8 @@
 /**
- * Who may hold a certificate on the inner network. The common name is the role, and it is the
- * role that peers judge: Kafka's principal, Postgres' user, nginx's `$ssl_client_s_dn`. A
- * certificate serves in one direction only (EKU), and a server also has its own name, so that
- * a client that asks for `engine-host.tollgate.internal` takes no other server of this CA.
+ * The roles that may hold a certificate on the inner network. The common name is the role, and
+ * peers check the role: Kafka's principal, Postgres' user, nginx's `$ssl_client_s_dn`. A
+ * certificate is valid in one direction only (EKU). A server certificate also has its own DNS
+ * name, so a client of `engine-host.tollgate.internal` accepts no other server of this CA.
  */
 export const ROLES = [
   'edge',

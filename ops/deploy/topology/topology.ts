@@ -1,8 +1,8 @@
 /**
- * What runs where, in one description: shards, processors, the edge, its limits, who may call
- * webhooks. nginx's files, the hosts file and the local cluster are all made from it.
+ * Describes a deployment in one file: shards, processors, the edge, its limits, and the allowed
+ * sources of webhooks. nginx's files, the hosts file and the local cluster are generated from it.
  *
- * A shard is known by its number, which is never used twice, and by the name made of it; its
+ * A shard is identified by its number, which is never reused, and by the name made of it; its
  * address may change at any time. Only the name and `shardPort` enter the consistent hash.
  */
 import { readFileSync } from 'node:fs';
